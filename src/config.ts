@@ -1,0 +1,323 @@
+/**
+ * The environment as one frozen value. Pure: reads the given record only, touches no file and no network, so that
+ * `--check-config` and the tests see exactly what a start would see. Every problem is reported at once, none with a
+ * value in it: a value may be a secret.
+ */
+import { createPublicKey } from 'node:crypto';
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import type { BackendAddress } from './forward/backend-client.ts';
+import { type DatabaseTarget, parseDatabaseUrl } from './infra/database-url.ts';
+
+const MIB = 1024 * 1024;
+
+export const TOKEN_ALGORITHMS = [
+  'HS256',
+  'HS384',
+  'HS512',
+  'RS256',
+  'RS384',
+  'RS512',
+  'ES256',
+  'ES384',
+  'ES512',
+] as const;
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type TokenAlgorithm = (typeof TOKEN_ALGORITHMS)[number];
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface StorageConfig {
+  readonly endpoint: string;
+  readonly region: string;
+  readonly bucket: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  /** Base of the URLs that clients read files from; without a trailing slash. */
+  readonly publicBaseUrl: string;
+  /** Canned ACL that is signed into every upload and returned in `headers`; null: none. */
+  readonly uploadAcl: string | null;
+  readonly forcePathStyle: boolean;
+}
+
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  readonly backend: BackendAddress;
+  readonly backendHeadersTimeoutMs: number;
+  readonly backendBodyTimeoutMs: number;
+  /** CIDR ranges or the word `loopback`: peers whose X-Forwarded-* headers are believed. */
+  readonly trustedProxies: readonly string[];
+  readonly token: { readonly secret: string; readonly algorithm: TokenAlgorithm };
+  readonly database: DatabaseTarget;
+  readonly databasePoolMax: number;
+  readonly migrateOnStart: boolean;
+  /** null: uploads answer 501. */
+  readonly storage: StorageConfig | null;
+  readonly uploads: {
+    readonly maxVideoBytes: number;
+    readonly maxImageBytes: number;
+    readonly urlTtlSeconds: number;
+  };
+  /** `*` or exact origins. */
+  readonly corsAllowOrigins: '*' | readonly string[];
+  readonly workers: number;
+  readonly maxInFlight: number;
+  readonly maxConnections: number;
+  readonly shutdownGraceMs: number;
+  readonly logLevel: LogLevel;
+  readonly metricsPort: number | null;
+}
+
+/** Thrown by parseConfig; `problems` holds one sentence per problem, safe to print. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(
+      `The configuration has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n- ${problems.join('\n- ')}`,
+    );
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads and checks the settings. An empty value counts as unset (systemd's EnvironmentFile cannot unset a name).
+ * @throws ConfigError with every problem
+ */
+export function parseConfig(env: Environment): Config {
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined && value.trim() !== ''),
+  );
+  const result = settings.safeParse(given);
+  const problems = result.error?.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`) ?? [];
+  problems.push(...storageProblems(given));
+  if (!result.success) throw new ConfigError(problems);
+  const s = result.data;
+  problems.push(...keyProblems(s.JWT_SECRET, s.JWT_ALG), ...loopProblems(s));
+  if (problems.length > 0) throw new ConfigError(problems);
+
+  return deepFreeze({
+    host: s.HOST,
+    port: s.PORT,
+    backend: s.BACKEND_URL,
+    backendHeadersTimeoutMs: s.BACKEND_HEADERS_TIMEOUT_MS,
+    backendBodyTimeoutMs: s.BACKEND_BODY_TIMEOUT_MS,
+    trustedProxies: s.TRUSTED_PROXIES,
+    token: { secret: isSharedSecret(s.JWT_ALG) ? s.JWT_SECRET : pem(s.JWT_SECRET), algorithm: s.JWT_ALG },
+    database: s.DATABASE_URL,
+    databasePoolMax: s.DATABASE_POOL_MAX,
+    migrateOnStart: s.MIGRATE_ON_START,
+    storage: storageFrom(s),
+    uploads: {
+      maxVideoBytes: s.UPLOAD_MAX_VIDEO_MB * MIB,
+      maxImageBytes: s.UPLOAD_MAX_IMAGE_MB * MIB,
+      urlTtlSeconds: s.UPLOAD_URL_TTL_SECONDS,
+    },
+    corsAllowOrigins: s.CORS_ALLOW_ORIGINS,
+    workers: s.WEB_CONCURRENCY,
+    maxInFlight: s.MAX_IN_FLIGHT,
+    maxConnections: s.MAX_CONNECTIONS,
+    shutdownGraceMs: s.SHUTDOWN_GRACE_MS,
+    logLevel: s.LOG_LEVEL,
+    metricsPort: s.METRICS_PORT ?? null,
+  });
+}
+
+const integer = (min: number, max: number) => {
+  const message = `must be a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, message)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, message);
+};
+
+const boolean = z
+  .string()
+  .toLowerCase()
+  .pipe(z.enum(['true', '1', 'yes', 'false', '0', 'no'], { error: 'must be true or false' }))
+  .transform((value) => value === 'true' || value === '1' || value === 'yes');
+
+const required = z.string({ error: 'is required' });
+
+/** A transform whose thrown message becomes the problem; the messages of our parsers hold no values. */
+function parsedBy<T>(parse: (value: string) => T) {
+  return required.transform((value, context): T => {
+    try {
+      return parse(value);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'is not valid' });
+      return z.NEVER;
+    }
+  });
+}
+
+const settings = z.object({
+  HOST: z.string().default('127.0.0.1'),
+  PORT: integer(0, 65535).default(8010),
+  BACKEND_URL: parsedBy(parseBackendUrl).default({ kind: 'tcp', host: '127.0.0.1', port: 8000 }),
+  BACKEND_HEADERS_TIMEOUT_MS: integer(1, 3_600_000).default(60_000),
+  BACKEND_BODY_TIMEOUT_MS: integer(1, 86_400_000).default(300_000),
+  TRUSTED_PROXIES: parsedBy(parseTrustedProxies).default(['loopback']),
+  JWT_SECRET: required,
+  JWT_ALG: z
+    .enum(TOKEN_ALGORITHMS, { error: `must be one of ${TOKEN_ALGORITHMS.join(', ')}` })
+    .default('HS256'),
+  DATABASE_URL: parsedBy((url) => parseDatabaseUrl(url)),
+  DATABASE_POOL_MAX: integer(1, 100).default(10),
+  MIGRATE_ON_START: boolean.default(true),
+  S3_ENDPOINT: parsedBy(parseHttpUrl).optional(),
+  S3_REGION: z.string().optional(),
+  S3_BUCKET: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be a bucket name (3 to 63 of a-z, 0-9, dot, hyphen)')
+    .optional(),
+  S3_ACCESS_KEY_ID: z.string().optional(),
+  S3_SECRET_ACCESS_KEY: z.string().optional(),
+  S3_PUBLIC_BASE_URL: parsedBy(parseHttpUrl).optional(),
+  S3_UPLOAD_ACL: z
+    .string()
+    .regex(/^[a-z-]{1,40}$/, 'must be a canned ACL, e.g. public-read')
+    .optional(),
+  S3_FORCE_PATH_STYLE: z
+    .enum(['auto', 'true', 'false'], { error: 'must be auto, true or false' })
+    .default('auto'),
+  UPLOAD_URL_TTL_SECONDS: integer(1, 604_800).default(900),
+  UPLOAD_MAX_VIDEO_MB: integer(1, 5_000).default(50),
+  UPLOAD_MAX_IMAGE_MB: integer(1, 5_000).default(10),
+  CORS_ALLOW_ORIGINS: parsedBy(parseOrigins).default('*'),
+  WEB_CONCURRENCY: integer(1, 64).default(1),
+  MAX_IN_FLIGHT: integer(1, 1_000_000).default(1000),
+  MAX_CONNECTIONS: integer(1, 1_000_000).default(10_000),
+  SHUTDOWN_GRACE_MS: integer(0, 600_000).default(10_000),
+  LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
+  METRICS_PORT: integer(0, 65535).optional(),
+});
+
+type Settings = z.infer<typeof settings>;
+
+/** Every name that parseConfig reads, for the documentation test. */
+export const SETTING_NAMES: readonly string[] = Object.keys(settings.shape);
+
+const STORAGE_NAMES = [
+  'S3_ENDPOINT',
+  'S3_REGION',
+  'S3_BUCKET',
+  'S3_ACCESS_KEY_ID',
+  'S3_SECRET_ACCESS_KEY',
+  'S3_PUBLIC_BASE_URL',
+] as const;
+
+/** All six or none: half a storage is a mistake that would otherwise show as "uploads are switched off". */
+function storageProblems(given: Environment): string[] {
+  const missing = STORAGE_NAMES.filter((name) => given[name] === undefined);
+  if (missing.length === 0 || missing.length === STORAGE_NAMES.length) return [];
+  return missing.map(
+    (name) => `${name} is missing while other S3_ settings are given: set all of them or none`,
+  );
+}
+
+function storageFrom(s: Settings): StorageConfig | null {
+  if (!s.S3_ENDPOINT || !s.S3_REGION || !s.S3_BUCKET || !s.S3_ACCESS_KEY_ID) return null;
+  if (!s.S3_SECRET_ACCESS_KEY || !s.S3_PUBLIC_BASE_URL) return null;
+  const host = new URL(s.S3_ENDPOINT).hostname;
+  return {
+    endpoint: s.S3_ENDPOINT,
+    region: s.S3_REGION,
+    bucket: s.S3_BUCKET,
+    accessKeyId: s.S3_ACCESS_KEY_ID,
+    secretAccessKey: s.S3_SECRET_ACCESS_KEY,
+    publicBaseUrl: s.S3_PUBLIC_BASE_URL,
+    uploadAcl: s.S3_UPLOAD_ACL ?? null,
+    // A bucket cannot be a subdomain of an address, and rarely of localhost.
+    forcePathStyle: s.S3_FORCE_PATH_STYLE === 'auto' ? isAddress(host) : s.S3_FORCE_PATH_STYLE === 'true',
+  };
+}
+
+const isAddress = (host: string) => host === 'localhost' || host.startsWith('[') || /^[\d.]+$/.test(host);
+const isSharedSecret = (algorithm: TokenAlgorithm) => algorithm.startsWith('HS');
+
+/** EnvironmentFile and .env files hold one line a value, so a PEM's line breaks may come as `\n`. */
+const pem = (value: string) => value.replaceAll('\\n', '\n');
+
+function keyProblems(secret: string, algorithm: TokenAlgorithm): string[] {
+  if (isSharedSecret(algorithm)) return [];
+  const wanted = algorithm.startsWith('RS') ? 'rsa' : 'ec';
+  try {
+    if (createPublicKey(pem(secret)).asymmetricKeyType === wanted) return [];
+  } catch {
+    // The reason may quote the value; the sentence below is enough.
+  }
+  return [`JWT_SECRET must hold a PEM public key (${wanted.toUpperCase()}) when JWT_ALG is ${algorithm}`];
+}
+
+/** Forwarding to ourselves would multiply each request until MAX_IN_FLIGHT. */
+function loopProblems(s: Settings): string[] {
+  if (s.BACKEND_URL.kind !== 'tcp' || s.PORT === 0 || s.BACKEND_URL.port !== s.PORT) return [];
+  const loopback = /^(127\.|localhost$|::1$|0\.0\.0\.0$)/;
+  if (!loopback.test(s.BACKEND_URL.host)) return [];
+  return ['BACKEND_URL is the sidecar itself: it has the same port as PORT'];
+}
+
+function parseBackendUrl(value: string): BackendAddress {
+  if (value.startsWith('unix:')) {
+    const path = value.slice('unix:'.length);
+    if (!path.startsWith('/'))
+      throw new Error('must name an absolute socket path, e.g. unix:/run/backend.sock');
+    return { kind: 'unix', path };
+  }
+  const shape = 'must be http://host:port or unix:/path.sock';
+  const url = URL.parse(value);
+  if (url?.protocol !== 'http:' || url.username !== '' || url.password !== '') throw new Error(shape);
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '')
+    throw new Error(`${shape}, without a path`);
+  return { kind: 'tcp', host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 80) };
+}
+
+function parseHttpUrl(value: string): string {
+  const url = URL.parse(value);
+  if (
+    url === null ||
+    !/^https?:$/.test(url.protocol) ||
+    url.username !== '' ||
+    url.search !== '' ||
+    url.hash !== ''
+  ) {
+    throw new Error('must be an http:// or https:// URL without credentials, query or fragment');
+  }
+  return url.href.replace(/\/+$/, '');
+}
+
+function parseTrustedProxies(value: string): readonly string[] {
+  const ranges = value.split(',').map((range) => range.trim());
+  if (!ranges.every((range) => range === 'loopback' || range === 'none' || isAddressRange(range))) {
+    throw new Error('must be a comma-separated list of `loopback`, `none`, addresses or CIDR ranges');
+  }
+  return ranges.filter((range) => range !== 'none');
+}
+
+function isAddressRange(range: string): boolean {
+  const [address = '', prefix, ...rest] = range.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128));
+}
+
+function parseOrigins(value: string): '*' | readonly string[] {
+  if (value.trim() === '*') return '*';
+  const origins = value.split(',').map((origin) => origin.trim());
+  for (const origin of origins) {
+    if (URL.parse(origin)?.origin !== origin) {
+      throw new Error('must be * or a comma-separated list of origins, e.g. https://example.com');
+    }
+  }
+  return origins;
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) deepFreeze(part);
+  return Object.freeze(value);
+}

@@ -1,0 +1,73 @@
+/**
+ * One line and one count per request, when its response is over. The path is logged without its query: query strings
+ * carry tokens (the web client's WebSocket and media URLs).
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Log } from '../infra/logger.ts';
+import { type Owner, pathOf } from './ownership.ts';
+
+export interface FinishedRequest {
+  readonly owner: Owner | 'invalid';
+  readonly method: string;
+  /** Pattern of a route of ours; undefined for anything else. */
+  readonly route: string | undefined;
+  readonly status: number;
+  readonly durationMs: number;
+  /** The client went away, or the response was cut short. */
+  readonly aborted: boolean;
+}
+
+export interface WatchedRequest {
+  readonly requestId: string;
+  readonly owner: Owner | 'invalid';
+  readonly route: string | undefined;
+}
+
+export interface AccessLog {
+  /** Call once when a request arrives; the line is written when its response closes. */
+  watch(req: IncomingMessage, res: ServerResponse, request: WatchedRequest): void;
+  /** Writes the line of an upgrade, when its socket has closed. */
+  upgradeClosed(req: IncomingMessage, requestId: string, status: number, durationMs: number): void;
+}
+
+/** @param count told of every finished request, for the metrics */
+export function createAccessLog(log: Log, count: (finished: FinishedRequest) => void): AccessLog {
+  const write = (req: IncomingMessage, requestId: string, finished: FinishedRequest) => {
+    count(finished);
+    log.info({
+      id: requestId,
+      method: finished.method,
+      path: pathOf(req.url ?? ''),
+      status: finished.status,
+      ms: Math.round(finished.durationMs * 10) / 10,
+      owner: finished.owner,
+      ...(finished.aborted ? { aborted: true } : {}),
+    });
+  };
+  return {
+    watch(req, res, { requestId, owner, route }) {
+      const startedAt = performance.now();
+      res.once('close', () => {
+        write(req, requestId, {
+          owner,
+          method: req.method ?? '',
+          route,
+          // 499 as in Nginx's log: the client left before there was a status.
+          status: res.headersSent ? res.statusCode : 499,
+          durationMs: performance.now() - startedAt,
+          aborted: !res.writableFinished,
+        });
+      });
+    },
+    upgradeClosed(req, requestId, status, durationMs) {
+      write(req, requestId, {
+        owner: 'forward',
+        method: 'GET',
+        route: undefined,
+        status,
+        durationMs,
+        aborted: false,
+      });
+    },
+  };
+}

@@ -1,0 +1,68 @@
+/**
+ * Who sends a request to one of our routes. The backend's rules and words: a token holds only `user_id` and `exp`; the
+ * user is looked up; 401 is for the token and nothing else, because the clients drop their token on it.
+ */
+import type { IncomingMessage } from 'node:http';
+import jwt from 'jsonwebtoken';
+import type { TokenAlgorithm } from '../config.ts';
+import { forbidden, unauthorized } from '../errors.ts';
+
+export interface User {
+  readonly id: number;
+  readonly name: string;
+  readonly avatarUrl: string | null;
+}
+
+/** @throws AppError 401 bad token or unknown user, 403 blocked or inactive, 503 the look-up is impossible */
+export type RequireUser = (request: IncomingMessage) => Promise<User>;
+
+export interface UserRecord extends User {
+  readonly isActive: boolean;
+  readonly isBlocked: boolean;
+}
+
+export interface AuthOptions {
+  readonly token: { readonly secret: string; readonly algorithm: TokenAlgorithm };
+  /** The user's row; null when there is none. @throws AppError 503 */
+  readonly findUser: (id: number) => Promise<UserRecord | null>;
+}
+
+/** PostgreSQL `integer`, the type of users.id. */
+const MAX_USER_ID = 2 ** 31 - 1;
+
+export function createRequireUser({ token, findUser }: AuthOptions): RequireUser {
+  return async (request) => {
+    const id = userIdOf(verify(bearerToken(request), token));
+    const user = id <= MAX_USER_ID ? await findUser(id) : null;
+    if (user === null) throw unauthorized('User not found');
+    if (user.isBlocked) throw forbidden('This account is blocked.');
+    if (!user.isActive) throw forbidden('This account is not active.');
+    return { id: user.id, name: user.name, avatarUrl: user.avatarUrl };
+  };
+}
+
+/** RFC 6750 §2.1; the scheme is case-insensitive (RFC 9110 §11.1). */
+function bearerToken(request: IncomingMessage): string {
+  const token = /^bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
+  if (token === undefined) throw unauthorized('Not authenticated');
+  return token;
+}
+
+/** One pinned algorithm (RFC 8725 §3.1), no leeway, and `exp` must be there: the backend's own tokens always have it. */
+function verify(token: string, { secret, algorithm }: AuthOptions['token']): jwt.JwtPayload {
+  let payload: string | jwt.JwtPayload;
+  try {
+    payload = jwt.verify(token, secret, { algorithms: [algorithm] });
+  } catch {
+    throw unauthorized('Invalid token');
+  }
+  if (typeof payload === 'string' || typeof payload.exp !== 'number') throw unauthorized('Invalid token');
+  return payload;
+}
+
+function userIdOf(payload: jwt.JwtPayload): number {
+  const claim: unknown = payload.user_id ?? payload.sub;
+  const id = typeof claim === 'string' && /^\d{1,15}$/.test(claim) ? Number(claim) : claim;
+  if (typeof id !== 'number' || !Number.isSafeInteger(id) || id < 1) throw unauthorized('Invalid token');
+  return id;
+}

@@ -1,0 +1,127 @@
+/**
+ * The checks that every request passes before anyone looks at its path. llhttp (strict, never `insecureHTTPParser`)
+ * has already refused bare LF, obs-fold, bad names, control characters, CL+TE and repeated or signed Content-Length;
+ * what it lets through and a proxy must not is refused here.
+ */
+import type { IncomingMessage } from 'node:http';
+import { AppError, badRequest } from '../errors.ts';
+
+export interface RequestHead {
+  /** Origin-form target as the backend shall see it. */
+  readonly target: string;
+  /** Body length in bytes; null: chunked; 0: none. */
+  readonly contentLength: number | null;
+  /** The client's own X-Request-Id when usable, else undefined. */
+  readonly requestId: string | undefined;
+}
+
+/** RFC 3986 host with optional port; the reg-name alphabet without percent-encoding, or a bracketed address. */
+const HOST = /^(?:[A-Za-z0-9._~!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/;
+const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
+
+/**
+ * Reads and checks request line and framing.
+ * @throws AppError 400 for the first thing that is wrong; 405 TRACE; 505 a version other than 1.0 and 1.1
+ */
+export function readRequestHead(req: IncomingMessage): RequestHead {
+  if (req.httpVersionMajor !== 1 || req.httpVersionMinor > 1)
+    throw new AppError(505, 'Only HTTP/1.1 and HTTP/1.0 are spoken here.');
+  // TRACE would reflect cookies and tokens (RFC 9110 §9.3.8).
+  if (req.method === 'TRACE') throw new AppError(405, 'TRACE is not allowed.');
+  const fields = readFramingFields(req.rawHeaders);
+  checkHost(fields, req.httpVersionMinor);
+  return {
+    target: originForm(req.url ?? '', fields.host),
+    contentLength: bodyLength(fields, req.httpVersionMinor),
+    requestId:
+      fields.requestId !== undefined && REQUEST_ID.test(fields.requestId) ? fields.requestId : undefined,
+  };
+}
+
+interface FramingFields {
+  host: string | undefined;
+  hosts: number;
+  contentLength: string | undefined;
+  transferEncoding: string | undefined;
+  requestId: string | undefined;
+}
+
+/** One pass over the raw pairs; the length of a name settles most of them without lower-casing. */
+function readFramingFields(raw: readonly string[]): FramingFields {
+  const fields: FramingFields = {
+    host: undefined,
+    hosts: 0,
+    contentLength: undefined,
+    transferEncoding: undefined,
+    requestId: undefined,
+  };
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i] as string;
+    const value = raw[i + 1] as string;
+    switch (name.length) {
+      case 4:
+        if (name.toLowerCase() !== 'host') break;
+        fields.host = value;
+        fields.hosts += 1;
+        break;
+      case 12:
+        if (name.toLowerCase() === 'x-request-id') fields.requestId ??= value;
+        break;
+      case 14:
+        if (name.toLowerCase() === 'content-length') fields.contentLength = value;
+        break;
+      case 17:
+        if (name.toLowerCase() !== 'transfer-encoding') break;
+        fields.transferEncoding =
+          fields.transferEncoding === undefined ? value : `${fields.transferEncoding}, ${value}`;
+        break;
+    }
+  }
+  return fields;
+}
+
+/** RFC 9112 §3.2: exactly one Host on HTTP/1.1, and one that is a host. */
+function checkHost({ host, hosts }: FramingFields, minorVersion: number): void {
+  if (hosts === 0 && minorVersion === 0) return;
+  if (hosts !== 1)
+    throw badRequest(hosts === 0 ? 'The Host header is missing.' : 'There is more than one Host header.');
+  if (host === undefined || !HOST.test(host)) throw badRequest('The Host header is not valid.');
+}
+
+/**
+ * RFC 9112 §3.2.2 obliges a server to take the absolute form; the backend never sees it. Its authority must be that
+ * of the Host header: two different ones would let a client choose which of them each hop believes.
+ */
+function originForm(target: string, host: string | undefined): string {
+  if (target.includes('#')) throw badRequest('The request target must not have a fragment.');
+  if (target.charCodeAt(0) === 0x2f /* / */) {
+    if (target.charCodeAt(1) === 0x2f)
+      throw badRequest('The request target must not start with two slashes.');
+    return target;
+  }
+  const absolute = /^https?:\/\/([^/?]*)(\/.*)?$/i.exec(target);
+  if (absolute?.[1] === undefined) throw badRequest('The request target is not a path.');
+  if (absolute[1].toLowerCase() !== host?.toLowerCase()) {
+    throw badRequest('The request target and the Host header name different hosts.');
+  }
+  const path = absolute[2] ?? '/';
+  if (path.startsWith('//')) throw badRequest('The request target must not start with two slashes.');
+  return path;
+}
+
+/** RFC 9112 §6: no coding but chunked, and none on HTTP/1.0; anything else is how requests are smuggled. */
+function bodyLength({ contentLength, transferEncoding }: FramingFields, minorVersion: number): number | null {
+  if (transferEncoding !== undefined) {
+    if (transferEncoding.toLowerCase() !== 'chunked')
+      throw badRequest('Transfer-Encoding must be exactly `chunked`.');
+    if (minorVersion === 0) throw badRequest('HTTP/1.0 has no Transfer-Encoding.');
+    if (contentLength !== undefined)
+      throw badRequest('Content-Length and Transfer-Encoding exclude each other.');
+    return null;
+  }
+  if (contentLength === undefined) return 0;
+  const bytes = Number(contentLength);
+  if (!/^\d+$/.test(contentLength) || !Number.isSafeInteger(bytes))
+    throw badRequest('Content-Length is not valid.');
+  return bytes;
+}

@@ -1,0 +1,122 @@
+/**
+ * The listening side: limits and deadlines of node:http, what happens to bytes that are no request, upgrades, and the
+ * orderly end.
+ */
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { AppError } from '../errors.ts';
+import { endSocketWithError } from './error-response.ts';
+
+export interface ServerOptions {
+  readonly handleRequest: RequestListener;
+  /** Which requests are taken off HTTP; any other Upgrade is ignored and the request answered as usual. */
+  readonly isUpgrade: (req: IncomingMessage) => boolean;
+  readonly handleUpgrade: (req: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  readonly maxConnections: number;
+}
+
+/** Largest request head, bytes; beyond it 431. */
+const MAX_HEAD_BYTES = 64 * 1024;
+
+/** Creates the server; it does not listen yet. Answers in every state of a connection, never throws. */
+export function createHttpServer(options: ServerOptions): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: MAX_HEAD_BYTES,
+      insecureHTTPParser: false,
+      // readRequestHead answers in our words; Node's own 400 has no body.
+      requireHostHeader: false,
+      // Slowloris: the head must be complete in 20 s, looked at every 2 s. A body may take as long as it moves.
+      headersTimeout: 20_000,
+      requestTimeout: 0,
+      connectionsCheckingInterval: 2_000,
+      // Above Nginx's keepalive_timeout of 60 s: the side that sends requests should be the one to close.
+      keepAliveTimeout: 75_000,
+      keepAlive: true,
+      keepAliveInitialDelay: 30_000,
+      noDelay: true,
+      shouldUpgradeCallback: options.isUpgrade,
+    },
+    options.handleRequest,
+  );
+  // By default Node drops headers beyond 2000 without a word; MAX_HEAD_BYTES is the limit here.
+  server.maxHeadersCount = 0;
+  server.maxConnections = options.maxConnections;
+  server.on('upgrade', options.handleUpgrade);
+  server.on('clientError', onClientError);
+  server.on('connect', (_req, socket) =>
+    endSocketWithError(socket, new AppError(405, 'CONNECT is not allowed.')),
+  );
+  server.on('checkExpectation', (_req: IncomingMessage, res: ServerResponse) => {
+    res.writeHead(417, { 'Content-Type': 'application/json', 'Content-Length': EXPECTATION.length });
+    res.end(EXPECTATION);
+  });
+  return server;
+}
+
+const EXPECTATION = '{"detail":"Only Expect: 100-continue is understood."}';
+
+/** Bytes that are no HTTP request, or a head that is too large or too slow. */
+function onClientError(error: Error & { code?: string }, socket: Socket): void {
+  const current = (socket as Socket & { _httpMessage?: ServerResponse })._httpMessage;
+  if (current !== undefined && current !== null) {
+    // The response under way is owed to a request that was fine; what follows it on the connection was not.
+    if (current.req.complete && !current.writableFinished) current.once('finish', () => socket.destroySoon());
+    else socket.destroy();
+    return;
+  }
+  endSocketWithError(socket, clientError(error.code));
+}
+
+function clientError(code: string | undefined): AppError {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new AppError(431, `The request head must not be larger than ${MAX_HEAD_BYTES} bytes.`);
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return new AppError(413, 'The chunk extensions are too large.');
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new AppError(408, 'The request took too long.');
+    default:
+      return new AppError(400, 'The request is not valid HTTP.');
+  }
+}
+
+/** Listens. @throws Error with a sentence for a port that is taken or not allowed */
+export async function listen(server: Server, port: number, host: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, port, host)));
+    server.listen(port, host, resolve);
+  });
+  // accept() can fail later (EMFILE): the connection is lost, the process is not.
+  server.on('error', () => undefined);
+}
+
+function listenError(error: NodeJS.ErrnoException, port: number, host: string): Error {
+  const reasons: Record<string, string> = {
+    EADDRINUSE: 'another program listens there already',
+    EACCES: 'this user may not listen there',
+    EADDRNOTAVAIL: 'this machine does not have that address',
+  };
+  const reason = reasons[error.code ?? ''] ?? error.code ?? 'unknown';
+  return new Error(`Cannot listen on ${host}:${port}: ${reason}.`, { cause: error });
+}
+
+/**
+ * Stops accepting, closes idle connections, waits for the requests in flight, and after `graceMs` cuts what is left.
+ */
+export async function closeServer(server: Server, graceMs: number): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const deadline = setTimeout(() => server.closeAllConnections(), graceMs);
+    server.close(() => {
+      clearTimeout(deadline);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,52 @@
+/**
+ * The errors this service answers with. Everything a client sees of them is `{"detail": "<sentence>"}`
+ * (plus `extra` fields beside it); `cause` is for the log only.
+ */
+
+export interface AppErrorOptions {
+  /** What went wrong underneath; logged, never sent. */
+  cause?: unknown;
+  /** Response headers that belong to the error, e.g. `Retry-After`. */
+  headers?: Readonly<Record<string, string>>;
+}
+
+export class AppError extends Error {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(status: number, detail: string, options: AppErrorOptions = {}) {
+    super(detail, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'AppError';
+    this.status = status;
+    this.headers = options.headers ?? {};
+  }
+}
+
+/** 400: the request line or the framing is unusable. */
+export const badRequest = (detail: string) => new AppError(400, detail);
+
+/** 401: the clients drop their token on it, so only for a token that is missing, bad or of a deleted user. */
+export const unauthorized = (detail: 'Not authenticated' | 'Invalid token' | 'User not found') =>
+  new AppError(401, detail, { headers: { 'WWW-Authenticate': 'Bearer' } });
+
+/** 403: the user is known but may not. */
+export const forbidden = (detail: string) => new AppError(403, detail);
+
+/** 404: the thing, or the route, does not exist. */
+export const notFound = (detail = 'Not Found') => new AppError(404, detail);
+
+/** 413: the body, or the file it announces, is too large. */
+export const tooLarge = (detail: string) => new AppError(413, detail);
+
+/** 415: the content type is not accepted. */
+export const unsupportedType = (detail: string) => new AppError(415, detail);
+
+/** 422: the body, a path parameter or a query parameter is not what the route takes. */
+export const unprocessable = (detail: string) => new AppError(422, detail);
+
+/** 501: the feature is switched off in this installation; clients hide it. */
+export const notConfigured = (detail: string) => new AppError(501, detail);
+
+/** 503: something we need is down or overloaded; the client may try again. */
+export const unavailable = (detail: string, cause?: unknown) =>
+  new AppError(503, detail, { cause, headers: { 'Retry-After': '1' } });

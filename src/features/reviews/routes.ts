@@ -1,0 +1,43 @@
+/**
+ * GET, HEAD and POST /api/products/:productId/reviews.
+ */
+import type { RequestHandler } from 'express';
+import type { RequireUser } from '../../edge/auth.ts';
+import type { Route } from '../../edge/route.ts';
+import { parseInput, readJsonBody } from '../../edge/validate.ts';
+import { pageQuerySchema, productIdSchema, reviewBodySchema } from './schema.ts';
+import type { ReviewStore } from './store.ts';
+
+export interface ReviewRoutesOptions {
+  readonly reviews: ReviewStore;
+  readonly requireUser: RequireUser;
+}
+
+const PATH = '/api/products/:productId/reviews';
+
+export function reviewRoutes({ reviews, requireUser }: ReviewRoutesOptions): Route[] {
+  /** Public: no token is asked for, and a bad one is not looked at. */
+  const list: RequestHandler = async (req, res) => {
+    const productId = parseInput(productIdSchema, req.params.productId);
+    const { limit, cursor } = parseInput(pageQuerySchema, req.query);
+    const page = await reviews.list(productId, { limit, cursor });
+    res.set('Cache-Control', 'no-store');
+    res.json({ items: page.items, next_cursor: page.nextCursor, summary: page.summary });
+  };
+
+  const put: RequestHandler = async (req, res) => {
+    const user = await requireUser(req);
+    const productId = parseInput(productIdSchema, req.params.productId);
+    const content = await readJsonBody(req, res, reviewBodySchema);
+    const { review, summary } = await reviews.put(productId, user, content);
+    res.set('Cache-Control', 'no-store');
+    // 200, not 201: the clients show anything else as an error.
+    res.status(200).json({ review, summary });
+  };
+
+  return [
+    { method: 'GET', path: PATH, handler: list },
+    { method: 'HEAD', path: PATH, handler: list },
+    { method: 'POST', path: PATH, handler: put },
+  ];
+}

@@ -1,0 +1,55 @@
+/**
+ * What clients may send to the reviews routes.
+ */
+import { z } from 'zod';
+import { storableText } from '../../edge/validate.ts';
+
+export const DEFAULT_PAGE_SIZE = 50;
+export const MAX_PAGE_SIZE = 200;
+/** Code points, after trimming: what a person would count as characters. */
+const MAX_TEXT_LENGTH = 1000;
+const MAX_PRODUCT_ID_LENGTH = 64;
+const MAX_BIGINT = 2n ** 63n - 1n;
+
+const CONTROL_CHARACTER = /\p{Cc}/u;
+
+/** Path parameter, already percent-decoded. Any text is an id; whether there is such a product is another question. */
+export const productIdSchema = storableText
+  .refine((id) => id.trim() !== '' && id.length <= MAX_PRODUCT_ID_LENGTH, 'The product id is not valid.')
+  .refine((id) => !CONTROL_CHARACTER.test(id), 'The product id is not valid.');
+
+const limitMessage = `must be a whole number from 1 to ${MAX_PAGE_SIZE}`;
+
+export const pageQuerySchema = z.object({
+  limit: z
+    .string({ error: limitMessage })
+    .regex(/^\d{1,9}$/, limitMessage)
+    .transform(Number)
+    .refine((limit) => limit >= 1 && limit <= MAX_PAGE_SIZE, limitMessage)
+    .default(DEFAULT_PAGE_SIZE),
+  /** Id of the last review of the page before: what `next_cursor` held, or a review id from an older client. */
+  cursor: z
+    .string({ error: 'must be given once' })
+    .regex(/^\d{1,19}$/, 'must be a next_cursor of an earlier page')
+    .refine((cursor) => BigInt(cursor) <= MAX_BIGINT, 'must be a next_cursor of an earlier page')
+    .optional(),
+});
+
+/** Unknown fields are ignored: clients may be newer than we are. */
+export const reviewBodySchema = z.object(
+  {
+    rating: z
+      .int({ error: 'must be a whole number from 1 to 5' })
+      .min(1, 'must be a whole number from 1 to 5')
+      .max(5, 'must be a whole number from 1 to 5'),
+    text: storableText
+      .nullish()
+      .transform((text) => text?.trim() || null)
+      .refine((text) => text === null || codePoints(text) <= MAX_TEXT_LENGTH, {
+        error: `must not be longer than ${MAX_TEXT_LENGTH} characters`,
+      }),
+  },
+  { error: 'The body must be a JSON object.' },
+);
+
+const codePoints = (text: string) => [...text].length;

@@ -1,0 +1,173 @@
+/**
+ * Reviews in PostgreSQL. Which row is current, and the stats, are the triggers' work
+ * (src/infra/migrations/0002-product-review-stats.ts); nothing here counts or averages.
+ */
+import type { Knex } from 'knex';
+import { notFound, unavailable } from '../../errors.ts';
+import type { Database } from '../../infra/database.ts';
+import { type Review, type ReviewRow, type Summary, toReview, toSummary } from './review.ts';
+
+export interface Author {
+  readonly id: number;
+  readonly name: string;
+  readonly avatarUrl: string | null;
+}
+
+export interface ReviewPage {
+  readonly items: readonly Review[];
+  /** Cursor of the next page; null after the last one. */
+  readonly nextCursor: string | null;
+  readonly summary: Summary;
+}
+
+export interface ReviewStore {
+  /** Current reviews, newest first. An unknown product has none. @throws AppError 503 */
+  list(
+    productId: string,
+    page: { readonly limit: number; readonly cursor: string | undefined },
+  ): Promise<ReviewPage>;
+  /** Makes or edits the author's one review. @throws AppError 404 no such product, 503 */
+  put(
+    productId: string,
+    author: Author,
+    content: { readonly rating: number; readonly text: string | null },
+  ): Promise<{ readonly review: Review; readonly summary: Summary }>;
+}
+
+export function createReviewStore({ database }: { readonly database: Database }): ReviewStore {
+  return {
+    list: (productId, page) => whenMigrated(() => listPage(database, productId, page)),
+    put: (productId, author, content) =>
+      whenMigrated(async () => {
+        if (!(await productExists(database, productId))) throw notFound('Product not found');
+        return database.transaction((trx) => putReview(trx, productId, author, content));
+      }),
+  };
+}
+
+/**
+ * Page and summary in one statement, so that they agree. Both are read by index: the stats by primary key, the page by
+ * product_reviews_current_page. The id is the order: ids only grow, while created_at of imported rows says anything.
+ */
+const pageSql = (withUsers: boolean) => `
+  SELECT s.review_count, s.rating_sum, page.*
+    FROM (SELECT ?::text AS product_id) AS asked
+    LEFT JOIN product_review_stats s ON s.product_id = asked.product_id
+    LEFT JOIN LATERAL (
+      SELECT r.id, r.product_id, r.author_id, r.rating, r.text, r.edited_at,
+             to_jsonb(r.created_at) #>> '{}' AS created_at, ${withUsers ? LIVE_AUTHOR : STORED_AUTHOR}
+       WHERE r.product_id = asked.product_id AND r.superseded_at IS NULL AND r.id < ?::bigint
+       ORDER BY r.id DESC
+       LIMIT ?::integer) AS page ON true
+   ORDER BY page.id DESC`;
+
+const STORED_AUTHOR = `r.author_name, NULL AS author_avatar_url
+        FROM product_reviews r`;
+
+/** Name and picture as they are today; author_id is text and may be no number at all. */
+const LIVE_AUTHOR = `coalesce(nullif(to_jsonb(u) ->> 'name', ''), r.author_name) AS author_name,
+             to_jsonb(u) ->> 'avatar_url' AS author_avatar_url
+        FROM product_reviews r
+        LEFT JOIN users u ON u.id = CASE WHEN r.author_id ~ '^[0-9]{1,9}$' THEN r.author_id::integer END`;
+
+const AFTER_EVERY_ID = '9223372036854775807';
+
+interface PageRow extends ReviewRow {
+  review_count: number | null;
+  rating_sum: string | null;
+}
+
+async function listPage(
+  database: Database,
+  productId: string,
+  { limit, cursor }: { limit: number; cursor: string | undefined },
+): Promise<ReviewPage> {
+  // One row more than asked for tells whether there is a next page.
+  const values = [productId, cursor ?? AFTER_EVERY_ID, limit + 1];
+  const select = (withUsers: boolean) =>
+    database.run((knex) => knex.raw<{ rows: PageRow[] }>(pageSql(withUsers), values));
+  const { rows } = await select(true).catch((error) => {
+    // A standalone database has no users.
+    if (isUndefinedTable(error) && String(error.message).includes('"users"')) return select(false);
+    throw error;
+  });
+  const items = rows.filter((row) => row.id !== null).map(toReview);
+  const shown = items.slice(0, limit);
+  return {
+    items: shown,
+    nextCursor: items.length > limit ? String(shown.at(-1)?.id) : null,
+    summary: toSummary(rows[0]?.review_count ?? 0, rows[0]?.rating_sum ?? 0),
+  };
+}
+
+/** products.id is an integer; any other id is no product of the backend's. Without the table every id is one. */
+async function productExists(database: Database, productId: string): Promise<boolean> {
+  const id = /^[1-9]\d{0,9}$/.test(productId) && Number(productId) < 2 ** 31 ? Number(productId) : -1;
+  try {
+    const sql = 'SELECT EXISTS (SELECT 1 FROM products WHERE id = ?) AS found';
+    const { rows } = await database.run((knex) => knex.raw<{ rows: { found: boolean }[] }>(sql, [id]));
+    return rows[0]?.found ?? false;
+  } catch (error) {
+    if (isUndefinedTable(error)) return true;
+    throw error;
+  }
+}
+
+const RETURNING = `id, product_id, author_id, author_name, rating, text, edited_at, to_jsonb(created_at) #>> '{}' AS created_at`;
+
+/** The same lock as the insert trigger's, taken first: of two first reviews by one author the second is an edit. */
+const LOCK_SQL = `SELECT pg_advisory_xact_lock(hashtextextended(?::text || chr(31) || ?::text, 0))`;
+
+const EDIT_SQL = `
+  UPDATE product_reviews SET rating = ?, text = ?, author_name = ?, edited_at = now()
+   WHERE product_id = ? AND author_id = ? AND superseded_at IS NULL
+  RETURNING ${RETURNING}`;
+
+const ADD_SQL = `
+  INSERT INTO product_reviews (rating, text, author_name, product_id, author_id, created_at)
+  VALUES (?, ?, ?, ?, ?, ?)
+  RETURNING ${RETURNING}`;
+
+async function putReview(
+  trx: Knex.Transaction,
+  productId: string,
+  author: Author,
+  { rating, text }: { rating: number; text: string | null },
+): Promise<{ review: Review; summary: Summary }> {
+  const authorId = String(author.id);
+  const one = async <Row>(sql: string, values: (string | number | null)[]) =>
+    (await trx.raw<{ rows: Row[] }>(sql, values)).rows[0];
+
+  await one(LOCK_SQL, [productId, authorId]);
+  const values = [rating, text, author.name, productId, authorId];
+  const row =
+    (await one<ReviewRow>(EDIT_SQL, values)) ?? (await one<ReviewRow>(ADD_SQL, [...values, isoNow()]));
+  if (row === undefined) throw new Error('INSERT … RETURNING returned no row');
+  const stats = await one<{ review_count: number; rating_sum: string }>(
+    'SELECT review_count, rating_sum FROM product_review_stats WHERE product_id = ?',
+    [productId],
+  );
+  return {
+    review: { ...toReview(row), author_avatar_url: author.avatarUrl },
+    summary: toSummary(stats?.review_count ?? 0, stats?.rating_sum ?? 0),
+  };
+}
+
+/** `+00:00`, not `Z`: created_at may be text, and Python before 3.11 cannot read `Z` back. */
+const isoNow = () => new Date().toISOString().replace('Z', '+00:00');
+
+const isUndefinedTable = (error: unknown): error is Error => hasCode(error, '42P01');
+const hasCode = (error: unknown, code: string) =>
+  error instanceof Error && 'code' in error && error.code === code;
+
+/** Our tables come by migration, which may have to wait for the database: until then 503, and forwarding goes on. */
+async function whenMigrated<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isUndefinedTable(error) || hasCode(error, '42703') || hasCode(error, '42883')) {
+      throw unavailable('Reviews are being set up. Please try again.', error);
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * Everything that differs between the kinds of uploads: allowed content types, the extension each one gets, the limit.
+ * Never image/svg+xml or text/html: served from the shop's own storage they would run script in its name.
+ */
+
+export const UPLOAD_KINDS = ['reel_video', 'story_video', 'story_image', 'product_image'] as const;
+export type UploadKind = (typeof UPLOAD_KINDS)[number];
+
+export interface UploadLimits {
+  readonly maxVideoBytes: number;
+  readonly maxImageBytes: number;
+}
+
+export interface KindRules {
+  /** Content type → extension of the stored object. */
+  readonly extensions: ReadonlyMap<string, string>;
+  readonly maxBytes: number;
+}
+
+const VIDEO = new Map([
+  ['video/mp4', 'mp4'],
+  ['video/webm', 'webm'],
+  ['video/quicktime', 'mov'],
+]);
+
+const IMAGE = new Map([
+  ['image/jpeg', 'jpg'],
+  ['image/png', 'png'],
+  ['image/webp', 'webp'],
+  ['image/gif', 'gif'],
+  ['image/avif', 'avif'],
+  ['image/heic', 'heic'],
+]);
+
+/** The rules of every kind under the configured limits. */
+export function kindRules(limits: UploadLimits): Readonly<Record<UploadKind, KindRules>> {
+  const video = { extensions: VIDEO, maxBytes: limits.maxVideoBytes };
+  const image = { extensions: IMAGE, maxBytes: limits.maxImageBytes };
+  return { reel_video: video, story_video: video, story_image: image, product_image: image };
+}

@@ -1,0 +1,136 @@
+/**
+ * Which headers pass to the next hop. Pure; works on flat raw pairs (name, value, name, value …) so that order,
+ * spelling, duplicates and latin1 bytes survive.
+ */
+
+/** RFC 9110 §7.6.1, and Proxy-Connection, which old clients send in Connection's place (RFC 9112 appendix C.2.2). */
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/**
+ * Names that a Connection header cannot remove: with them gone the backend would see another host, another user or
+ * another body than we did (RFC 9110 §7.6.1 forbids listing end-to-end fields; attackers do not care).
+ */
+const NOT_REMOVABLE = new Set([
+  'host',
+  'authorization',
+  'cookie',
+  'content-length',
+  'content-type',
+  'x-request-id',
+]);
+
+/** Lengths of the names that the filters know; any other name passes without being lower-cased. */
+const lengthsOf = (names: Iterable<string>) => new Set(Array.from(names, (name) => name.length));
+const HOP_LENGTHS = lengthsOf(HOP_BY_HOP);
+
+export interface Forwarded {
+  /** Peer address, set when the peer is not a trusted proxy: its own X-Forwarded-* are then replaced. */
+  readonly untrustedPeer?: { readonly address: string; readonly host: string; readonly port: number };
+  /** Sent on in place of whatever the client sent when that was missing or unusable. */
+  readonly addRequestId?: string;
+}
+
+/** What an untrusted peer could use to pass for another client, or for TLS. */
+const FORWARDED_NAMES = new Set(['forwarded', 'x-real-ip']);
+const isForwardedName = (name: string) => name.startsWith('x-forwarded-') || FORWARDED_NAMES.has(name);
+
+/**
+ * Request headers for the backend: hop-by-hop fields and those named by Connection removed, Expect removed (we answer
+ * it ourselves), everything else exactly as sent.
+ */
+export function requestHeaders(raw: readonly string[], forwarded: Forwarded): string[] {
+  const listed = connectionOptions(raw);
+  const { untrustedPeer, addRequestId } = forwarded;
+  const out: string[] = [];
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i] as string;
+    if (
+      HOP_LENGTHS.has(name.length) ||
+      name.length === 6 ||
+      listed !== null ||
+      addRequestId !== undefined ||
+      untrustedPeer
+    ) {
+      const lower = name.toLowerCase();
+      if (HOP_BY_HOP.has(lower) || lower === 'expect') continue;
+      if (listed?.has(lower) && !NOT_REMOVABLE.has(lower)) continue;
+      if (addRequestId !== undefined && lower === 'x-request-id') continue;
+      if (untrustedPeer && isForwardedName(lower)) continue;
+    }
+    out.push(name, raw[i + 1] as string);
+  }
+  if (untrustedPeer) {
+    out.push('X-Forwarded-For', untrustedPeer.address, 'X-Forwarded-Proto', 'http');
+    out.push('X-Forwarded-Host', untrustedPeer.host, 'X-Forwarded-Port', String(untrustedPeer.port));
+  }
+  if (addRequestId !== undefined) out.push('X-Request-Id', addRequestId);
+  return out;
+}
+
+export interface ResponseHeaders {
+  readonly headers: string[];
+  /** Content-Length in bytes, or null when the backend sent none. */
+  readonly contentLength: number | null;
+  readonly chunked: boolean;
+  readonly hasRequestId: boolean;
+  readonly hasTrailer: boolean;
+}
+
+/**
+ * Response headers for the client: hop-by-hop fields and those named by the backend's Connection removed. Framing is
+ * reported, not copied: Transfer-Encoding is ours to add.
+ */
+export function responseHeaders(raw: readonly string[]): ResponseHeaders {
+  const listed = connectionOptions(raw);
+  const headers: string[] = [];
+  let contentLength: number | null = null;
+  let chunked = false;
+  let hasRequestId = false;
+  let hasTrailer = false;
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i] as string;
+    const value = raw[i + 1] as string;
+    if (RESPONSE_LENGTHS.has(name.length) || listed !== null) {
+      const lower = name.toLowerCase();
+      if (lower === 'transfer-encoding') chunked = true;
+      else if (lower === 'trailer') hasTrailer = true;
+      if (HOP_BY_HOP.has(lower)) continue;
+      if (listed?.has(lower) && lower !== 'content-length') continue;
+      if (lower === 'content-length') contentLength = Number(value);
+      else if (lower === 'x-request-id') hasRequestId = true;
+    }
+    headers.push(name, value);
+  }
+  return { headers, contentLength, chunked, hasRequestId, hasTrailer };
+}
+
+const RESPONSE_LENGTHS = lengthsOf([...HOP_BY_HOP, 'content-length', 'x-request-id']);
+
+/**
+ * Names listed in Connection (and Proxy-Connection) in lower case; null when there are none worth a look, which is the
+ * usual case (`keep-alive`, `close`, `Upgrade`).
+ */
+function connectionOptions(raw: readonly string[]): Set<string> | null {
+  let listed: Set<string> | null = null;
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i] as string;
+    if (name.length !== 10 && name.length !== 16) continue;
+    const lower = name.toLowerCase();
+    if (lower !== 'connection' && lower !== 'proxy-connection') continue;
+    for (const option of (raw[i + 1] as string).toLowerCase().split(',')) {
+      const token = option.trim();
+      if (token === '' || token === 'keep-alive' || token === 'close' || token === 'upgrade') continue;
+      listed ??= new Set();
+      listed.add(token);
+    }
+  }
+  return listed;
+}

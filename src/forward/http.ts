@@ -1,0 +1,253 @@
+/**
+ * One request to the backend and its answer back, streamed both ways. No body is read, buffered or rewritten here;
+ * the only thing decided is what to do when either side fails.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type AppError, unavailable } from '../errors.ts';
+import type {
+  BackendClient,
+  BackendError,
+  BackendRequest,
+  BackendResponseHandler,
+  Exchange,
+} from './backend-client.ts';
+import { backendFailure } from './failure.ts';
+import { responseHeaders } from './headers.ts';
+
+export interface HttpForwarderOptions {
+  readonly client: BackendClient;
+  /** Requests that may wait for a response head at one time; the next one is answered 503 at once. */
+  readonly maxInFlight: number;
+  /** Answers the client when there is no response of the backend to pass on. */
+  readonly sendError: (req: IncomingMessage, res: ServerResponse, error: AppError) => void;
+  readonly counters: ForwardCounters;
+}
+
+/** Plain numbers, read by the metrics when they are scraped. */
+export interface ForwardCounters {
+  /** Requests whose response head has not arrived. */
+  inFlight: number;
+  retries: number;
+  /** Requests given up because the client had gone. */
+  aborted: number;
+  /** Responses that the backend cut short. */
+  truncated: number;
+}
+
+export interface ForwardRequest {
+  readonly target: string;
+  /** Headers for the backend (headers.ts). */
+  readonly headers: readonly string[];
+  /** Body length in bytes, null when chunked, 0 when there is none. */
+  readonly contentLength: number | null;
+  /** Returned to the client unless the backend's response has one. */
+  readonly requestId: string;
+}
+
+export type HttpForwarder = (req: IncomingMessage, res: ServerResponse, request: ForwardRequest) => void;
+
+/** Methods that may be sent twice (RFC 9110 §9.2.2); a POST or PATCH never is. */
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
+
+/** How long a client may go on sending a body that the backend has already answered, ms (nginx: lingering_time). */
+const LINGER_MS = 30_000;
+
+/** Creates the forwarder; it never throws and always ends the response. */
+export function createHttpForwarder(options: HttpForwarderOptions): HttpForwarder {
+  return (req, res, request) => {
+    if (options.counters.inFlight >= options.maxInFlight) {
+      options.sendError(req, res, unavailable('The server is busy. Please try again.'));
+      return;
+    }
+    new Forwarding(options, req, res, request).send(false);
+  };
+}
+
+/** The state of one forwarded request. A class, since one object with methods costs less than a closure per event. */
+class Forwarding implements BackendResponseHandler {
+  readonly #options: HttpForwarderOptions;
+  readonly #req: IncomingMessage;
+  readonly #res: ServerResponse;
+  readonly #request: ForwardRequest;
+  #exchange: Exchange | undefined;
+  /** Counted in `inFlight`. */
+  #waiting = false;
+  #done = false;
+  #draining = false;
+  /** Bytes that a Content-Length announced; -1 when the end is not known beforehand. */
+  #expectedBytes = -1;
+  #headPending = false;
+
+  constructor(
+    options: HttpForwarderOptions,
+    req: IncomingMessage,
+    res: ServerResponse,
+    request: ForwardRequest,
+  ) {
+    this.#options = options;
+    this.#req = req;
+    this.#res = res;
+    this.#request = request;
+    res.once('close', () => this.#onClientClose());
+  }
+
+  send(freshConnection: boolean): void {
+    const { target, headers, contentLength } = this.#request;
+    if (!this.#waiting) {
+      this.#waiting = true;
+      this.#options.counters.inFlight += 1;
+    }
+    const request: BackendRequest = {
+      method: this.#req.method ?? 'GET',
+      target,
+      headers,
+      body: contentLength === 0 ? null : this.#req,
+      contentLength,
+      freshConnection,
+    };
+    this.#exchange = this.#options.client.send(request, this);
+  }
+
+  onInterim(status: number, headers: string[]): void {
+    const socket = this.#res.socket;
+    // Behind a pipelined predecessor there is no socket yet; an interim response may be dropped (RFC 9110 §15.2).
+    if (socket === null || this.#req.httpVersionMinor === 0 || this.#res.headersSent) return;
+    let head = `HTTP/1.1 ${status} ${status === 103 ? 'Early Hints' : status === 102 ? 'Processing' : ''}\r\n`;
+    const passed = responseHeaders(headers).headers;
+    for (let i = 0; i < passed.length; i += 2) head += `${passed[i]}: ${passed[i + 1]}\r\n`;
+    socket.write(`${head}\r\n`, 'latin1');
+  }
+
+  onHead(status: number, reason: string, raw: string[]): void {
+    this.#stopWaiting();
+    const { headers, contentLength, hasRequestId } = responseHeaders(raw);
+    const res = this.#res;
+    if (!hasRequestId) headers.push('X-Request-Id', this.#request.requestId);
+    const bodyless = status === 204 || status === 304 || this.#req.method === 'HEAD';
+    this.#expectedBytes = bodyless ? 0 : (contentLength ?? -1);
+    // The backend's Date, or none: we add nothing to its answer but the request id.
+    res.sendDate = false;
+    res.writeHead(status, reason, withoutForbiddenLength(status, headers));
+    this.#headPending = true;
+    process.nextTick(flushHead, this);
+  }
+
+  /** Sends a head whose body has not begun, so that an event stream's client sees it at once. */
+  flushHead(): void {
+    if (!this.#headPending || this.#res.destroyed) return;
+    this.#headPending = false;
+    // Not flushHeaders(): it encodes the head as UTF-8, which doubles every latin1 byte.
+    this.#res.write('', 'latin1');
+  }
+
+  onData(chunk: Buffer): boolean {
+    const res = this.#res;
+    if (this.#headPending && chunk.length === this.#expectedBytes) {
+      this.#headPending = false;
+      // Head and body in one string are one write; as a Buffer the body would be a second one.
+      if (chunk.length <= ONE_WRITE_BYTES) res.end(chunk.toString('latin1'), 'latin1');
+      else res.end(chunk);
+      return true;
+    }
+    this.#headPending = false;
+    if (res.write(chunk)) return true;
+    if (!this.#draining) {
+      this.#draining = true;
+      res.once('drain', () => {
+        this.#draining = false;
+        this.#exchange?.resume();
+      });
+    }
+    return false;
+  }
+
+  onEnd(trailers: string[]): void {
+    this.#done = true;
+    this.#headPending = false;
+    const { req, res } = { req: this.#req, res: this.#res };
+    if (!req.complete) lingerFor(req);
+    if (res.writableEnded) return;
+    if (trailers.length > 0 && res.chunkedEncoding) res.addTrailers(pairs(trailers));
+    res.end('', 'latin1');
+  }
+
+  onError(error: BackendError): void {
+    this.#stopWaiting();
+    this.#headPending = false;
+    if (this.#res.headersSent) {
+      this.#done = true;
+      this.#options.counters.truncated += 1;
+      // A response cut short must look cut short: no terminating chunk, no text of ours in it.
+      this.#res.destroy(error);
+      return;
+    }
+    if (this.#req.socket.destroyed) return;
+    if (this.#mayRetry(error)) {
+      this.#options.counters.retries += 1;
+      this.send(true);
+      return;
+    }
+    this.#done = true;
+    if (!this.#req.complete) lingerFor(this.#req);
+    this.#options.sendError(this.#req, this.#res, backendFailure(error));
+  }
+
+  #retried = false;
+
+  /** Only the keep-alive race: nothing of an answer seen, nothing of a body sent, nothing changed by sending twice. */
+  #mayRetry(error: BackendError): boolean {
+    if (this.#retried || this.#res.destroyed || error.kind !== 'reset' || !error.onReusedConnection)
+      return false;
+    this.#retried = true;
+    return this.#request.contentLength === 0 && IDEMPOTENT.has(this.#req.method ?? '');
+  }
+
+  #stopWaiting(): void {
+    if (!this.#waiting) return;
+    this.#waiting = false;
+    this.#options.counters.inFlight -= 1;
+  }
+
+  #onClientClose(): void {
+    this.#stopWaiting();
+    if (this.#done) return;
+    this.#done = true;
+    if (this.#res.writableFinished) return;
+    this.#options.counters.aborted += 1;
+    this.#exchange?.abort();
+  }
+}
+
+const flushHead = (forwarding: Forwarding) => forwarding.flushHead();
+
+/** Up to here copying a body into the head's string costs less than a second write (measured: npm run bench). */
+const ONE_WRITE_BYTES = 16 * 1024;
+
+/** RFC 9110 §8.6: a 204 has no Content-Length. 205 has no content either, which `0` says best (§15.3.6). */
+function withoutForbiddenLength(status: number, headers: string[]): string[] {
+  if (status !== 204 && status !== 205) return headers;
+  const kept: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (name.toLowerCase() !== 'content-length') kept.push(name, headers[i + 1] as string);
+  }
+  if (status === 205) kept.push('Content-Length', '0');
+  return kept;
+}
+
+/**
+ * The answer is out while the client still sends: take the rest off the socket and drop it, since closing with unread
+ * bytes resets the connection and can destroy the answer on its way (RFC 9112 §9.6).
+ */
+function lingerFor(req: IncomingMessage): void {
+  const timer = setTimeout(() => req.destroy(), LINGER_MS);
+  timer.unref();
+  req.once('close', () => clearTimeout(timer));
+  req.resume();
+}
+
+function pairs(flat: readonly string[]): [string, string][] {
+  const result: [string, string][] = [];
+  for (let i = 0; i < flat.length; i += 2) result.push([flat[i] as string, flat[i + 1] as string]);
+  return result;
+}

@@ -1,0 +1,355 @@
+/**
+ * One connection to the backend: writes one request at a time, reads its response, and says what became of it. Knows
+ * nothing of pools and retries.
+ */
+import { connect, type Socket } from 'node:net';
+import {
+  type BackendClientOptions,
+  BackendError,
+  type BackendFailureKind,
+  type BackendRequest,
+  type BackendResponseHandler,
+} from '../backend-client.ts';
+import { ChunkedDecoder } from './chunked-decoder.ts';
+import { RequestBody } from './request-body.ts';
+import { parseResponseHead, type ResponseHead, ResponseSyntaxError } from './response-head.ts';
+
+/** What the pool needs to know. */
+export interface ConnectionOwner {
+  /** Milliseconds on a coarse clock: reading a real one for every request costs more than it is worth. */
+  now(): number;
+  /** The connection is free for another request. */
+  onIdle(connection: Connection): void;
+  onClose(connection: Connection): void;
+}
+
+const HEAD_END = Buffer.from('\r\n\r\n');
+const MAX_INTERIM_RESPONSES = 32;
+/** Peers that vanished without a word are found after this, ms. */
+const TCP_KEEP_ALIVE_MS = 30_000;
+
+type Reading = 'nothing' | 'head' | 'length' | 'chunked' | 'until-close';
+
+export class Connection {
+  readonly #options: BackendClientOptions;
+  readonly #owner: ConnectionOwner;
+  readonly #socket: Socket;
+  #connected = false;
+  #reading: Reading = 'nothing';
+  #handler: BackendResponseHandler | undefined;
+  #body: RequestBody | undefined;
+  #isHead = false;
+  /** Requests answered so far. */
+  #served = 0;
+  /** Whether any byte of the current response has come. */
+  #answered = false;
+  #interim = 0;
+  /** The beginning of a head that is not complete. */
+  #partial: Buffer | undefined;
+  #head: ResponseHead | undefined;
+  /** Body bytes still to come under Content-Length. */
+  #left = 0;
+  #decoder: ChunkedDecoder | undefined;
+  #paused = false;
+  /** Coarse time at which the current phase has taken too long. */
+  deadline: number;
+
+  constructor(options: BackendClientOptions, owner: ConnectionOwner) {
+    this.#options = options;
+    this.#owner = owner;
+    const { backend } = options;
+    this.#socket = connect(
+      backend.kind === 'unix'
+        ? { path: backend.path }
+        : {
+            host: backend.host,
+            port: backend.port,
+            noDelay: true,
+            keepAlive: true,
+            keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
+          },
+    );
+    this.deadline = owner.now() + options.connectTimeoutMs;
+    this.#socket
+      .on('connect', () => this.#onConnect())
+      .on('data', (chunk: Buffer) => this.#onBytes(chunk))
+      .on('end', () => this.#onEnd())
+      .on('error', (error) => this.#onSocketError(error))
+      .on('close', () => this.#onClose());
+  }
+
+  /** Writes the request; the connection must be new or idle. */
+  send(request: BackendRequest, handler: BackendResponseHandler): void {
+    this.#handler = handler;
+    this.#reading = 'head';
+    this.#answered = false;
+    this.#interim = 0;
+    this.#head = undefined;
+    this.#isHead = request.method === 'HEAD';
+    const head = serialiseHead(request);
+    if (request.body === null) {
+      this.#socket.write(head, 'latin1');
+      this.#body = undefined;
+      this.#awaitHead();
+      return;
+    }
+    // Node reads a small body in the same turn as its head: corked, both leave in one write.
+    this.#socket.cork();
+    this.#socket.write(head, 'latin1');
+    process.nextTick(uncork, this.#socket);
+    if (this.#connected) this.deadline = Number.POSITIVE_INFINITY;
+    this.#body = new RequestBody(request.body, request.contentLength, this.#socket, {
+      onSent: () => this.#awaitHead(),
+      onWaiting: (waiting) => {
+        if (waiting) this.#awaitHead();
+        else this.deadline = Number.POSITIVE_INFINITY;
+      },
+      onBroken: (error) =>
+        this.fail(new BackendError('reset', 'the request body broke off', { cause: error })),
+    });
+  }
+
+  /** Idle and, as far as one can know, still open at the other end. */
+  get usable(): boolean {
+    return this.#handler === undefined && this.#socket.writable && !this.#socket.readableEnded;
+  }
+
+  /** Reads again after the handler asked to wait; nothing when that exchange is over. */
+  resume(handler: BackendResponseHandler): void {
+    if (!this.#paused || this.#handler !== handler) return;
+    this.#paused = false;
+    this.#touchBody();
+    this.#socket.resume();
+  }
+
+  /** Gives an exchange up; its handler hears no more. Nothing when it is over: the connection may serve another. */
+  abort(handler: BackendResponseHandler): void {
+    if (this.#handler === handler) this.destroy();
+  }
+
+  destroy(): void {
+    this.#release();
+    this.#socket.destroy();
+  }
+
+  /** The deadline has passed. */
+  expire(): void {
+    if (!this.#connected) this.fail(new BackendError('connect', 'connecting took too long'));
+    else if (this.#handler === undefined) this.#socket.destroy();
+    else if (this.#reading === 'head')
+      this.fail(new BackendError('headers-timeout', 'no response head in time'));
+    else this.fail(new BackendError('body-timeout', 'the response body stood still'));
+  }
+
+  /** Ends the exchange with an error and the connection with it. */
+  fail(error: BackendError): void {
+    const handler = this.#handler;
+    this.#release();
+    this.#socket.destroy();
+    handler?.onError(error);
+  }
+
+  #release(): void {
+    this.#handler = undefined;
+    this.#reading = 'nothing';
+    this.#body?.detach();
+    this.#body = undefined;
+    this.#partial = undefined;
+    this.#decoder = undefined;
+    this.#paused = false;
+  }
+
+  #awaitHead(): void {
+    if (!this.#connected || this.#reading !== 'head') return;
+    const { headersTimeoutMs } = this.#options;
+    this.deadline = headersTimeoutMs === 0 ? Number.POSITIVE_INFINITY : this.#owner.now() + headersTimeoutMs;
+  }
+
+  #onConnect(): void {
+    this.#connected = true;
+    if (this.#body === undefined || this.#body.sent) this.#awaitHead();
+    else this.deadline = Number.POSITIVE_INFINITY;
+  }
+
+  #onBytes(chunk: Buffer): void {
+    if (this.#handler === undefined) {
+      // Bytes that nobody asked for: the next response could be anyone's. Never use this connection again.
+      this.#socket.destroy();
+      return;
+    }
+    this.#answered = true;
+    try {
+      this.#consume(chunk);
+    } catch (error) {
+      const message =
+        error instanceof ResponseSyntaxError ? error.message : 'the response could not be passed on';
+      this.fail(new BackendError('protocol', message, { cause: error }));
+    }
+  }
+
+  #consume(chunk: Buffer): void {
+    let rest: Buffer | undefined = chunk;
+    while (rest !== undefined && this.#reading === 'head') rest = this.#readHead(rest);
+    if (rest === undefined || rest.length === 0) return;
+    switch (this.#reading) {
+      case 'length':
+        this.#readLength(rest);
+        break;
+      case 'chunked':
+        this.#readChunked(rest);
+        break;
+      case 'until-close':
+        this.#pass(rest);
+        break;
+      default:
+        // The response is over and more came with it.
+        this.#socket.destroy();
+    }
+  }
+
+  /** @returns the bytes behind the head, undefined when the head is not complete */
+  #readHead(bytes: Buffer): Buffer | undefined {
+    const all = this.#partial === undefined ? bytes : Buffer.concat([this.#partial, bytes]);
+    // The end may be split over two reads: look a little before the new bytes, too.
+    const end = all.indexOf(
+      HEAD_END,
+      this.#partial === undefined ? 0 : Math.max(0, this.#partial.length - 3),
+    );
+    if ((end === -1 ? all.length : end) > this.#options.maxHeaderBytes) {
+      throw new ResponseSyntaxError('response head too large');
+    }
+    if (end === -1) {
+      this.#partial = all;
+      return undefined;
+    }
+    this.#partial = undefined;
+    const head = parseResponseHead(all.toString('latin1', 0, end));
+    const rest = end + 4 === all.length ? undefined : all.subarray(end + 4);
+    if (head.status < 200) this.#onInterim(head);
+    else if (this.#onHead(head)) return rest;
+    else {
+      this.#finish([], rest !== undefined);
+      return undefined;
+    }
+    return rest;
+  }
+
+  #onInterim(head: ResponseHead): void {
+    this.#interim += 1;
+    // A 101 that nobody asked for, or a body where none can be, would desynchronise the connection.
+    if (head.status === 101 || head.chunked || this.#interim > MAX_INTERIM_RESPONSES) {
+      throw new ResponseSyntaxError('unexpected interim response');
+    }
+    if (head.status !== 100) this.#handler?.onInterim(head.status, head.headers);
+  }
+
+  /** RFC 9112 §6.3: where the body ends. @returns whether there is one */
+  #onHead(head: ResponseHead): boolean {
+    this.#head = head;
+    const { status, contentLength, chunked } = head;
+    const bodyless = this.#isHead || status === 204 || status === 304;
+    if (status === 205 && (chunked || contentLength > 0)) throw new ResponseSyntaxError('a 205 with a body');
+    this.#reading = 'nothing';
+    if (!bodyless && chunked) {
+      this.#reading = 'chunked';
+      this.#decoder = new ChunkedDecoder(this.#options.maxHeaderBytes);
+    } else if (!bodyless && contentLength > 0) {
+      this.#reading = 'length';
+      this.#left = contentLength;
+    } else if (!bodyless && contentLength === -1 && status !== 205) {
+      this.#reading = 'until-close';
+    }
+    this.#touchBody();
+    this.#handler?.onHead(status, head.reason, head.headers);
+    return this.#reading !== 'nothing' || this.#handler === undefined;
+  }
+
+  #readLength(bytes: Buffer): void {
+    const surplus = bytes.length - this.#left;
+    if (surplus <= 0) {
+      this.#left -= bytes.length;
+      this.#pass(bytes);
+    } else {
+      const last = bytes.subarray(0, this.#left);
+      this.#left = 0;
+      this.#pass(last);
+    }
+    if (this.#left > 0) return;
+    this.#finish([], surplus > 0);
+  }
+
+  #readChunked(bytes: Buffer): void {
+    const decoder = this.#decoder;
+    if (decoder === undefined) return;
+    const used = decoder.decode(bytes, (data) => this.#pass(data));
+    // The handler may have ended the exchange in between.
+    if (decoder.done && this.#decoder === decoder) this.#finish(decoder.trailers, used < bytes.length);
+  }
+
+  #pass(data: Buffer): void {
+    if (this.#handler === undefined) return;
+    this.#touchBody();
+    if (this.#handler.onData(data) || this.#paused) return;
+    this.#paused = true;
+    // It is we who wait: the backend must not be blamed for the silence.
+    this.deadline = Number.POSITIVE_INFINITY;
+    this.#socket.pause();
+  }
+
+  #touchBody(): void {
+    const { bodyTimeoutMs } = this.#options;
+    const unlimited = bodyTimeoutMs === 0 || this.#head?.eventStream;
+    this.deadline = unlimited ? Number.POSITIVE_INFINITY : this.#owner.now() + bodyTimeoutMs;
+  }
+
+  /** The response is complete. @param surplus bytes followed that belong to no response */
+  #finish(trailers: string[], surplus = false): void {
+    const handler = this.#handler;
+    const requestSent = this.#body === undefined || this.#body.sent;
+    const reusable = requestSent && !surplus && this.#head?.keepAlive === true && this.#socket.writable;
+    const paused = this.#paused;
+    this.#release();
+    if (reusable) {
+      this.#served += 1;
+      if (paused) this.#socket.resume();
+      this.deadline = this.#owner.now() + this.#options.idleTimeoutMs;
+      this.#owner.onIdle(this);
+    } else {
+      this.#socket.destroy();
+    }
+    handler?.onEnd(trailers);
+  }
+
+  /** The backend sends no more. */
+  #onEnd(): void {
+    if (this.#handler === undefined) return;
+    if (this.#reading === 'until-close') this.#finish([]);
+    else this.#fail('reset', 'the backend closed the connection');
+  }
+
+  #onSocketError(error: Error): void {
+    if (this.#handler === undefined) return;
+    if (this.#connected) this.#fail('reset', 'the connection to the backend broke', error);
+    else this.#fail('connect', 'the backend cannot be reached', error);
+  }
+
+  #onClose(): void {
+    if (this.#handler !== undefined)
+      this.#fail(this.#connected ? 'reset' : 'connect', 'the connection closed');
+    this.#owner.onClose(this);
+  }
+
+  #fail(kind: BackendFailureKind, message: string, cause?: unknown): void {
+    const onReusedConnection = kind === 'reset' && this.#served > 0 && !this.#answered;
+    this.fail(new BackendError(kind, message, { cause, onReusedConnection }));
+  }
+}
+
+function serialiseHead({ method, target, headers, body, contentLength }: BackendRequest): string {
+  let head = `${method} ${target} HTTP/1.1\r\n`;
+  for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
+  if (body !== null && contentLength === null) head += 'Transfer-Encoding: chunked\r\n';
+  return `${head}\r\n`;
+}
+
+const uncork = (socket: Socket) => socket.uncork();

@@ -1,0 +1,90 @@
+/**
+ * Streams a client's body to the backend with backpressure, and never lets a body that broke off look complete.
+ */
+import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+
+export interface RequestBodyEvents {
+  /** The backend takes no more at the moment (true), or takes again (false). */
+  onWaiting(waiting: boolean): void;
+  /** The last byte has been written. */
+  onSent(): void;
+  /** The client's body ended early, or not where Content-Length said: the request must not be completed. */
+  onBroken(error: Error): void;
+}
+
+export class RequestBody {
+  readonly #source: Readable;
+  readonly #length: number | null;
+  readonly #socket: Socket;
+  readonly #events: RequestBodyEvents;
+  #written = 0;
+  #waiting = false;
+  sent = false;
+
+  /** @param length bytes that Content-Length announced; null: send chunked */
+  constructor(source: Readable, length: number | null, socket: Socket, events: RequestBodyEvents) {
+    this.#source = source;
+    this.#length = length;
+    this.#socket = socket;
+    this.#events = events;
+    source.on('data', this.#onData);
+    source.on('end', this.#onEnd);
+    source.on('close', this.#onClose);
+    source.on('error', this.#onClose);
+  }
+
+  /** Stops reading the client; what is left of the body is somebody else's to drain. */
+  detach(): void {
+    this.#source.off('data', this.#onData);
+    this.#source.off('end', this.#onEnd);
+    this.#source.off('close', this.#onClose);
+    this.#source.off('error', this.#onClose);
+    this.#source.on('error', ignore);
+    if (this.#waiting) this.#socket.off('drain', this.#onDrain);
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#written += chunk.length;
+    if (this.#length === null) this.#writeChunk(chunk);
+    else this.#socket.write(chunk);
+    if (!this.#socket.writableNeedDrain || this.#waiting) return;
+    this.#waiting = true;
+    this.#source.pause();
+    this.#socket.once('drain', this.#onDrain);
+    this.#events.onWaiting(true);
+  };
+
+  #writeChunk(chunk: Buffer): void {
+    // An empty chunk would end the body.
+    if (chunk.length === 0) return;
+    this.#socket.cork();
+    this.#socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
+    this.#socket.write(chunk);
+    this.#socket.write('\r\n', 'latin1');
+    this.#socket.uncork();
+  }
+
+  readonly #onDrain = (): void => {
+    this.#waiting = false;
+    this.#events.onWaiting(false);
+    this.#source.resume();
+  };
+
+  readonly #onEnd = (): void => {
+    if (this.#length !== null && this.#written !== this.#length) {
+      this.#events.onBroken(new Error('the body does not have its announced length'));
+      return;
+    }
+    if (this.#length === null) this.#socket.write('0\r\n\r\n', 'latin1');
+    this.sent = true;
+    this.#events.onSent();
+  };
+
+  readonly #onClose = (): void => {
+    if (!this.sent) this.#events.onBroken(new Error('the client went away'));
+  };
+}
+
+/** The request may be destroyed after we let go of it; an error without a listener would end the process. */
+const ignore = () => undefined;

@@ -1,0 +1,59 @@
+/**
+ * Which errors mean "the database is away" (503, try again) and not "the statement is wrong" (a defect of ours).
+ */
+
+/** SQLSTATE classes and codes, https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const UNAVAILABLE_STATES = [
+  /^08/, // connection exception
+  /^53/, // insufficient resources: too many connections, disk full, out of memory
+  /^57P/, // shutting down, starting up, crashed, dropped
+  /^57014$/, // statement timeout
+  /^55P03$/, // lock timeout
+  /^25P03$/, // idle in transaction too long
+  /^25006$/, // read only: a standby, or a full disk at a managed provider
+  /^28/, // login refused
+  /^3D000$/, // the database does not exist (yet)
+  /^40/, // deadlock, serialization failure
+];
+
+const NETWORK_CODES = new Set([
+  ...[
+    'ECONNREFUSED',
+    'ECONNRESET',
+    'ETIMEDOUT',
+    'EPIPE',
+    'ENOTFOUND',
+    'EAI_AGAIN',
+    'EHOSTUNREACH',
+    'ENETUNREACH',
+  ],
+  ...[
+    'ENOENT',
+    'EACCES',
+    'EADDRNOTAVAIL',
+    'EPROTO',
+    'ERR_SSL_WRONG_VERSION_NUMBER',
+    'DEPTH_ZERO_SELF_SIGNED_CERT',
+  ],
+  ...['SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'],
+  ...['CERT_HAS_EXPIRED', 'ERR_TLS_CERT_ALTNAME_INVALID'],
+]);
+
+/** pg and Knex say these in words only. */
+const MESSAGES =
+  /timeout expired|Query read timeout|Connection terminated|server does not support SSL|Unable to acquire a connection|acquiring a connection|not queryable|client password must be a string|aborted/i;
+
+export function isUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (error.name === 'KnexTimeoutError' || NETWORK_CODES.has(code)) return true;
+  if (code.length === 5 && UNAVAILABLE_STATES.some((state) => state.test(code))) return true;
+  return code === '' && MESSAGES.test(error.message);
+}
+
+/** After these the connection itself is of no use, although it may look open. */
+export function isConnectionLost(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if ('code' in error && typeof error.code === 'string') return /^(08|57P0)|^E[A-Z]+$/.test(error.code);
+  return /Query read timeout|Connection terminated|not queryable/i.test(error.message);
+}

@@ -1,0 +1,84 @@
+/**
+ * PostgreSQL through Knex: one small pool, opened on first use, that answers or fails within five seconds whatever the
+ * server does.
+ */
+import type { Knex } from 'knex';
+import { unavailable } from '../errors.ts';
+import { isUnavailable } from './database-failure.ts';
+import { createKnex } from './database-knex.ts';
+import type { DatabaseTarget } from './database-url.ts';
+
+export interface Database {
+  /**
+   * Runs work on the pool. @throws AppError 503 when the database cannot answer in time; errors of the SQL itself pass
+   */
+  run<T>(work: (knex: Knex) => Promise<T>): Promise<T>;
+  /** The same inside a transaction. */
+  transaction<T>(work: (trx: Knex.Transaction) => Promise<T>): Promise<T>;
+  /** Does it answer a query within 2 s? Never throws. */
+  ping(): Promise<boolean>;
+  /** Connections of the pool, for the metrics. */
+  pool(): { readonly used: number; readonly free: number; readonly waiting: number };
+  /** Closes the pool; work in progress may fail. */
+  close(): Promise<void>;
+}
+
+/** A client waits 30 s; whoever needs the database should know much sooner that it is not there. */
+const WORK_TIMEOUT_MS = 4_500;
+const PING_TIMEOUT_MS = 2_000;
+
+/** Nothing is loaded or connected before the first use: forwarding must not wait for Knex. */
+export function createDatabase(target: DatabaseTarget, options: { readonly poolMax: number }): Database {
+  let opened: Promise<Knex> | undefined;
+  const open = () => {
+    opened ??= createKnex(target, options);
+    return opened;
+  };
+  let pool: Knex['client']['pool'] | undefined;
+
+  const run = async <T>(work: (knex: Knex) => Promise<T>, timeoutMs = WORK_TIMEOUT_MS): Promise<T> => {
+    const knex = await open();
+    pool = knex.client.pool;
+    try {
+      return await within(timeoutMs, work(knex));
+    } catch (error) {
+      if (isUnavailable(error)) throw unavailable('The database is not available. Please try again.', error);
+      throw error;
+    }
+  };
+
+  return {
+    run: (work) => run(work),
+    transaction: (work) => run((knex) => knex.transaction(work)),
+    ping: () =>
+      run((knex) => knex.raw('SELECT 1'), PING_TIMEOUT_MS).then(
+        () => true,
+        () => false,
+      ),
+    pool: () => ({
+      used: pool?.numUsed() ?? 0,
+      free: pool?.numFree() ?? 0,
+      waiting: pool?.numPendingAcquires() ?? 0,
+    }),
+    close: async () => {
+      const knex = await opened?.catch(() => undefined);
+      await knex?.destroy();
+    },
+  };
+}
+
+/** The work goes on in the background when it is late, so that its connection is cleaned up; its result is dropped. */
+function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new WorkTimeoutError()), timeoutMs);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+class WorkTimeoutError extends Error {
+  override readonly name = 'WorkTimeoutError';
+  readonly code = 'ETIMEDOUT';
+  constructor() {
+    super('the database did not answer in time');
+  }
+}

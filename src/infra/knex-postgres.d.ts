@@ -1,0 +1,9 @@
+/** Knex ships no types for its dialects, which it documents as the way to extend a client. */
+declare module 'knex/lib/dialects/postgres/index.js' {
+  import type { Knex } from 'knex';
+
+  // biome-ignore lint/style/noDefaultExport: the module is CommonJS; this is how it looks to an import
+  export default class PostgresClient extends Knex.Client {
+    _query(connection: unknown, query: unknown): Promise<unknown>;
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * JSON lines on stdout (systemd and Heroku-like platforms collect them). No header, no query and no body is ever
+ * logged: tokens travel in all three.
+ */
+import { type Logger, pino } from 'pino';
+import type { LogLevel } from '../config.ts';
+
+export type Log = Pick<Logger, 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace'> & {
+  isLevelEnabled(level: string): boolean;
+  flush(): void;
+};
+
+/** Lines may wait this long in memory, ms; one write for many lines is most of what a log line costs. */
+const FLUSH_EVERY_MS = 20;
+
+/** @param destination file descriptor; 1 is stdout */
+export function createLogger(level: LogLevel, destination = 1): Log {
+  const stream = pino.destination({ dest: destination, sync: false, minLength: 8 * 1024 });
+  const logger = pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: serializeError },
+    },
+    stream,
+  );
+  const timer = setInterval(() => stream.flush(), FLUSH_EVERY_MS);
+  timer.unref();
+  return Object.assign(logger, {
+    flush: () => {
+      try {
+        stream.flushSync();
+      } catch {
+        // stdout is gone or full; there is nowhere left to say so.
+      }
+    },
+  });
+}
+
+/**
+ * Name, code, message, stack and causes. Other properties of an error (a request, a connection's settings) may hold
+ * secrets and are left out.
+ */
+export function serializeError(error: unknown, depth = 0): unknown {
+  if (!(error instanceof Error)) return typeof error === 'string' ? error : typeof error;
+  return {
+    type: error.name,
+    ...('code' in error ? { code: String(error.code) } : {}),
+    message: error.message,
+    stack: error.stack,
+    ...(error.cause !== undefined && depth < 3 ? { cause: serializeError(error.cause, depth + 1) } : {}),
+  };
+}

@@ -1,0 +1,6 @@
+/** Every migration, oldest first. Add at the end; never change a released one. */
+import type { Migration } from '../migrate.ts';
+import { productReviews } from './0001-product-reviews.ts';
+import { productReviewStats } from './0002-product-review-stats.ts';
+
+export const migrations: readonly Migration[] = [productReviews, productReviewStats];

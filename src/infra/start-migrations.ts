@@ -1,0 +1,37 @@
+/**
+ * Brings the schema up to date beside a running sidecar: forwarding never waits for it, and a database that is down at
+ * start is migrated when it comes back.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DatabaseTarget } from './database-url.ts';
+import type { Log } from './logger.ts';
+import { migrateDatabase } from './migrate.ts';
+import { migrations } from './migrations/index.ts';
+
+const FIRST_RETRY_MS = 500;
+const LONGEST_RETRY_MS = 15_000;
+
+/** Tries until the migrations are applied; `stop()` ends the tries, not a migration in progress. */
+export function startMigrations(target: DatabaseTarget, log: Log): { stop(): Promise<void> } {
+  const stopping = new AbortController();
+  const done = run(target, log, stopping.signal);
+  return {
+    stop() {
+      stopping.abort();
+      return done;
+    },
+  };
+}
+
+async function run(target: DatabaseTarget, log: Log, signal: AbortSignal): Promise<void> {
+  for (let delayMs = FIRST_RETRY_MS; !signal.aborted; delayMs = Math.min(delayMs * 2, LONGEST_RETRY_MS)) {
+    try {
+      const { applied } = await migrateDatabase(target, migrations);
+      if (applied.length > 0) log.info({ applied }, 'database migrated');
+      return;
+    } catch (error) {
+      log.warn({ err: error, retryInMs: delayMs }, 'the database cannot be migrated yet');
+      await sleep(delayMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * The backend's `users` table, read only, behind a short cache: a burst of requests by one user is one query, and a
+ * block takes effect within USER_CACHE_MS.
+ */
+import type { UserRecord } from '../edge/auth.ts';
+import type { Database } from './database.ts';
+
+/** How long a found user is believed, ms. */
+const USER_CACHE_MS = 5_000;
+const MAX_CACHED_USERS = 10_000;
+
+/** Finds a user by id; null when there is none. @throws AppError 503 when the database cannot answer */
+export type FindUser = (id: number) => Promise<UserRecord | null>;
+
+export function createUserDirectory(database: Database, now: () => number = Date.now): FindUser {
+  const cache = new Map<number, { readonly record: Promise<UserRecord | null>; readonly until: number }>();
+
+  return (id) => {
+    const cached = cache.get(id);
+    if (cached !== undefined && cached.until > now()) return cached.record;
+    // The promise is kept, so that requests arriving together share one query.
+    const record = queryUser(database, id);
+    cache.delete(id);
+    cache.set(id, { record, until: now() + USER_CACHE_MS });
+    const forget = () => {
+      if (cache.get(id)?.record === record) cache.delete(id);
+    };
+    // Neither a failure nor "no such user" is kept: both may change with the next request.
+    record.then((user) => user === null && forget(), forget);
+    if (cache.size > MAX_CACHED_USERS) cache.delete(cache.keys().next().value ?? id);
+    return record;
+  };
+}
+
+interface UserRow {
+  name: string | null;
+  avatar_url: string | null;
+  is_active: boolean | null;
+  is_blocked: boolean | null;
+}
+
+/**
+ * `is_blocked` came later by ALTER TABLE, and a standalone database may lack more: through to_jsonb a column that is
+ * not there reads as null instead of failing the query.
+ */
+const USER_SQL = `
+  SELECT to_jsonb(u) ->> 'name' AS name,
+         to_jsonb(u) ->> 'avatar_url' AS avatar_url,
+         (to_jsonb(u) ->> 'is_active')::boolean AS is_active,
+         (to_jsonb(u) ->> 'is_blocked')::boolean AS is_blocked
+    FROM users u
+   WHERE u.id = ?`;
+
+async function queryUser(database: Database, id: number): Promise<UserRecord | null> {
+  try {
+    const result = await database.run((knex) => knex.raw<{ rows: UserRow[] }>(USER_SQL, [id]));
+    const row = result.rows[0];
+    return row === undefined ? null : toUserRecord(id, row);
+  } catch (error) {
+    if (isUndefinedTable(error)) return toUserRecord(id, NO_ROW);
+    throw error;
+  }
+}
+
+/** A standalone database has no users: the token's claims are enough. */
+const NO_ROW: UserRow = { name: null, avatar_url: null, is_active: null, is_blocked: null };
+
+const toUserRecord = (id: number, row: UserRow): UserRecord => ({
+  id,
+  name: row.name?.trim() || `User ${id}`,
+  avatarUrl: row.avatar_url,
+  isActive: row.is_active ?? true,
+  isBlocked: row.is_blocked ?? false,
+});
+
+/** SQLSTATE 42P01, https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const isUndefinedTable = (error: unknown) =>
+  error instanceof Error && 'code' in error && error.code === '42P01';

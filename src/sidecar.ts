@@ -1,0 +1,117 @@
+/**
+ * The composition root: every part is made here once and handed what it needs. Reads like the picture in
+ * docs/architecture.md.
+ */
+import type { AddressInfo } from 'node:net';
+import type { Config } from './config.ts';
+import { createAccessLog } from './edge/access-log.ts';
+import { createApp } from './edge/app.ts';
+import { createRequireUser } from './edge/auth.ts';
+import { createErrorResponder, endSocketWithError } from './edge/error-response.ts';
+import { createHealth } from './edge/health.ts';
+import { createOwnership } from './edge/ownership.ts';
+import { closeServer, createHttpServer, listen } from './edge/server.ts';
+import { createTrustedProxies } from './edge/trusted-proxies.ts';
+import { createUpgradeHandler } from './edge/upgrade.ts';
+import { reviewRoutes } from './features/reviews/routes.ts';
+import { createReviewStore } from './features/reviews/store.ts';
+import { uploadRoutes } from './features/uploads/routes.ts';
+import { createHttpForwarder } from './forward/http.ts';
+import { createHttp1Client } from './forward/http1/client.ts';
+import { pingBackend } from './forward/ping.ts';
+import { createWebSocketForwarder } from './forward/websocket.ts';
+import { createDatabase } from './infra/database.ts';
+import type { Log } from './infra/logger.ts';
+import { createObjectStorage } from './infra/object-storage.ts';
+import { startMigrations } from './infra/start-migrations.ts';
+import { createUserDirectory } from './infra/user-directory.ts';
+
+export interface Sidecar {
+  /** Listens; resolves with the port. Nothing behind it needs to be up. @throws when the port is taken */
+  start(): Promise<{ readonly port: number }>;
+  /** Finishes what is under way within the grace time, closes everything; resolves when done. */
+  stop(): Promise<void>;
+}
+
+const BACKEND_CONNECT_TIMEOUT_MS = 3_000;
+/** uvicorn closes idle connections after 5 s; a request must not meet that moment. */
+const BACKEND_IDLE_TIMEOUT_MS = 4_000;
+const BACKEND_MAX_HEADER_BYTES = 64 * 1024;
+const WEBSOCKET_HANDSHAKE_TIMEOUT_MS = 10_000;
+
+/** Makes one sidecar process's worth of parts. Nothing listens, connects or runs before `start()`. */
+export function createSidecar(config: Config, log: Log): Sidecar {
+  const database = createDatabase(config.database, { poolMax: config.databasePoolMax });
+  const storage = config.storage && createObjectStorage(config.storage);
+  const requireUser = createRequireUser({ token: config.token, findUser: createUserDirectory(database) });
+  const routes = [
+    ...uploadRoutes({
+      storage,
+      requireUser,
+      limits: config.uploads,
+      urlTtlSeconds: config.uploads.urlTtlSeconds,
+    }),
+    ...reviewRoutes({ reviews: createReviewStore({ database }), requireUser }),
+  ];
+
+  const backend = createHttp1Client({
+    backend: config.backend,
+    connectTimeoutMs: BACKEND_CONNECT_TIMEOUT_MS,
+    headersTimeoutMs: config.backendHeadersTimeoutMs,
+    bodyTimeoutMs: config.backendBodyTimeoutMs,
+    idleTimeoutMs: BACKEND_IDLE_TIMEOUT_MS,
+    maxHeaderBytes: BACKEND_MAX_HEADER_BYTES,
+  });
+  const counters = { inFlight: 0, retries: 0, aborted: 0, truncated: 0 };
+  const ownership = createOwnership(routes);
+  const isTrustedPeer = createTrustedProxies(config.trustedProxies);
+  const accessLog = createAccessLog(log, () => undefined);
+  const sendError = createErrorResponder({ cors: config.corsAllowOrigins, log });
+  const health = createHealth({
+    backend: () => pingBackend(backend),
+    database: () => database.ping(),
+    storage: storage && (() => storage.ping()),
+  });
+  const webSockets = createWebSocketForwarder({
+    backend: config.backend,
+    handshakeTimeoutMs: Math.min(WEBSOCKET_HANDSHAKE_TIMEOUT_MS, config.backendHeadersTimeoutMs),
+    endWithError: endSocketWithError,
+    onFinished: ({ req, requestId, status, durationMs }) =>
+      accessLog.upgradeClosed(req, requestId, status, durationMs),
+  });
+  const upgrades = createUpgradeHandler({ ownership, isTrustedPeer, webSockets });
+  let draining = false;
+  const server = createHttpServer({
+    handleRequest: createApp({
+      routes,
+      ownership,
+      forward: createHttpForwarder({ client: backend, maxInFlight: config.maxInFlight, sendError, counters }),
+      health,
+      accessLog,
+      sendError,
+      cors: config.corsAllowOrigins,
+      isTrustedPeer,
+      isDraining: () => draining,
+    }),
+    isUpgrade: upgrades.isUpgrade,
+    handleUpgrade: upgrades.handle,
+    maxConnections: config.maxConnections,
+  });
+  let migrations: { stop(): Promise<void> } | undefined;
+
+  return {
+    async start() {
+      await listen(server, config.port, config.host);
+      if (config.migrateOnStart) migrations = startMigrations(config.database, log);
+      return { port: (server.address() as AddressInfo).port };
+    },
+    async stop() {
+      draining = true;
+      health.drain();
+      webSockets.closeAll();
+      await closeServer(server, config.shutdownGraceMs);
+      await migrations?.stop();
+      await Promise.all([backend.close(), database.close(), storage?.close()]);
+    },
+  };
+}

@@ -1,0 +1,231 @@
+/** How responses reach the client (forwarding.md, lines 9-15). */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { connectRaw, exchangeRaw, type RawConnection } from '../support/raw-connection.ts';
+import { answering, ok, startScriptedBackend } from '../support/scripted-backend.ts';
+import { startSidecar } from '../support/start-sidecar.ts';
+
+const GET = 'GET /api/x HTTP/1.1\r\nHost: a\r\n\r\n';
+
+type Script = (connection: RawConnection) => Promise<void> | void;
+
+async function through(script: Script, run: (port: number) => Promise<void>): Promise<void> {
+  const backend = await startScriptedBackend(script);
+  const sidecar = await startSidecar({ BACKEND_URL: backend.url });
+  try {
+    await run(sidecar.port);
+  } finally {
+    await sidecar.stop();
+    await backend.stop();
+  }
+}
+
+test('status, reason, header order, duplicates and latin1 bytes arrive as the backend sent them', async () => {
+  const head =
+    'HTTP/1.1 299 Tr\xe8s bien\r\ndate: x\r\nX-b: 1\r\nset-cookie: a=1\r\nx-A: \xe9\r\nset-cookie: b=2\r\ncontent-length: 2\r\n\r\n';
+  await through(answering(`${head}hi`), async (port) => {
+    const answer = await exchangeRaw(port, GET);
+    assert.equal(answer.startLine, 'HTTP/1.1 299 Tr\xe8s bien');
+    assert.deepEqual(answer.headers.slice(0, 6), [
+      ['date', 'x'],
+      ['X-b', '1'],
+      ['set-cookie', 'a=1'],
+      ['x-A', '\xe9'],
+      ['set-cookie', 'b=2'],
+      ['content-length', '2'],
+    ]);
+    assert.equal(answer.body, 'hi');
+  });
+});
+
+test('latin1 header bytes survive when the head is sent before the body', async () => {
+  const script: Script = async (connection) => {
+    await connection.message();
+    connection.send('HTTP/1.1 200 OK\r\nx-a: \xe9\r\ntransfer-encoding: chunked\r\n\r\n');
+    await connection.take('never');
+  };
+  await through(script, async (port) => {
+    const client = await connectRaw(port);
+    await client.send(GET).take('x-a: \xe9\r\n');
+    client.destroy();
+  });
+});
+
+test('an empty reason phrase stays empty', async () => {
+  await through(answering('HTTP/1.1 200 \r\ncontent-length: 0\r\n\r\n'), async (port) => {
+    assert.equal((await exchangeRaw(port, GET)).startLine, 'HTTP/1.1 200 ');
+  });
+});
+
+test('hop-by-hop headers of the backend stay behind, and those that its Connection lists', async () => {
+  const response = ok(
+    'x',
+    'connection: x-hop\r\nx-hop: 1\r\nkeep-alive: timeout=1\r\nupgrade: h2c\r\nproxy-connection: x\r\n',
+  );
+  await through(answering(response), async (port) => {
+    const answer = await exchangeRaw(port, GET);
+    for (const name of ['x-hop', 'upgrade', 'proxy-connection'])
+      assert.equal(answer.header(name), undefined, name);
+    assert.notEqual(answer.header('keep-alive'), 'timeout=1');
+    assert.ok(!answer.header('connection')?.includes('x-hop'));
+  });
+});
+
+test('no X-Powered-By, Via or Server is added, and no Date', async () => {
+  await through(answering(ok('x')), async (port) => {
+    const answer = await exchangeRaw(port, GET);
+    for (const name of ['x-powered-by', 'via', 'server', 'date'])
+      assert.equal(answer.header(name), undefined, name);
+  });
+});
+
+test('HEAD, 204, 205 and 304 are framed so that the next response on the connection is found', async () => {
+  const responses = [
+    { request: 'HEAD', head: 'HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n', bodyless: true },
+    { request: 'HEAD', head: 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n', bodyless: true },
+    { request: 'GET', head: 'HTTP/1.1 204 No Content\r\n\r\n', bodyless: true },
+    { request: 'GET', head: 'HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n', bodyless: true },
+    { request: 'GET', head: 'HTTP/1.1 205 Reset Content\r\ncontent-length: 0\r\n\r\n', bodyless: false },
+    {
+      request: 'GET',
+      head: 'HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\netag: "a"\r\n\r\n',
+      bodyless: true,
+    },
+  ];
+  for (const { request, head, bodyless } of responses) {
+    const script: Script = async (connection) => {
+      const first = await connection.message();
+      connection.send(first.startLine.includes('/api/next') ? ok('next') : head);
+      await connection.message();
+      connection.send(ok('next'));
+    };
+    await through(script, async (port) => {
+      const client = await connectRaw(port);
+      client.send(`${request} /api/x HTTP/1.1\r\nHost: a\r\n\r\n`);
+      const answer = await client.message({ bodyless });
+      assert.equal(answer.startLine, head.slice(0, head.indexOf('\r\n')));
+      assert.equal(answer.header('transfer-encoding'), undefined, head);
+      if (head.includes(' 204')) assert.equal(answer.header('content-length'), undefined);
+      client.send('GET /api/next HTTP/1.1\r\nHost: a\r\n\r\n');
+      assert.equal((await client.message()).body, 'next', head);
+      client.destroy();
+    });
+  }
+});
+
+test('interim responses are passed on, but not to HTTP/1.0', async () => {
+  const early = 'HTTP/1.1 103 Early Hints\r\nlink: </s.css>; rel=preload\r\n\r\n';
+  await through(answering(`${early}${ok('x')}`), async (port) => {
+    const client = await connectRaw(port);
+    const first = await client.send(GET).message();
+    assert.equal(first.startLine, 'HTTP/1.1 103 Early Hints');
+    assert.equal(first.header('link'), '</s.css>; rel=preload');
+    assert.match((await client.message()).startLine, /200/);
+    client.destroy();
+    const old = await exchangeRaw(port, 'GET /api/x HTTP/1.0\r\n\r\n');
+    assert.match(old.startLine, /200/);
+  });
+});
+
+test('trailers of a chunked response are passed', async () => {
+  const response =
+    'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x-sum\r\n\r\n2\r\nhi\r\n0\r\nx-sum: 7\r\n\r\n';
+  await through(answering(response), async (port) => {
+    const answer = await exchangeRaw(port, GET);
+    assert.equal(answer.body, 'hi');
+    assert.deepEqual(answer.trailers, ['x-sum: 7']);
+  });
+});
+
+test('an event stream arrives head first, then event by event', async () => {
+  const backend = await startScriptedBackend(async (connection) => {
+    await connection.message();
+    connection.send('HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n');
+  });
+  const sidecar = await startSidecar({ BACKEND_URL: backend.url });
+  const client = await connectRaw(sidecar.port);
+  await client.send(GET).take('\r\n\r\n');
+  for (const event of ['data: 1\n\n', 'data: 2\n\n']) {
+    (await backend.connection(0)).send(event);
+    await client.take(event);
+  }
+  client.destroy();
+  await sidecar.stop();
+  await backend.stop();
+});
+
+test('nonsense from the backend is a 502 with a sentence', async () => {
+  const nonsense = [
+    'HTTP/1.1 000 Zero\r\ncontent-length: 0\r\n\r\n',
+    'HTTP/1.1 99 Low\r\ncontent-length: 0\r\n\r\n',
+    'HTTP/1.1 200 O\x01K\r\ncontent-length: 0\r\n\r\n',
+    'HTTP/1.1 200 OK\r\nx: a\x00b\r\ncontent-length: 0\r\n\r\n',
+    'HTTP/1.1 200 OK\r\nbad name: 1\r\ncontent-length: 0\r\n\r\n',
+    'HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nxx',
+    'HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n',
+    'HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n',
+    'SSH-2.0-OpenSSH\r\n\r\n',
+    '\x16\x03\x01\x02\x00',
+    `HTTP/1.1 200 OK\r\nx: ${'y'.repeat(70_000)}\r\ncontent-length: 0\r\n\r\n`,
+    'HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n',
+  ];
+  for (const bytes of nonsense) {
+    const script: Script = async (connection) => {
+      await connection.message();
+      connection.send(bytes);
+      connection.end();
+    };
+    await through(script, async (port) => {
+      const answer = await exchangeRaw(port, GET);
+      assert.match(answer.startLine, /^HTTP\/1\.1 502 /, JSON.stringify(bytes.slice(0, 80)));
+      assert.equal(typeof JSON.parse(answer.body).detail, 'string');
+      assert.equal(answer.header('retry-after'), '1');
+    });
+  }
+});
+
+test('Trailer beside Content-Length is harmless', async () => {
+  await through(answering(ok('hi', 'trailer: x\r\n')), async (port) => {
+    const answer = await exchangeRaw(port, GET);
+    assert.equal(answer.body, 'hi');
+    assert.equal(answer.header('trailer'), undefined);
+  });
+});
+
+test('a response cut short by the backend is cut short for the client, with nothing appended', async () => {
+  const chunked = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n7\r\npartial\r\n';
+  const cuts = [
+    { bytes: 'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\npartial', then: '' },
+    { bytes: chunked, then: '' },
+    { bytes: chunked, then: 'nonsense\r\n' },
+    { bytes: chunked, then: '1\r\nxx\r\n' },
+  ];
+  for (const { bytes, then } of cuts) {
+    const backend = await startScriptedBackend(async (connection) => {
+      await connection.message();
+      connection.send(bytes);
+    });
+    const sidecar = await startSidecar({ BACKEND_URL: backend.url });
+    const client = await connectRaw(sidecar.port);
+    await client.send(GET).take('partial');
+    const upstream = await backend.connection(0);
+    upstream.send(then);
+    if (then === '') upstream.end();
+    const rest = await client.closed();
+    assert.doesNotMatch(rest, /0\r\n\r\n|detail|Error/);
+    client.destroy();
+    await sidecar.stop();
+    await backend.stop();
+  }
+});
+
+test('Connection: close of the client is honoured', async () => {
+  await through(answering(ok('x')), async (port) => {
+    const client = await connectRaw(port);
+    client.send('GET /api/x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+    const answer = await client.message();
+    assert.equal(answer.header('connection'), 'close');
+    assert.equal(await client.closed(), '');
+    client.destroy();
+  });
+});

@@ -1,0 +1,64 @@
+/**
+ * A backend that does exactly what a test says, byte for byte: a bare TCP server and a script per connection.
+ */
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { RawConnection } from './raw-connection.ts';
+
+export interface ScriptedBackend {
+  readonly port: number;
+  readonly url: string;
+  /** Every connection so far, in order. */
+  readonly connections: readonly RawConnection[];
+  /** Resolves with connection number `index` (from 0) once it is there. */
+  connection(index: number): Promise<RawConnection>;
+  stop(): Promise<void>;
+}
+
+/** @param script runs for every connection; its failures end the connection and are ignored */
+export async function startScriptedBackend(
+  script: (connection: RawConnection, index: number) => Promise<void> | void,
+  port = 0,
+): Promise<ScriptedBackend> {
+  const connections: RawConnection[] = [];
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, async (socket) => {
+    const connection = new RawConnection(socket);
+    const index = connections.push(connection) - 1;
+    server.emit('scripted');
+    try {
+      await script(connection, index);
+    } catch {
+      connection.destroy();
+    }
+  });
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address() as AddressInfo;
+  return {
+    port: address.port,
+    url: `http://127.0.0.1:${address.port}`,
+    connections,
+    async connection(index) {
+      while (connections[index] === undefined)
+        await once(server, 'scripted', { signal: AbortSignal.timeout(10_000) });
+      return connections[index];
+    },
+    async stop() {
+      for (const connection of connections) connection.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+/** A script that answers every request on a connection with the same bytes. */
+export const answering = (response: string) => async (connection: RawConnection) => {
+  for (;;) {
+    await connection.message();
+    connection.send(response);
+  }
+};
+
+/** A plain 200 with a text body. */
+export const ok = (body: string, headers = '') =>
+  `HTTP/1.1 200 OK\r\ncontent-length: ${Buffer.byteLength(body)}\r\n${headers}\r\n${body}`;

@@ -1,0 +1,34 @@
+/**
+ * A sidecar in this process, configured as in production by an environment, on a free port.
+ */
+import { parseConfig } from '../../src/config.ts';
+import { createLogger, type Log } from '../../src/infra/logger.ts';
+import { createSidecar } from '../../src/sidecar.ts';
+
+export const JWT_SECRET = 'test-secret-for-tokens-only';
+
+/** Nothing listens there: for tests that need no database (port 9 is discard, never served on loopback). */
+export const NO_DATABASE = 'postgresql://app:app@127.0.0.1:9/none';
+
+export interface TestSidecar {
+  readonly port: number;
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+export async function startSidecar(
+  env: Record<string, string>,
+  log: Log = createLogger('silent'),
+): Promise<TestSidecar> {
+  const config = parseConfig({
+    PORT: '0',
+    JWT_SECRET,
+    DATABASE_URL: NO_DATABASE,
+    MIGRATE_ON_START: env.DATABASE_URL === undefined ? 'false' : 'true',
+    SHUTDOWN_GRACE_MS: '2000',
+    ...env,
+  });
+  const sidecar = createSidecar(config, log);
+  const { port } = await sidecar.start();
+  return { port, url: `http://127.0.0.1:${port}`, stop: () => sidecar.stop() };
+}

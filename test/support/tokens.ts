@@ -1,0 +1,11 @@
+/**
+ * Tokens as the backend makes them.
+ */
+import jwt from 'jsonwebtoken';
+import { JWT_SECRET } from './start-sidecar.ts';
+
+const THIRTY_DAYS_S = 30 * 24 * 3600;
+
+/** `{"user_id", "exp"}`, HS256, 30 days. */
+export const tokenFor = (userId: number, secret = JWT_SECRET) =>
+  jwt.sign({ user_id: userId }, secret, { algorithm: 'HS256', expiresIn: THIRTY_DAYS_S, noTimestamp: true });
