@@ -21,17 +21,13 @@ export interface KnexOptions {
 /** Loads Knex and makes an instance; nothing connects yet. */
 export async function createKnex(target: DatabaseTarget, options: KnexOptions): Promise<Knex> {
   const { default: knex } = await import('knex');
-  const Client = await discardingClient();
-  const limited = options.statementTimeoutMs !== 0;
+  const limits =
+    options.statementTimeoutMs === 0
+      ? {}
+      : { statement_timeout: STATEMENT_TIMEOUT_MS, query_timeout: QUERY_TIMEOUT_MS };
   return knex({
-    client: Client,
-    connection: async (): Promise<Knex.PgConnectionConfig> => ({
-      ...((await connectionSettings(target)) as Knex.PgConnectionConfig),
-      ...(limited ? { statement_timeout: STATEMENT_TIMEOUT_MS, query_timeout: QUERY_TIMEOUT_MS } : {}),
-      idle_in_transaction_session_timeout: 10_000,
-      // Asked for every new connection: a server may gain or lose TLS with a restart.
-      expirationChecker: () => true,
-    }),
+    client: await clientFor(target, { ...limits, idle_in_transaction_session_timeout: 10_000 }),
+    connection: {},
     pool: { min: 0, max: options.poolMax, idleTimeoutMillis: 60_000 },
     acquireConnectionTimeout: ACQUIRE_TIMEOUT_MS,
     // Knex would print on the console; whoever needs the error gets it thrown.
@@ -39,13 +35,20 @@ export async function createKnex(target: DatabaseTarget, options: KnexOptions): 
   });
 }
 
-/**
- * Knex puts a connection back into the pool after a client-side timeout, with the query still running on it; the next
- * request would wait behind it. Marked as disposed it leaves the pool instead.
- */
-async function discardingClient(): Promise<typeof Knex.Client> {
+/** Knex's PostgreSQL client with two things changed: how a connection is opened, and which are handed out again. */
+async function clientFor(target: DatabaseTarget, limits: object): Promise<typeof Knex.Client> {
   const { default: PostgresClient } = await import('knex/lib/dialects/postgres/index.js');
-  return class DiscardingClient extends PostgresClient {
+  return class SidecarClient extends PostgresClient {
+    /** Settings anew for every connection: a server may gain or lose TLS with a restart. */
+    override async acquireRawConnection(): Promise<unknown> {
+      this.connectionSettings = { ...(await connectionSettings(target)), ...limits };
+      return super.acquireRawConnection();
+    }
+
+    /**
+     * After a client-side timeout Knex puts the connection back into the pool with the query still running on it; the
+     * next request would wait behind it. Marked as disposed it leaves the pool instead.
+     */
     override async _query(connection: RawConnection, query: unknown): Promise<unknown> {
       try {
         return await super._query(connection, query);

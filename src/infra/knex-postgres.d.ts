@@ -4,6 +4,8 @@ declare module 'knex/lib/dialects/postgres/index.js' {
 
   // biome-ignore lint/style/noDefaultExport: the module is CommonJS; this is how it looks to an import
   export default class PostgresClient extends Knex.Client {
+    connectionSettings: object;
+    acquireRawConnection(): Promise<unknown>;
     _query(connection: unknown, query: unknown): Promise<unknown>;
   }
 }

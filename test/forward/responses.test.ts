@@ -195,12 +195,12 @@ test('Trailer beside Content-Length is harmless', async () => {
 test('a response cut short by the backend is cut short for the client, with nothing appended', async () => {
   const chunked = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n7\r\npartial\r\n';
   const cuts = [
-    { bytes: 'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\npartial', then: '' },
-    { bytes: chunked, then: '' },
-    { bytes: chunked, then: 'nonsense\r\n' },
-    { bytes: chunked, then: '1\r\nxx\r\n' },
+    { bytes: 'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\npartial', next: '' },
+    { bytes: chunked, next: '' },
+    { bytes: chunked, next: 'nonsense\r\n' },
+    { bytes: chunked, next: '1\r\nxx\r\n' },
   ];
-  for (const { bytes, then } of cuts) {
+  for (const { bytes, next } of cuts) {
     const backend = await startScriptedBackend(async (connection) => {
       await connection.message();
       connection.send(bytes);
@@ -209,8 +209,8 @@ test('a response cut short by the backend is cut short for the client, with noth
     const client = await connectRaw(sidecar.port);
     await client.send(GET).take('partial');
     const upstream = await backend.connection(0);
-    upstream.send(then);
-    if (then === '') upstream.end();
+    upstream.send(next);
+    if (next === '') upstream.end();
     const rest = await client.closed();
     assert.doesNotMatch(rest, /0\r\n\r\n|detail|Error/);
     client.destroy();
