@@ -30,8 +30,10 @@ export const pageQuerySchema = z.object({
   /** Id of the last review of the page before: what `next_cursor` held, or a review id from an older client. */
   cursor: z
     .string({ error: 'must be given once' })
-    .regex(/^\d{1,19}$/, 'must be a next_cursor of an earlier page')
-    .refine((cursor) => BigInt(cursor) <= MAX_BIGINT, 'must be a next_cursor of an earlier page')
+    .refine(
+      (cursor) => /^\d{1,19}$/.test(cursor) && BigInt(cursor) <= MAX_BIGINT,
+      'must be a next_cursor of an earlier page',
+    )
     .optional(),
 });
 

@@ -84,7 +84,11 @@ const APPLY_DELTA = `
        SET review_count = s.review_count + excluded.review_count, rating_sum = s.rating_sum + excluded.rating_sum
   $$`;
 
-/** The advisory lock makes inserts by one author for one product take turns, so that each sees the one before. */
+/**
+ * The advisory lock makes inserts by one author for one product take turns, so that each sees the one before. The loop
+ * is for a delete at the same moment: the UPDATE waits for it and finds its row gone, while the author's next newest
+ * has just become current and must be superseded, too.
+ */
 const BEFORE_INSERT = `
   CREATE OR REPLACE FUNCTION product_reviews_before_insert() RETURNS trigger
   LANGUAGE plpgsql SET search_path FROM CURRENT
@@ -94,8 +98,13 @@ const BEFORE_INSERT = `
       RETURN NEW;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended(NEW.product_id || chr(31) || NEW.author_id, 0));
-    UPDATE product_reviews SET superseded_at = now()
-     WHERE product_id = NEW.product_id AND author_id = NEW.author_id AND superseded_at IS NULL AND id < NEW.id;
+    LOOP
+      UPDATE product_reviews SET superseded_at = now()
+       WHERE product_id = NEW.product_id AND author_id = NEW.author_id AND superseded_at IS NULL AND id < NEW.id;
+      EXIT WHEN NOT EXISTS (SELECT 1 FROM product_reviews
+                             WHERE product_id = NEW.product_id AND author_id = NEW.author_id
+                               AND superseded_at IS NULL AND id < NEW.id);
+    END LOOP;
     IF EXISTS (SELECT 1 FROM product_reviews
                 WHERE product_id = NEW.product_id AND author_id = NEW.author_id
                   AND superseded_at IS NULL AND id > NEW.id) THEN
@@ -109,6 +118,8 @@ const AFTER_CHANGE = `
   CREATE OR REPLACE FUNCTION product_reviews_after_change() RETURNS trigger
   LANGUAGE plpgsql SET search_path FROM CURRENT
   AS $$
+  DECLARE
+    next_id bigint;
   BEGIN
     IF TG_OP = 'UPDATE' AND OLD.superseded_at IS NULL AND NEW.superseded_at IS NULL
        AND OLD.product_id = NEW.product_id THEN
@@ -122,13 +133,16 @@ const AFTER_CHANGE = `
     IF TG_OP <> 'DELETE' AND NEW.superseded_at IS NULL THEN
       PERFORM product_review_stats_apply(NEW.product_id, 1, product_review_stars(NEW.rating));
     END IF;
-    IF TG_OP = 'DELETE' AND OLD.superseded_at IS NULL THEN
-      UPDATE product_reviews SET superseded_at = NULL
-       WHERE id = (SELECT id FROM product_reviews
-                    WHERE product_id = OLD.product_id AND author_id = OLD.author_id
-                    ORDER BY id DESC LIMIT 1)
-         AND superseded_at IS NOT NULL;
-    END IF;
+    WHILE TG_OP = 'DELETE' AND OLD.superseded_at IS NULL LOOP
+      next_id := (SELECT id FROM product_reviews
+                   WHERE product_id = OLD.product_id AND author_id = OLD.author_id
+                   ORDER BY id DESC LIMIT 1);
+      UPDATE product_reviews SET superseded_at = NULL WHERE id = next_id AND superseded_at IS NOT NULL;
+      -- Not found although it was there a moment ago: somebody else deletes that one, so look again.
+      EXIT WHEN FOUND OR next_id IS NULL
+             OR EXISTS (SELECT 1 FROM product_reviews
+                         WHERE product_id = OLD.product_id AND author_id = OLD.author_id AND superseded_at IS NULL);
+    END LOOP;
     RETURN NULL;
   END $$`;
 

@@ -1,0 +1,252 @@
+/** GET, HEAD and POST /api/products/{id}/reviews as the clients use them (contract, section 3). */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { api } from '../../support/api.ts';
+import {
+  createBackendTables,
+  query,
+  startTestDatabase,
+  type TestDatabaseServer,
+} from '../../support/database.ts';
+import { startSidecar, type TestSidecar } from '../../support/start-sidecar.ts';
+import { untilMigrated } from '../../support/until-migrated.ts';
+
+let server: TestDatabaseServer;
+let url: string;
+let sidecar: TestSidecar;
+
+before(async () => {
+  server = await startTestDatabase();
+  url = await server.createDatabase();
+  await createBackendTables(url);
+  sidecar = await startSidecar({ DATABASE_URL: url });
+  await untilMigrated(url);
+});
+
+after(async () => {
+  await sidecar.stop();
+  await server.stop();
+});
+
+const reviewsUrl = (productId: string | number, query = '') =>
+  `${sidecar.url}/api/products/${productId}/reviews${query}`;
+const post = (user: number, productId: string | number, json: unknown) =>
+  api('POST', reviewsUrl(productId), { user, json });
+const empty = () => query(url, 'TRUNCATE product_reviews');
+
+test('a product without reviews has an empty list, an average of 0 and a count of 0', async () => {
+  await empty();
+  const answer = await api('GET', reviewsUrl(1));
+  assert.equal(answer.status, 200);
+  assert.deepEqual(answer.body, { items: [], next_cursor: null, summary: { count: 0, avg_rating: 0 } });
+});
+
+test('an unknown product, also one with a strange id, has no reviews and is never 404', async () => {
+  for (const id of ['999', '99999999999999999999', 'abc', '01', '-1', '%D0%BA']) {
+    const answer = await api('GET', reviewsUrl(id));
+    assert.equal(answer.status, 200, id);
+    assert.deepEqual(answer.body.items, []);
+  }
+});
+
+test('a posted review is returned, listed and averaged', async () => {
+  await empty();
+  const posted = await post(1, 1, { rating: 5, text: '  Warm and soft \n' });
+  assert.equal(posted.status, 200);
+  const { review, summary } = posted.body;
+  assert.deepEqual(summary, { count: 1, avg_rating: 5 });
+  assert.equal(typeof review.id, 'number');
+  assert.match(review.created_at, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+  const { id: _, created_at: __, ...rest } = review;
+  assert.deepEqual(rest, {
+    product_id: '1',
+    author_id: '1',
+    author_name: 'Anna',
+    author_avatar_url: 'https://example.com/anna.png',
+    rating: 5,
+    text: 'Warm and soft',
+    edited_at: null,
+  });
+  const listed = await api('GET', reviewsUrl(1));
+  assert.deepEqual(listed.body, { items: [review], next_cursor: null, summary });
+});
+
+test('posting again edits the same review and answers 200', async () => {
+  await empty();
+  const first = await post(1, 1, { rating: 1, text: 'Bad' });
+  const second = await post(1, 1, { rating: 4 });
+  assert.equal(second.status, 200);
+  assert.equal(second.body.review.id, first.body.review.id);
+  assert.equal(second.body.review.created_at, first.body.review.created_at);
+  assert.equal(second.body.review.text, null);
+  assert.notEqual(second.body.review.edited_at, null);
+  assert.deepEqual(second.body.summary, { count: 1, avg_rating: 4 });
+});
+
+test('the average has two decimals', async () => {
+  await empty();
+  await post(1, 1, { rating: 5 });
+  await post(2, 1, { rating: 4 });
+  const { body } = await post(5, 1, { rating: 4 });
+  assert.deepEqual(body.summary, { count: 3, avg_rating: 4.33 });
+});
+
+test('pages follow each other without gap or overlap, and the last one says so, also when it is full', async () => {
+  await empty();
+  await query(
+    url,
+    `INSERT INTO product_reviews (product_id, author_id, author_name, rating, text, created_at)
+     SELECT '2', (1000 + n)::text, 'x', 1 + n % 5, NULL, now() FROM generate_series(1, 6) n`,
+  );
+  const seen: number[] = [];
+  let cursor = '';
+  for (let page = 1; ; page += 1) {
+    const { body } = await api('GET', reviewsUrl(2, `?limit=3${cursor}`));
+    seen.push(...body.items.map((item: { id: number }) => item.id));
+    assert.equal(body.summary.count, 6);
+    if (body.next_cursor === null) {
+      assert.equal(page, 2);
+      break;
+    }
+    assert.equal(typeof body.next_cursor, 'string');
+    cursor = `&cursor=${encodeURIComponent(body.next_cursor)}`;
+  }
+  assert.equal(new Set(seen).size, 6);
+  assert.deepEqual(
+    seen,
+    seen.toSorted((a, b) => b - a),
+  );
+  const middle = await api('GET', reviewsUrl(2, `?cursor=${seen[2]}`));
+  assert.deepEqual(
+    middle.body.items.map((item: { id: number }) => item.id),
+    seen.slice(3),
+    'a review id is a cursor',
+  );
+});
+
+test('HEAD has the headers of GET and no body', async () => {
+  const [get, head] = [await api('GET', reviewsUrl(1)), await api('HEAD', reviewsUrl(1))];
+  assert.equal(head.status, 200);
+  assert.equal(head.headers.get('content-length'), get.headers.get('content-length'));
+  assert.equal(head.body, '');
+});
+
+test('a GET ignores a bad token', async () => {
+  assert.equal((await api('GET', reviewsUrl(1), { token: 'nonsense' })).status, 200);
+});
+
+test('an unknown product cannot be reviewed', async () => {
+  for (const id of ['999', '0', '01', 'abc', '99999999999']) {
+    const answer = await post(1, id, { rating: 5 });
+    assert.equal(answer.status, 404, id);
+    assert.deepEqual(answer.body, { detail: 'Product not found' });
+  }
+});
+
+test('bad bodies are 422 with a sentence', async () => {
+  const bad: unknown[] = [
+    {},
+    [],
+    null,
+    'x',
+    { rating: 0 },
+    { rating: 6 },
+    { rating: 4.5 },
+    { rating: '5' },
+    { rating: true },
+    { rating: 1e30 },
+    { rating: 5, text: 7 },
+    { rating: 5, text: 'a\0b' },
+    { rating: 5, text: '\ud800' },
+    { rating: 5, text: 'x'.repeat(1001) },
+  ];
+  for (const json of bad) {
+    const answer = await post(1, 1, json);
+    assert.equal(answer.status, 422, JSON.stringify(json));
+    assert.equal(typeof answer.body.detail, 'string');
+  }
+});
+
+test('a body that is no JSON, not UTF-8, of another type or too large gets its own status', async () => {
+  const send = (rawBody: string | Buffer, headers: Record<string, string> = {}) =>
+    api('POST', reviewsUrl(1), { user: 1, rawBody, headers });
+  assert.equal((await send('{"rating":')).status, 422);
+  assert.equal((await send('')).status, 422);
+  assert.equal((await send(Buffer.from([0x22, 0xff, 0x22]))).status, 422);
+  assert.equal((await send('{"rating":5}', { 'content-type': 'text/plain' })).status, 415);
+  assert.equal((await send('{"rating":5}', { 'content-encoding': 'gzip' })).status, 415);
+  assert.equal((await send(JSON.stringify({ rating: 5, pad: 'x'.repeat(70_000) }))).status, 413);
+});
+
+test('1000 characters count as people count them, after trimming; blank text is none', async () => {
+  const long = await post(1, 1, { rating: 5, text: ` ${'😀'.repeat(1000)} ` });
+  assert.equal(long.status, 200);
+  assert.equal([...long.body.review.text].length, 1000);
+  assert.equal((await post(1, 1, { rating: 5, text: ' \u00a0\n ' })).body.review.text, null);
+});
+
+test('absurd limits, cursors and ids are 422', async () => {
+  for (const bad of [
+    'limit=0',
+    'limit=201',
+    'limit=x',
+    'limit=-1',
+    'limit=1.5',
+    'limit=1&limit=2',
+    'limit=',
+  ]) {
+    assert.equal((await api('GET', reviewsUrl(1, `?${bad}`))).status, 422, bad);
+  }
+  for (const bad of [
+    'cursor=x',
+    'cursor=-1',
+    'cursor=99999999999999999999',
+    'cursor=1&cursor=2',
+    'cursor=1e3',
+  ]) {
+    assert.equal((await api('GET', reviewsUrl(1, `?${bad}`))).status, 422, bad);
+  }
+  for (const id of ['%00', 'a%0Ab', 'x'.repeat(65), '%20']) {
+    assert.equal((await api('GET', reviewsUrl(id))).status, 422, id);
+  }
+  assert.equal((await api('GET', reviewsUrl('%zz'))).status, 400);
+  assert.deepEqual((await api('GET', reviewsUrl(1, '?cursor=0'))).body.items, []);
+  assert.equal((await api('GET', reviewsUrl(1, '?cursor=9223372036854775807'))).status, 200);
+});
+
+test('fifty posts of one author at once leave one review', async () => {
+  await empty();
+  const answers = await Promise.all(
+    Array.from({ length: 50 }, (_, i) => post(1, 1, { rating: 1 + (i % 5) })),
+  );
+  assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
+  const rows = await query<{ n: string }>(url, 'SELECT count(*) AS n FROM product_reviews');
+  assert.equal(rows[0]?.n, '1');
+  assert.equal((await api('GET', reviewsUrl(1))).body.summary.count, 1);
+});
+
+test('posts of fifty authors at once are all counted', async () => {
+  await empty();
+  await query(
+    url,
+    `INSERT INTO users (id, email, name) SELECT 100 + n, 'u' || n, 'User' || n FROM generate_series(1, 50) n ON CONFLICT DO NOTHING`,
+  );
+  const answers = await Promise.all(
+    Array.from({ length: 50 }, (_, i) => post(101 + i, 1, { rating: 1 + (i % 5) })),
+  );
+  assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
+  assert.deepEqual((await api('GET', reviewsUrl(1))).body.summary, { count: 50, avg_rating: 3 });
+});
+
+test('neither count, average nor page reads more rows than it shows', async () => {
+  const plans = await query<{ 'QUERY PLAN': string }>(
+    url,
+    `EXPLAIN SELECT s.review_count, page.* FROM (SELECT '1'::text AS product_id) asked
+       LEFT JOIN product_review_stats s ON s.product_id = asked.product_id
+       LEFT JOIN LATERAL (SELECT r.id FROM product_reviews r WHERE r.product_id = asked.product_id
+         AND r.superseded_at IS NULL AND r.id < 9223372036854775807 ORDER BY r.id DESC LIMIT 51) page ON true`,
+  );
+  await query(url, 'SET enable_seqscan = on');
+  const plan = plans.map((row) => row['QUERY PLAN']).join('\n');
+  assert.match(plan, /product_reviews_current_page/);
+});

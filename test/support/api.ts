@@ -1,0 +1,39 @@
+/**
+ * Requests to our own routes as the clients send them.
+ */
+import { tokenFor } from './tokens.ts';
+
+export interface ApiAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into the answer as a client would
+  readonly body: any;
+}
+
+export interface ApiRequest {
+  /** User whose token is sent; undefined: no Authorization header. */
+  readonly user?: number;
+  readonly token?: string;
+  /** Sent as JSON. */
+  readonly json?: unknown;
+  /** Sent as it is, instead of `json`. */
+  readonly rawBody?: string | Buffer;
+  readonly headers?: Record<string, string>;
+}
+
+export async function api(method: string, url: string, request: ApiRequest = {}): Promise<ApiAnswer> {
+  const token = request.token ?? (request.user === undefined ? undefined : tokenFor(request.user));
+  const body = request.rawBody ?? (request.json === undefined ? undefined : JSON.stringify(request.json));
+  const answer = await fetch(url, {
+    method,
+    headers: {
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...request.headers,
+    },
+    ...(body === undefined ? {} : { body }),
+  });
+  const text = await answer.text();
+  const isJson = answer.headers.get('content-type')?.startsWith('application/json') && text !== '';
+  return { status: answer.status, headers: answer.headers, body: isJson ? JSON.parse(text) : text };
+}

@@ -1,0 +1,51 @@
+/**
+ * Tests that need programs beyond Node name what is missing and skip; with REQUIRE_E2E=1 they fail instead, so that CI
+ * cannot pass by testing less.
+ */
+import { spawnSync } from 'node:child_process';
+import type { TestContext } from 'node:test';
+
+/** How to find out whether a tool is there: a command that exits with 0. */
+const PROBES: Record<string, readonly [command: string, ...args: string[]]> = {
+  bash: ['bash', '--version'],
+  curl: ['curl', '--version'],
+  openssl: ['openssl', 'version'],
+  nginx: ['nginx', '-v'],
+  radosgw: ['radosgw', '--version'],
+  'ceph-mon': ['ceph-mon', '--version'],
+  'ceph-osd': ['ceph-osd', '--version'],
+  shellcheck: ['shellcheck', '--version'],
+  'systemd-analyze': ['systemd-analyze', '--version'],
+  'uvicorn with FastAPI': [
+    '/usr/bin/python3',
+    '-c',
+    'import fastapi, uvicorn, asyncpg, jwt, multipart, websockets',
+  ],
+};
+
+export type Tool = keyof typeof PROBES;
+
+/** Programs of the system that live outside an ordinary user's PATH. */
+export const PATH_WITH_SBIN = `${process.env.PATH}:/usr/sbin:/sbin`;
+
+const known = new Map<string, boolean>();
+
+function isThere(tool: string): boolean {
+  const cached = known.get(tool);
+  if (cached !== undefined) return cached;
+  const [command = tool, ...args] = PROBES[tool] ?? [];
+  const there =
+    spawnSync(command, args, { stdio: 'ignore', env: { ...process.env, PATH: PATH_WITH_SBIN } }).status === 0;
+  known.set(tool, there);
+  return there;
+}
+
+/** @returns whether the test may go on; otherwise it has been skipped, or has failed with REQUIRE_E2E=1 */
+export function requireTools(t: Pick<TestContext, 'skip'>, tools: readonly string[]): boolean {
+  const missing = tools.filter((tool) => !isThere(tool));
+  if (missing.length === 0) return true;
+  const sentence = `not installed: ${missing.join(', ')}`;
+  if (process.env.REQUIRE_E2E === '1') throw new Error(`REQUIRE_E2E=1, but ${sentence}`);
+  t.skip(sentence);
+  return false;
+}
