@@ -1,0 +1,155 @@
+/** Who may use our routes, and the words of the refusals (contract, sections 3 and 4). */
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { after, before, test } from 'node:test';
+import jwt from 'jsonwebtoken';
+import { api } from '../support/api.ts';
+import {
+  createBackendTables,
+  query,
+  startTestDatabase,
+  type TestDatabaseServer,
+} from '../support/database.ts';
+import { JWT_SECRET, startSidecar, type TestSidecar } from '../support/start-sidecar.ts';
+import { tokenFor } from '../support/tokens.ts';
+import { untilMigrated } from '../support/until-migrated.ts';
+
+let server: TestDatabaseServer;
+let url: string;
+let sidecar: TestSidecar;
+
+before(async () => {
+  server = await startTestDatabase();
+  url = await server.createDatabase();
+  await createBackendTables(url);
+  sidecar = await startSidecar({ DATABASE_URL: url });
+  await untilMigrated(url);
+});
+
+after(async () => {
+  await sidecar.stop();
+  await server.stop();
+});
+
+const post = (authorization: string | undefined, to: TestSidecar = sidecar) =>
+  api('POST', `${to.url}/api/products/1/reviews`, {
+    json: { rating: 5 },
+    headers: authorization === undefined ? {} : { authorization },
+  });
+
+const inAnHour = () => Math.floor(Date.now() / 1000) + 3600;
+const signed = (payload: object, secret = JWT_SECRET, algorithm: jwt.Algorithm = 'HS256') =>
+  `Bearer ${jwt.sign(payload, secret, { algorithm, noTimestamp: true })}`;
+
+async function refused(authorization: string | undefined, detail: string): Promise<void> {
+  const answer = await post(authorization);
+  assert.deepEqual([answer.status, answer.body], [401, { detail }], authorization);
+}
+
+test('no header, another scheme and an empty token are "Not authenticated"', async () => {
+  for (const header of [undefined, 'Basic abc', 'Bearer', 'Bearer ', 'Token x'])
+    await refused(header, 'Not authenticated');
+});
+
+test('a token that is malformed, badly signed, expired or without expiry is "Invalid token"', async () => {
+  const payload = { user_id: 1, exp: inAnHour() };
+  await refused('Bearer x', 'Invalid token');
+  await refused('Bearer a.b.c', 'Invalid token');
+  await refused(signed(payload, 'another secret'), 'Invalid token');
+  await refused(signed({ user_id: 1, exp: Math.floor(Date.now() / 1000) - 1 }), 'Invalid token');
+  await refused(signed({ user_id: 1 }), 'Invalid token');
+  await refused(signed({ exp: inAnHour() }), 'Invalid token');
+  for (const id of ['x', '', 1.5, 0, -1, null, true, {}, [1]])
+    await refused(signed({ ...payload, user_id: id }), 'Invalid token');
+});
+
+test('another algorithm is refused, "none" above all', async () => {
+  const payload = { user_id: 1, exp: inAnHour() };
+  await refused(signed(payload, JWT_SECRET, 'HS512'), 'Invalid token');
+  const none = [{ alg: 'none', typ: 'JWT' }, payload].map((part) =>
+    Buffer.from(JSON.stringify(part)).toString('base64url'),
+  );
+  await refused(`Bearer ${none.join('.')}.`, 'Invalid token');
+});
+
+test('user_id and sub are taken as number or digits, and Bearer in any case', async () => {
+  for (const payload of [{ user_id: 1 }, { user_id: '1' }, { sub: '1' }, { sub: '2', user_id: 1 }]) {
+    const answer = await post(signed({ ...payload, exp: inAnHour() }).replace('Bearer', 'bearer'));
+    assert.equal(answer.status, 200, JSON.stringify(payload));
+    assert.equal(answer.body.review.author_id, '1');
+  }
+});
+
+test('a user that does not exist is "User not found", also one beyond every id', async () => {
+  await refused(signed({ user_id: 999, exp: inAnHour() }), 'User not found');
+  await refused(signed({ user_id: 99999999999, exp: inAnHour() }), 'User not found');
+});
+
+test('blocked and inactive users are 403', async () => {
+  for (const id of [3, 4]) assert.equal((await post(`Bearer ${tokenFor(id)}`)).status, 403);
+});
+
+test('without a users table the token is enough', async () => {
+  const bare = await server.createDatabase();
+  const standalone = await startSidecar({ DATABASE_URL: bare });
+  try {
+    await untilMigrated(bare);
+    const answer = await post(`Bearer ${tokenFor(77)}`, standalone);
+    assert.equal(answer.status, 200);
+    assert.equal(answer.body.review.author_name, 'User 77');
+    const listed = await api('GET', `${standalone.url}/api/products/1/reviews`);
+    assert.equal(listed.body.items[0].author_name, 'User 77');
+  } finally {
+    await standalone.stop();
+  }
+});
+
+test('an older users table without is_blocked will do', async () => {
+  const old = await server.createDatabase();
+  await createBackendTables(old);
+  await query(old, 'ALTER TABLE users DROP COLUMN is_blocked');
+  const older = await startSidecar({ DATABASE_URL: old });
+  try {
+    await untilMigrated(old);
+    assert.equal((await post(`Bearer ${tokenFor(3)}`, older)).status, 200);
+    assert.equal((await post(`Bearer ${tokenFor(4)}`, older)).status, 403);
+  } finally {
+    await older.stop();
+  }
+});
+
+test('a database that is away is 503, never 401', async () => {
+  const alone = await startSidecar({});
+  try {
+    const answer = await post(`Bearer ${tokenFor(1)}`, alone);
+    assert.equal(answer.status, 503);
+    assert.equal(answer.headers.get('retry-after'), '1');
+    assert.deepEqual(
+      await post('Bearer x', alone).then(({ status }) => status),
+      401,
+      'a bad token needs no database',
+    );
+  } finally {
+    await alone.stop();
+  }
+});
+
+test('RS256 works with a PEM, also one on a single line', async () => {
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  });
+  const rsa = await startSidecar({
+    DATABASE_URL: url,
+    JWT_ALG: 'RS256',
+    JWT_SECRET: publicKey.replaceAll('\n', '\\n'),
+  });
+  try {
+    const payload = { user_id: 1, exp: inAnHour() };
+    assert.equal((await post(signed(payload, privateKey, 'RS256'), rsa)).status, 200);
+    assert.equal((await post(signed(payload, JWT_SECRET, 'HS256'), rsa)).status, 401);
+  } finally {
+    await rsa.stop();
+  }
+});
