@@ -45,6 +45,8 @@ export interface WebSocketForwarder {
 
 /** Idle peers are probed after this, ms: the only way to learn that a phone has left the network. */
 const TCP_KEEP_ALIVE_MS = 30_000;
+/** How long the other side may take to close after one has, ms. */
+const HALF_CLOSED_MS = 10_000;
 /** A client may send frames before the 101; beyond this it must wait, bytes. */
 const MAX_EARLY_BYTES = 64 * 1024;
 
@@ -116,7 +118,11 @@ function createConnection(
         early.giveBack();
         status = 101;
         backend = backendSocket;
-        for (const side of [client, backendSocket]) side.setKeepAlive(true, TCP_KEEP_ALIVE_MS);
+        for (const side of [client, backendSocket]) {
+          side.setKeepAlive(true, TCP_KEEP_ALIVE_MS);
+          // The pipe passes the FIN on; a peer that does not answer it would hold both sockets for ever.
+          side.once('end', () => setTimeout(() => destroyBoth(client, backendSocket), HALF_CLOSED_MS).unref());
+        }
         backendSocket.once('close', (hadError) => (hadError ? client.destroy() : client.destroySoon()));
       });
     },
@@ -136,6 +142,11 @@ function createConnection(
       backend?.end();
     },
   };
+}
+
+function destroyBoth(client: Socket, backend: Socket): void {
+  client.destroy();
+  backend.destroy();
 }
 
 /** http-proxy-middleware copies the parsed headers, which lose order, spelling and duplicates: put the raw ones in. */

@@ -1,59 +1,94 @@
 /**
- * The backend's tables (contract, section 4) and a few rows to look at. Safe to run at every start.
+ * The backend's tables (contract, section 4) and a few rows to look at. Safe to run at every start, and by several
+ * processes at once.
  */
-import { randomBytes, scryptSync, timingSafeEqual } from 'node:crypto';
 import type pg from 'pg';
+import { hashPassword } from './passwords.ts';
 
-export const DEMO_PASSWORD = 'demo123';
-export const DEMO_USERS = [
-  { email: 'buyer@demo.com', name: 'Anna Buyer', role: 'buyer' },
+const DEMO_PASSWORD = 'demo123';
+export const BUYER_EMAIL = 'buyer@demo.com';
+const DEMO_USERS = [
+  { email: BUYER_EMAIL, name: 'Anna Buyer', role: 'buyer' },
   { email: 'seller@demo.com', name: 'Boris Seller', role: 'seller' },
   { email: 'courier@demo.com', name: 'Clara Courier', role: 'courier' },
   { email: 'admin@demo.com', name: 'Dmitri Admin', role: 'admin' },
 ] as const;
+
+/** Comment on the users table, by which the demo knows its own database again. */
+const MARK = 'made by the GoGoMarket demo backend';
+/** Any number: the same one in every demo backend. */
+const LOCK_ID = 780_110_001;
 
 const TABLES = `
   CREATE TABLE IF NOT EXISTS users (
     id serial PRIMARY KEY, email text UNIQUE NOT NULL, name text NOT NULL, role text NOT NULL DEFAULT 'buyer',
     avatar_url text, is_active boolean NOT NULL DEFAULT true, is_blocked boolean NOT NULL DEFAULT false,
     hashed_password text NOT NULL);
+  COMMENT ON TABLE users IS '${MARK}';
   CREATE TABLE IF NOT EXISTS products (
-    id serial PRIMARY KEY, seller_id integer REFERENCES users (id), name text NOT NULL, price numeric NOT NULL, image_url text);
+    id serial PRIMARY KEY, seller_id integer REFERENCES users (id), name text NOT NULL, price numeric NOT NULL,
+    image_url text);
   CREATE TABLE IF NOT EXISTS orders (
     id serial PRIMARY KEY, buyer_id integer REFERENCES users (id), seller_id integer REFERENCES users (id),
     status text NOT NULL DEFAULT 'pending', created_at timestamptz NOT NULL DEFAULT now());
   CREATE TABLE IF NOT EXISTS order_items (
-    order_id integer REFERENCES orders (id), product_id integer REFERENCES products (id), quantity integer NOT NULL, price numeric NOT NULL);`;
+    order_id integer REFERENCES orders (id), product_id integer REFERENCES products (id), quantity integer NOT NULL,
+    price numeric NOT NULL);
+  CREATE TABLE IF NOT EXISTS reviews (
+    id serial PRIMARY KEY, product_id integer REFERENCES products (id), user_id integer REFERENCES users (id),
+    rating integer NOT NULL, comment text, created_at timestamptz NOT NULL DEFAULT now());`;
 
 const ROWS = `
   INSERT INTO products (seller_id, name, price)
-  SELECT s.id, p.name, p.price FROM users s, (VALUES ('Wool scarf', 25), ('Clay mug', 12), ('Desk lamp', 49)) AS p (name, price)
+  SELECT s.id, p.name, p.price
+    FROM users s, (VALUES ('Wool scarf', 25), ('Clay mug', 12.5), ('Desk lamp', 49)) AS p (name, price)
    WHERE s.email = 'seller@demo.com' AND NOT EXISTS (SELECT 1 FROM products);
   INSERT INTO orders (buyer_id, seller_id, status)
   SELECT b.id, s.id, 'delivered' FROM users b, users s
-   WHERE b.email = 'buyer@demo.com' AND s.email = 'seller@demo.com' AND NOT EXISTS (SELECT 1 FROM orders);
+   WHERE b.email = '${BUYER_EMAIL}' AND s.email = 'seller@demo.com' AND NOT EXISTS (SELECT 1 FROM orders);
   INSERT INTO order_items (order_id, product_id, quantity, price)
   SELECT o.id, p.id, 1, p.price FROM orders o, products p
-   WHERE p.id = 1 AND NOT EXISTS (SELECT 1 FROM order_items);`;
+   WHERE p.name = 'Wool scarf' AND NOT EXISTS (SELECT 1 FROM order_items);`;
 
-export async function createDemoTables(pool: pg.Pool): Promise<void> {
-  await pool.query(TABLES);
-  for (const { email, name, role } of DEMO_USERS) {
-    await pool.query(
-      `INSERT INTO users (email, name, role, hashed_password) VALUES ($1, $2, $3, $4) ON CONFLICT (email) DO NOTHING`,
-      [email, name, role, hashPassword(DEMO_PASSWORD)],
-    );
+/** @throws Error with a sentence when the database belongs to another backend: nothing is written then */
+export async function createDemoTables(client: pg.ClientBase): Promise<void> {
+  await client.query('BEGIN');
+  try {
+    await client.query('SELECT pg_advisory_xact_lock($1)', [LOCK_ID]);
+    if (await hasForeignUsers(client)) {
+      throw new Error(
+        'The database has a users table that the demo backend did not make, and well-known passwords do not belong there.',
+      );
+    }
+    await client.query(TABLES);
+    await addMissingUsers(client);
+    await client.query(ROWS);
+    await client.query('COMMIT');
+  } catch (error) {
+    await client.query('ROLLBACK');
+    throw error;
   }
-  await pool.query(ROWS);
 }
 
-const hashPassword = (password: string) => {
-  const salt = randomBytes(16).toString('hex');
-  return `${salt}:${scryptSync(password, salt, 32).toString('hex')}`;
-};
+/** Whether the database holds the users of another backend, a real one perhaps. */
+export async function hasForeignUsers(client: pg.ClientBase): Promise<boolean> {
+  const found = await client.query<{ exists: boolean; mark: string | null }>(
+    `SELECT to_regclass('users') IS NOT NULL AS exists, obj_description(to_regclass('users'), 'pg_class') AS mark`,
+  );
+  const [users] = found.rows;
+  return users?.exists === true && users.mark !== MARK;
+}
 
-export function passwordMatches(password: string, stored: string): boolean {
-  const [salt = '', hash = ''] = stored.split(':');
-  const expected = Buffer.from(hash, 'hex');
-  return expected.length === 32 && timingSafeEqual(scryptSync(password, salt, 32), expected);
+async function addMissingUsers(client: pg.ClientBase): Promise<void> {
+  const found = await client.query<{ email: string }>('SELECT email FROM users');
+  const known = new Set(found.rows.map((row) => row.email));
+  for (const { email, name, role } of DEMO_USERS) {
+    if (known.has(email)) continue;
+    await client.query('INSERT INTO users (email, name, role, hashed_password) VALUES ($1, $2, $3, $4)', [
+      email,
+      name,
+      role,
+      await hashPassword(DEMO_PASSWORD),
+    ]);
+  }
 }

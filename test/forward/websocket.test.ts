@@ -1,0 +1,244 @@
+/** WebSockets through the sidecar (forwarding.md, lines 21-24). */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { connectRaw, exchangeRaw, type RawConnection, type RawMessage } from '../support/raw-connection.ts';
+import { ok, startScriptedBackend } from '../support/scripted-backend.ts';
+import { startSidecar } from '../support/start-sidecar.ts';
+import { ACCEPT, handshake, openWebSocket, SWITCHING } from '../support/websocket.ts';
+
+type Script = (connection: RawConnection, request: RawMessage) => Promise<void> | void;
+
+/** A backend that reads the handshake and goes on as the test says. */
+async function through(
+  script: Script,
+  run: (port: number, upstream: () => Promise<RawConnection>) => Promise<void>,
+  env = {},
+) {
+  const backend = await startScriptedBackend(async (connection) =>
+    script(connection, await connection.message()),
+  );
+  const sidecar = await startSidecar({ BACKEND_URL: backend.url, ...env });
+  try {
+    await run(sidecar.port, () =>
+      backend.connection(backend.connections.length === 0 ? 0 : backend.connections.length - 1),
+    );
+  } finally {
+    await sidecar.stop();
+    await backend.stop();
+  }
+}
+
+const accept: Script = (connection) => void connection.send(SWITCHING);
+
+test('a WebSocket works as the very first request, and bytes pass both ways', async () => {
+  await through(accept, async (port, upstream) => {
+    const { connection, answer } = await openWebSocket(port, '/ws/chat/1');
+    assert.equal(answer.startLine, 'HTTP/1.1 101 Switching Protocols');
+    assert.equal(answer.header('sec-websocket-accept'), ACCEPT);
+    connection.send('client says \xff\x00');
+    await (await upstream()).take('client says \xff\x00');
+    (await upstream()).send('server says \x00\xff');
+    await connection.take('server says \x00\xff');
+    connection.destroy();
+  });
+});
+
+test('the handshake arrives with its query, order, spelling, subprotocols and extensions', async () => {
+  let seen: RawMessage | undefined;
+  await through(
+    (connection, request) => {
+      seen = request;
+      connection.send(
+        SWITCHING.replace(
+          '\r\n\r\n',
+          '\r\nSec-WebSocket-Protocol: b\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n',
+        ),
+      );
+    },
+    async (port) => {
+      const client = await connectRaw(port);
+      const extra =
+        'x-ONE: 1\r\nSec-WebSocket-Protocol: a, b\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\nX-Forwarded-For: 203.0.113.7\r\n';
+      const answer = await client.send(handshake('/ws/chat/1?token=a%2Fb&x=1', extra)).message();
+      assert.equal(seen?.startLine, 'GET /ws/chat/1?token=a%2Fb&x=1 HTTP/1.1');
+      const names = seen?.headers.map(([name]) => name) ?? [];
+      assert.ok(names.includes('x-ONE') && names.indexOf('Host') < names.indexOf('x-ONE'));
+      assert.equal(seen?.header('sec-websocket-protocol'), 'a, b');
+      assert.equal(seen?.header('x-forwarded-for'), '203.0.113.7');
+      assert.equal(seen?.header('upgrade'), 'websocket');
+      assert.match(seen?.header('connection') ?? '', /upgrade/i);
+      assert.match(seen?.header('x-request-id') ?? '', /./);
+      assert.equal(answer.header('sec-websocket-protocol'), 'b');
+      assert.equal(answer.header('sec-websocket-extensions'), 'permessage-deflate');
+      client.destroy();
+    },
+  );
+});
+
+test('early bytes of the client, sent before the 101, are not lost', async () => {
+  await through(
+    async (connection) => {
+      await new Promise((wake) => setTimeout(wake, 100));
+      connection.send(`${SWITCHING}early server`);
+    },
+    async (port, upstream) => {
+      const client = await connectRaw(port);
+      client.send(`${handshake('/ws/x')}early client`);
+      await client.take('early server');
+      await (await upstream()).take('early client');
+      client.destroy();
+    },
+  );
+});
+
+test('megabytes pass unchanged', async () => {
+  await through(accept, async (port, upstream) => {
+    const { connection } = await openWebSocket(port, '/ws/x');
+    const block = 'abcdefghijklmnop'.repeat(4096);
+    for (let i = 0; i < 64; i += 1) connection.send(block);
+    const backend = await upstream();
+    await backend.until((received) => received.length === 64 * block.length, '4 MB');
+    assert.equal(backend.received, block.repeat(64));
+    connection.destroy();
+  });
+});
+
+test('refusals of the backend pass with their status and body', async () => {
+  for (const [status, body] of [
+    [401, '{"detail":"Invalid token"}'],
+    [403, ''],
+    [404, 'nope'],
+  ] as const) {
+    await through(
+      (connection) =>
+        void connection.send(
+          `HTTP/1.1 ${status} No\r\nx-why: policy\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+        ),
+      async (port) => {
+        const { connection, answer } = await openWebSocket(port, '/ws/x');
+        assert.match(answer.startLine, new RegExp(`^HTTP/1.1 ${status} `));
+        assert.equal(answer.header('x-why'), 'policy');
+        assert.equal(answer.body, body);
+        await connection.closed();
+        connection.destroy();
+      },
+    );
+  }
+});
+
+test('a backend that is down is 502 on the socket, one that does not answer 504', async () => {
+  const sidecar = await startSidecar({ BACKEND_URL: 'http://127.0.0.1:9' });
+  const refused = await openWebSocket(sidecar.port, '/ws/x');
+  assert.match(refused.answer.startLine, /^HTTP\/1\.1 502 /);
+  assert.equal(typeof JSON.parse(refused.answer.body).detail, 'string');
+  refused.connection.destroy();
+  await sidecar.stop();
+  await through(
+    () => undefined,
+    async (port) => {
+      const { connection, answer } = await openWebSocket(port, '/ws/x');
+      assert.match(answer.startLine, /^HTTP\/1\.1 504 /);
+      connection.destroy();
+    },
+    { BACKEND_HEADERS_TIMEOUT_MS: '200' },
+  );
+});
+
+test('after the 101 nothing but the backend’s bytes is written: a reset of the backend is an end', async () => {
+  await through(accept, async (port, upstream) => {
+    const { connection } = await openWebSocket(port, '/ws/x');
+    (await upstream()).reset();
+    assert.equal(await connection.closed(), '');
+    connection.destroy();
+  });
+});
+
+test('the end of either side ends the other, by FIN and by RST', async () => {
+  for (const how of ['end', 'reset'] as const) {
+    await through(accept, async (port, upstream) => {
+      const { connection } = await openWebSocket(port, '/ws/x');
+      const backend = await upstream();
+      connection[how]();
+      await backend.closed();
+    });
+    await through(accept, async (port, upstream) => {
+      const { connection } = await openWebSocket(port, '/ws/x');
+      (await upstream())[how]();
+      await connection.closed();
+      connection.destroy();
+    });
+  }
+});
+
+test('a client that leaves during the handshake frees the backend', async () => {
+  for (const how of ['end', 'reset'] as const) {
+    await through(
+      () => undefined,
+      async (port, upstream) => {
+        const client = await connectRaw(port);
+        client.send(handshake('/ws/x'));
+        const backend = await upstream();
+        await backend.until((_, ended) => ended || true);
+        client[how]();
+        await backend.closed();
+      },
+    );
+  }
+});
+
+test('Upgrade to anything but websocket is an ordinary request without Upgrade', async () => {
+  const backend = await startScriptedBackend(async (connection) => {
+    const request = await connection.message();
+    connection.send(ok(`${request.header('upgrade')} ${request.header('http2-settings')}`));
+  });
+  const sidecar = await startSidecar({ BACKEND_URL: backend.url });
+  const answer = await exchangeRaw(
+    sidecar.port,
+    'GET /api/x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQ\r\n\r\n',
+  );
+  assert.equal(answer.body, 'undefined undefined');
+  await sidecar.stop();
+  await backend.stop();
+});
+
+test('an upgrade that nobody takes is 404 and the socket is closed', async () => {
+  await through(accept, async (port) => {
+    const { connection, answer } = await openWebSocket(port, '/elsewhere');
+    assert.match(answer.startLine, /^HTTP\/1\.1 404 /);
+    assert.equal(await connection.closed(), '');
+    connection.destroy();
+  });
+});
+
+test('a handshake with a bad Host or a body is refused', async () => {
+  await through(accept, async (port) => {
+    for (const bad of [handshake('/ws/x', 'Host: b\r\n'), handshake('/ws/x', 'Content-Length: 3\r\n')]) {
+      const client = await connectRaw(port);
+      const answer = await client.send(bad).message();
+      assert.match(answer.startLine, /^HTTP\/1\.1 400 /);
+      await client.closed();
+      client.destroy();
+    }
+  });
+});
+
+test('hundreds of connections opened and closed leave none open at the backend', async () => {
+  const opened: RawConnection[] = [];
+  await through(
+    (connection) => {
+      opened.push(connection);
+      connection.send(SWITCHING);
+    },
+    async (port) => {
+      for (let round = 0; round < 10; round += 1) {
+        const sockets = await Promise.all(Array.from({ length: 30 }, () => openWebSocket(port, '/ws/x')));
+        for (const [i, { connection }] of sockets.entries()) {
+          if (i % 2 === 0) connection.reset();
+          else connection.destroy();
+        }
+      }
+      assert.equal(opened.length, 300);
+      await Promise.all(opened.map((connection) => connection.closed()));
+    },
+  );
+});
