@@ -1,9 +1,11 @@
 /**
- * The process: environment → config → listen → signals. Exit status 78 (EX_CONFIG, sysexits.h) for a bad
- * configuration, 1 when it cannot listen, 0 after an orderly stop.
+ * The process: environment → config → workers → listen → signals. Exit status 78 for a bad configuration, 1 when it
+ * cannot listen, 0 after an orderly stop.
  */
+import cluster from 'node:cluster';
 import { type Config, ConfigError, parseConfig } from './config.ts';
-import { createLogger } from './infra/logger.ts';
+import { createLogger, type Log } from './infra/logger.ts';
+import { serveMetrics } from './infra/metrics.ts';
 import { createSidecar } from './sidecar.ts';
 
 const HELP = `Usage: node src/main.ts [--check-config] [--help]
@@ -14,7 +16,10 @@ Starts the GoGoMarket sidecar. Settings come from the environment: see docs/conf
   --help           this text
 `;
 
+/** sysexits.h */
 const EX_CONFIG = 78;
+const EX_SOFTWARE = 70;
+const FIRST_PASSED_FD = 3;
 
 function main(args: readonly string[]): void {
   const unknown = args.find((arg) => !['--check-config', '--help', '-h'].includes(arg));
@@ -42,19 +47,73 @@ function readConfig(): Config | undefined {
 
 function run(config: Config): void {
   const log = createLogger(config.logLevel);
-  const sidecar = createSidecar(config, log);
-  const exit = (status: number) => {
+  const exit = (status: number): never => {
     log.flush();
     process.exit(status);
   };
+  process.on('uncaughtException', (error) => {
+    // A defect of ours. The state is unknown: say so, and let the supervisor start a new process.
+    log.fatal({ err: error }, 'uncaught exception');
+    exit(EX_SOFTWARE);
+  });
+  const start = config.workers > 1 && cluster.isPrimary ? startPrimary : startSidecar;
+  start(config, log).then(
+    (running) => onSignals(running, log, exit),
+    (error) => {
+      log.flush();
+      fail(1, error instanceof Error ? error.message : String(error));
+      process.exit();
+    },
+  );
+}
 
+interface Running {
+  stop(): Promise<unknown>;
+  /** SIGHUP. */
+  reload(): Promise<unknown>;
+}
+
+async function startSidecar(config: Config, log: Log): Promise<Running> {
+  const sidecar = createSidecar(config, log);
+  const { port } = await sidecar.start(activatedSocket());
+  log.info({ host: config.host, port, pid: process.pid }, 'listening');
+  return {
+    stop: () => sidecar.stop(),
+    async reload() {
+      if (cluster.isPrimary) log.warn('SIGHUP restarts workers; with WEB_CONCURRENCY=1 there are none');
+    },
+  };
+}
+
+async function startPrimary(config: Config, log: Log): Promise<Running> {
+  const { startWorkers } = await import('./workers.ts');
+  const pool = await startWorkers(config, log);
+  const metrics = config.metricsPort === null ? undefined : await serveAddedUp(config.metricsPort);
+  log.info({ workers: config.workers, pid: process.pid }, 'all workers listen');
+  return {
+    reload: () => pool.restart(),
+    async stop() {
+      metrics?.close();
+      await pool.stop();
+    },
+  };
+}
+
+/** The workers' metrics, added up. */
+async function serveAddedUp(port: number): Promise<{ close(): void }> {
+  const { AggregatorRegistry } = await import('prom-client');
+  const registry = new AggregatorRegistry();
+  return serveMetrics(port, () => registry.clusterMetrics());
+}
+
+function onSignals(running: Running, log: Log, exit: (status: number) => never): void {
   let stopping = false;
   const stop = (signal: string) => {
     // A second signal means it: do not wait for the grace time.
     if (stopping) exit(1);
     stopping = true;
     log.info({ signal }, 'stopping');
-    sidecar.stop().then(
+    running.stop().then(
       () => exit(0),
       (error) => {
         log.error({ err: error }, 'could not stop in order');
@@ -63,19 +122,16 @@ function run(config: Config): void {
     );
   };
   process.on('SIGTERM', stop).on('SIGINT', stop);
-  process.on('uncaughtException', (error) => {
-    // A defect of ours. State is unknown: say it, let the supervisor start a new process.
-    log.fatal({ err: error }, 'uncaught exception');
-    exit(70);
+  process.on('SIGHUP', () => {
+    running.reload().catch((error) => log.error({ err: error }, 'restart failed; the old workers go on'));
   });
+}
 
-  sidecar.start().then(
-    ({ port }) => log.info({ host: config.host, port, pid: process.pid }, 'listening'),
-    (error) => {
-      log.flush();
-      fail(1, error instanceof Error ? error.message : String(error));
-    },
-  );
+/** systemd's socket activation (sd_listen_fds(3)): the first passed socket is descriptor 3. */
+function activatedSocket(): { fd: number } | undefined {
+  const { LISTEN_FDS, LISTEN_PID } = process.env;
+  const forUs = LISTEN_PID === String(cluster.isPrimary ? process.pid : process.ppid);
+  return forUs && Number(LISTEN_FDS) >= 1 ? { fd: FIRST_PASSED_FD } : undefined;
 }
 
 function fail(status: number, text: string): void {

@@ -2,6 +2,7 @@
  * The composition root: every part is made here once and handed what it needs. Reads like the picture in
  * docs/architecture.md.
  */
+import cluster from 'node:cluster';
 import type { AddressInfo } from 'node:net';
 import type { Config } from './config.ts';
 import { createAccessLog } from './edge/access-log.ts';
@@ -22,13 +23,14 @@ import { pingBackend } from './forward/ping.ts';
 import { createWebSocketForwarder } from './forward/websocket.ts';
 import { createDatabase } from './infra/database.ts';
 import type { Log } from './infra/logger.ts';
+import { createMetrics, type Metrics, serveMetrics } from './infra/metrics.ts';
 import { createObjectStorage } from './infra/object-storage.ts';
 import { startMigrations } from './infra/start-migrations.ts';
 import { createUserDirectory } from './infra/user-directory.ts';
 
 export interface Sidecar {
   /** Listens; resolves with the port. Nothing behind it needs to be up. @throws when the port is taken */
-  start(): Promise<{ readonly port: number }>;
+  start(passed?: { readonly fd: number }): Promise<{ readonly port: number }>;
   /** Finishes what is under way within the grace time, closes everything; resolves when done. */
   stop(): Promise<void>;
 }
@@ -65,7 +67,8 @@ export function createSidecar(config: Config, log: Log): Sidecar {
   const counters = { inFlight: 0, retries: 0, aborted: 0, truncated: 0 };
   const ownership = createOwnership(routes);
   const isTrustedPeer = createTrustedProxies(config.trustedProxies);
-  const accessLog = createAccessLog(log, () => undefined);
+  let metrics: Metrics | undefined;
+  const accessLog = createAccessLog(log, (finished) => metrics?.observe(finished));
   const sendError = createErrorResponder({ cors: config.corsAllowOrigins, log });
   const health = createHealth({
     backend: () => pingBackend(backend),
@@ -81,7 +84,7 @@ export function createSidecar(config: Config, log: Log): Sidecar {
   });
   const upgrades = createUpgradeHandler({ ownership, isTrustedPeer, webSockets });
   let draining = false;
-  const server = createHttpServer({
+  const listening = createHttpServer({
     handleRequest: createApp({
       routes,
       ownership,
@@ -99,17 +102,35 @@ export function createSidecar(config: Config, log: Log): Sidecar {
   });
   let migrations: { stop(): Promise<void> } | undefined;
 
+  async function startMetrics(port: number): Promise<Metrics> {
+    const made = await createMetrics({
+      inFlight: () => counters.inFlight,
+      retries: () => counters.retries,
+      aborted: () => counters.aborted,
+      truncated: () => counters.truncated,
+      webSockets: () => webSockets.count(),
+      backendConnections: () => backend.connections(),
+      databasePool: () => database.pool(),
+    });
+    // Workers are asked by the primary, which serves the sum.
+    if (cluster.isPrimary) metricsServer = await serveMetrics(port, () => made.registry.metrics());
+    return made;
+  }
+  let metricsServer: { close(): void } | undefined;
+
   return {
-    async start() {
-      await listen(server, config.port, config.host);
+    async start(passed) {
+      await listen(listening.server, config.port, config.host, passed);
+      if (config.metricsPort !== null) metrics = await startMetrics(config.metricsPort);
       if (config.migrateOnStart) migrations = startMigrations(config.database, log);
-      return { port: (server.address() as AddressInfo).port };
+      return { port: (listening.server.address() as AddressInfo).port };
     },
     async stop() {
       draining = true;
       health.drain();
       webSockets.closeAll();
-      await closeServer(server, config.shutdownGraceMs);
+      metricsServer?.close();
+      await closeServer(listening, config.shutdownGraceMs);
       await migrations?.stop();
       await Promise.all([backend.close(), database.close(), storage?.close()]);
     },

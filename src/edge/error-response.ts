@@ -15,7 +15,7 @@ export type ErrorResponder = (req: IncomingMessage, res: ServerResponse, error: 
 export function createErrorResponder(options: { cors: CorsPolicy; log: Log }): ErrorResponder {
   return (req, res, thrown) => {
     const error = toAppError(thrown);
-    logError(options.log, req, error, thrown);
+    logError(options.log, req, error);
     if (res.headersSent) {
       res.destroy();
       return;
@@ -55,11 +55,18 @@ function toAppError(thrown: unknown): AppError {
   return new AppError(500, 'Something went wrong on our side.', { cause: thrown });
 }
 
-function logError(log: Log, req: IncomingMessage, error: AppError, thrown: unknown): void {
-  if (error.status < 500) return;
-  const level = error.status === 500 ? 'error' : 'warn';
-  log[level](
-    { method: req.method, status: error.status, detail: error.message, err: error.cause ?? thrown },
-    'request failed',
-  );
+/** Stacks are for defects of ours; a backend that is down would fill the disk with them. */
+function logError(log: Log, req: IncomingMessage, error: AppError): void {
+  const { method } = req;
+  const { status, message: detail, cause } = error;
+  if (status === 500) log.error({ method, detail, err: cause }, 'request failed');
+  else if (status > 500) log.warn({ method, status, detail, reason: reasonsOf(cause) }, 'request failed');
+}
+
+/** The messages of an error and its causes, outermost first. */
+function reasonsOf(error: unknown): string {
+  const reasons: string[] = [];
+  for (let cause = error; cause instanceof Error && reasons.length < 4; cause = cause.cause)
+    reasons.push(cause.message);
+  return reasons.join(': ');
 }

@@ -9,7 +9,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import type { Socket } from 'node:net';
+import { Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { AppError } from '../errors.ts';
 import { endSocketWithError } from './error-response.ts';
@@ -25,8 +25,14 @@ export interface ServerOptions {
 /** Largest request head, bytes; beyond it 431. */
 const MAX_HEAD_BYTES = 64 * 1024;
 
+export interface ListeningServer {
+  readonly server: Server;
+  /** Open connections. */
+  readonly sockets: ReadonlySet<Socket>;
+}
+
 /** Creates the server; it does not listen yet. Answers in every state of a connection, never throws. */
-export function createHttpServer(options: ServerOptions): Server {
+export function createHttpServer(options: ServerOptions): ListeningServer {
   const server = createServer(
     {
       maxHeaderSize: MAX_HEAD_BYTES,
@@ -58,15 +64,20 @@ export function createHttpServer(options: ServerOptions): Server {
     res.writeHead(417, { 'Content-Type': 'application/json', 'Content-Length': EXPECTATION.length });
     res.end(EXPECTATION);
   });
-  return server;
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  return { server, sockets };
 }
 
 const EXPECTATION = '{"detail":"Only Expect: 100-continue is understood."}';
 
 /** Bytes that are no HTTP request, or a head that is too large or too slow. */
 function onClientError(error: Error & { code?: string }, socket: Socket): void {
-  const current = (socket as Socket & { _httpMessage?: ServerResponse })._httpMessage;
-  if (current !== undefined && current !== null) {
+  const current = responseUnderWay(socket);
+  if (current !== undefined) {
     // The response under way is owed to a request that was fine; what follows it on the connection was not.
     if (current.req.complete && !current.writableFinished) current.once('finish', () => socket.destroySoon());
     else socket.destroy();
@@ -88,11 +99,17 @@ function clientError(code: string | undefined): AppError {
   }
 }
 
-/** Listens. @throws Error with a sentence for a port that is taken or not allowed */
-export async function listen(server: Server, port: number, host: string): Promise<void> {
+/** @param passed a listening socket that systemd has opened. @throws Error with a sentence for a port that is taken or not allowed */
+export async function listen(
+  server: Server,
+  port: number,
+  host: string,
+  passed?: { readonly fd: number },
+): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, port, host)));
-    server.listen(port, host, resolve);
+    if (passed === undefined) server.listen(port, host, resolve);
+    else server.listen(passed, resolve);
   });
   // accept() can fail later (EMFILE): the connection is lost, the process is not.
   server.on('error', () => undefined);
@@ -108,15 +125,37 @@ function listenError(error: NodeJS.ErrnoException, port: number, host: string): 
   return new Error(`Cannot listen on ${host}:${port}: ${reason}.`, { cause: error });
 }
 
+/** A keep-alive connection may be about to carry a request; it gets this long before it counts as idle, ms. */
+const QUIET_MS = 1_000;
+const LOOK_EVERY_MS = 100;
+
 /**
- * Stops accepting, closes idle connections, waits for the requests in flight, and after `graceMs` cuts what is left.
+ * Stops accepting, lets requests in flight finish, and after `graceMs` cuts what is left. Every response from now on
+ * says `Connection: close` (createApp's isDraining). Node's own close() would cut idle connections at once, and with
+ * them the requests that are already on their way to us.
  */
-export async function closeServer(server: Server, graceMs: number): Promise<void> {
+export async function closeServer({ server, sockets }: ListeningServer, graceMs: number): Promise<void> {
+  for (const socket of sockets) {
+    const response = responseUnderWay(socket);
+    if (response !== undefined && !response.headersSent) response.shouldKeepAlive = false;
+  }
+  const closeIdle = () => {
+    server.closeIdleConnections();
+    // Node counts a connection that has never sent anything as busy; nobody waits for an answer on it.
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+  };
+  const timers = [
+    setTimeout(() => timers.push(setInterval(closeIdle, LOOK_EVERY_MS)), Math.min(QUIET_MS, graceMs / 2)),
+    setTimeout(() => server.closeAllConnections(), graceMs),
+  ];
   await new Promise<void>((resolve) => {
-    const deadline = setTimeout(() => server.closeAllConnections(), graceMs);
-    server.close(() => {
-      clearTimeout(deadline);
-      resolve();
-    });
+    NetServer.prototype.close.call(server, () => resolve());
   });
+  for (const timer of timers) clearTimeout(timer);
+  server.close();
+}
+
+/** The response that node:http is writing on a socket; private, but node:http's own error handling goes by it, too. */
+function responseUnderWay(socket: Socket): ServerResponse | undefined {
+  return (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;
 }

@@ -121,7 +121,9 @@ function createConnection(
         for (const side of [client, backendSocket]) {
           side.setKeepAlive(true, TCP_KEEP_ALIVE_MS);
           // The pipe passes the FIN on; a peer that does not answer it would hold both sockets for ever.
-          side.once('end', () => setTimeout(() => destroyBoth(client, backendSocket), HALF_CLOSED_MS).unref());
+          side.once('end', () =>
+            setTimeout(() => destroyBoth(client, backendSocket), HALF_CLOSED_MS).unref(),
+          );
         }
         backendSocket.once('close', (hadError) => (hadError ? client.destroy() : client.destroySoon()));
       });

@@ -1,6 +1,7 @@
 /**
  * What `npm run dev` says when everything runs: what is where, and three commands to paste.
  */
+import type { SampleFile } from './sample-file.ts';
 
 export interface BannerFacts {
   readonly sidecarUrl: string;
@@ -10,48 +11,42 @@ export interface BannerFacts {
   /** A valid token; null when the backend is not ours, and so neither are its users. */
   readonly token: string | null;
   readonly sampleFile: SampleFile;
+  /** What the developer should know besides. */
+  readonly notes: readonly string[];
 }
 
-export function banner({ sidecarUrl, backend, database, storage, token, sampleFile }: BannerFacts): string {
+export function banner(facts: BannerFacts): string {
   return [
     '',
-    `  sidecar   ${sidecarUrl}   ← talk to this one`,
-    `  backend   ${backend}`,
-    `  database  ${database}`,
-    `  storage   ${storage}`,
+    `  sidecar   ${facts.sidecarUrl}   ← talk to this one`,
+    `  backend   ${facts.backend}`,
+    `  database  ${facts.database}`,
+    `  storage   ${facts.storage}`,
     '',
-    ...(token === null
-      ? [`No demo token: this backend has its own users. Log in with POST ${sidecarUrl}/api/auth/login.`]
-      : curls({ sidecarUrl, token, sampleFile })),
+    ...commands(facts),
     '',
-    'Files in src/ are watched. Ctrl-C stops everything; the data stays in the state folder.',
+    ...facts.notes,
+    'Ctrl-C stops everything; the data stays.',
     '',
   ].join('\n');
 }
 
-/** Each works when pasted into bash or zsh with nothing but curl and sed. */
-export function curls({
-  sidecarUrl,
-  token,
-  sampleFile,
-}: {
-  sidecarUrl: string;
-  token: string;
-  sampleFile: SampleFile;
-}): string[] {
+/** Each works when pasted into bash or zsh, with nothing but curl and node. */
+function commands({ sidecarUrl, token, sampleFile }: BannerFacts): string[] {
   const auth = '-H "Authorization: Bearer $TOKEN"';
-  const json = `-H 'Content-Type: application/json'`;
+  const json = "-H 'Content-Type: application/json'";
   const upload = JSON.stringify({
     kind: 'product_image',
     filename: 'dot.png',
     content_type: 'image/png',
     size_bytes: sampleFile.bytes,
   });
-  const takeUrl = `sed -E 's/.*"upload_url":"([^"]+)".*/\\1/'`;
   return [
-    'A token for buyer@demo.com (password demo123):',
+    token === null
+      ? 'A token of your backend (put in an account that it has):'
+      : 'A token for buyer@demo.com (password demo123; seller@, courier@ and admin@demo.com too):',
     '',
-    `export TOKEN=${token}`,
+    `export TOKEN=${token ?? login(sidecarUrl, json)}`,
     '',
     '1. Forwarded to the backend:',
     '',
@@ -63,18 +58,23 @@ export function curls({
     '',
     '3. A file, straight into the object storage:',
     '',
-    `URL=$(curl -s ${sidecarUrl}/api/uploads ${auth} ${json} -d '${upload}' | ${takeUrl}) && ` +
-      `curl -i -X PUT "$URL" -H 'Content-Type: image/png' --data-binary '@${sampleFile.path}'`,
+    `curl -s ${sidecarUrl}/api/uploads ${auth} ${json} -d '${upload}' | ${toCurlConfig(sampleFile.path)} | curl -i -K -`,
   ];
 }
 
-export interface SampleFile {
-  readonly path: string;
-  readonly bytes: number;
+function login(sidecarUrl: string, json: string): string {
+  const account = `-d '{"email":"buyer@demo.com","password":"demo123"}'`;
+  return `$(curl -s ${sidecarUrl}/api/auth/login ${json} ${account} | node -pe 'JSON.parse(fs.readFileSync(0)).access_token')`;
 }
 
-/** The smallest PNG: one transparent pixel. */
-export const SAMPLE_PNG = Buffer.from(
-  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==',
-  'base64',
-);
+/** Turns the answer of POST /api/uploads into a curl configuration: the PUT, with exactly the headers it was given. */
+function toCurlConfig(path: string): string {
+  const program =
+    'const a = JSON.parse(fs.readFileSync(0)); if (a.upload_url === undefined) throw a.detail; ' +
+    '[["url", a.upload_url], ["upload-file", process.argv[1]], ' +
+    '...Object.entries(a.headers).map(([k, v]) => ["header", k + ": " + v])]' +
+    '.map(([k, v]) => k + " = " + JSON.stringify(v)).join("\\n")';
+  return `node -pe '${program}' ${shellQuoted(path)}`;
+}
+
+const shellQuoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;

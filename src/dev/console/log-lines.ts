@@ -4,36 +4,62 @@
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 
-interface LogLine {
-  level?: string;
-  time?: string;
-  msg?: string;
-  method?: string;
-  path?: string;
-  status?: number;
-  ms?: number;
-  owner?: string;
-  err?: { message?: string };
+interface LoggedError {
+  readonly message?: string;
+  readonly stack?: string;
+  readonly cause?: LoggedError;
+}
+
+interface LogLine extends Readonly<Record<string, unknown>> {
+  readonly level?: string;
+  readonly time?: string;
+  readonly msg?: string;
+  readonly err?: LoggedError;
 }
 
 /** Reads a child's output line by line; what is no JSON passes as it is. */
 export function followLog(output: Readable, print: (line: string) => void): void {
-  createInterface({ input: output }).on('line', (line) => print(readable(line)));
+  createInterface({ input: output }).on('line', (line) => {
+    for (const readableLine of readable(line)) print(readableLine);
+  });
 }
 
-/** `12:00:01 GET /api/products 200 3.1 ms → backend` */
-export function readable(line: string): string {
-  if (!line.startsWith('{')) return line;
-  let entry: LogLine;
+/** `12:00:01 GET /api/products 200 3.1 ms → backend`, or the message with its other fields; errors with their stack. */
+export function readable(line: string): string[] {
+  const entry = parse(line);
+  if (entry === null) return [line];
+  const time = entry.time?.slice(11, 19) ?? '';
+  return [`${time} ${isAccess(entry) ? access(entry) : message(entry)}`.trim(), ...stackOf(entry.err)];
+}
+
+function parse(line: string): LogLine | null {
+  if (!line.startsWith('{')) return null;
   try {
-    entry = JSON.parse(line);
+    return JSON.parse(line);
   } catch {
-    return line;
+    return null;
   }
-  const { level, msg, method, path, status, ms, owner, err, ...rest } = entry;
-  const time = rest.time?.slice(11, 19) ?? '';
-  if (ms !== undefined) {
-    return `${time} ${method} ${path} ${status} ${ms} ms${owner === 'forward' ? ' → backend' : ` (${owner})`}`;
-  }
-  return [time, level === 'info' ? '' : level, msg, err?.message].filter(Boolean).join(' ');
+}
+
+const isAccess = ({ ms, method, path }: LogLine) =>
+  ms !== undefined && method !== undefined && path !== undefined;
+
+function access({ method, path, status, ms, owner, aborted }: LogLine): string {
+  const whose = owner === 'forward' ? '→ backend' : `(${owner})`;
+  return `${method} ${path} ${status} ${ms} ms ${whose}${aborted ? ' aborted' : ''}`;
+}
+
+function message({ level, time: _time, msg, err, ...rest }: LogLine): string {
+  const fields = Object.entries(rest).map(([name, value]) => `${name}=${text(value)}`);
+  return [level === 'info' ? '' : level?.toUpperCase(), msg, err && !err.stack ? err.message : '', ...fields]
+    .filter(Boolean)
+    .join(' ');
+}
+
+const text = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
+
+/** The stack begins with the message. */
+function stackOf(error: LoggedError | undefined): string[] {
+  if (error?.stack === undefined) return [];
+  return [...error.stack.split('\n').map((line) => `  ${line}`), ...stackOf(error.cause)];
 }

@@ -43,8 +43,9 @@ export function receiveUpload(mediaDir: string): RequestHandler {
     } catch (error) {
       if (path !== '') await rm(path, { force: true });
       if (body.isTooLarge()) res.status(413).json({ detail: 'File too large' });
-      else if (isSystemError(error) && !req.destroyed) throw error;
-      else if (!req.destroyed) res.status(400).json({ detail: 'There was an error parsing the body' });
+      // Not req.destroyed: a request whose body has been read is destroyed, and its answer still awaited.
+      else if (isSystemError(error) && !res.destroyed) throw error;
+      else if (!res.destroyed) res.status(400).json({ detail: 'There was an error parsing the body' });
     }
   };
 }

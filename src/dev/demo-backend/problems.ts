@@ -21,7 +21,7 @@ export const methodNotAllowed: RequestHandler = (_req, res) => {
   res.status(405).json({ detail: 'Method Not Allowed' });
 };
 
-/** A body that is no JSON is the client's mistake; anything else is a defect of the demo and goes to `report`. */
+/** What express itself refuses is the client's mistake; anything else is a defect of the demo and goes to `report`. */
 export const errorHandler =
   (report: (error: unknown) => void) =>
   (error: unknown, _req: Request, res: Response, _next: NextFunction): void => {
@@ -29,6 +29,8 @@ export const errorHandler =
       res.destroy();
     } else if (error instanceof SyntaxError) {
       sendInvalid(res, ['body', 0], 'Expecting value', 'value_error.jsondecode');
+    } else if (error instanceof Error && 'status' in error && typeof error.status === 'number') {
+      res.status(error.status).json({ detail: 'There was an error parsing the request' });
     } else {
       report(error);
       res.status(500).type('text').send('Internal Server Error');

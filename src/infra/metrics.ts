@@ -1,0 +1,122 @@
+/**
+ * Prometheus metrics. Labels are few and bounded: owner, method, status class and our own route patterns; never a raw
+ * path, which anybody could make endless.
+ */
+import cluster from 'node:cluster';
+import { createServer, type Server } from 'node:http';
+import type { Histogram, Registry } from 'prom-client';
+
+/** Read when somebody scrapes; costs nothing per request. */
+export interface Gauges {
+  readonly inFlight: () => number;
+  readonly retries: () => number;
+  readonly aborted: () => number;
+  readonly truncated: () => number;
+  readonly webSockets: () => number;
+  readonly backendConnections: () => { readonly open: number; readonly idle: number };
+  readonly databasePool: () => { readonly used: number; readonly free: number; readonly waiting: number };
+}
+
+export interface ObservedRequest {
+  readonly owner: string;
+  readonly method: string;
+  readonly route: string | undefined;
+  readonly status: number;
+  readonly durationMs: number;
+}
+
+export interface Metrics {
+  observe(request: ObservedRequest): void;
+  readonly registry: Registry;
+}
+
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+const BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+export async function createMetrics(gauges: Gauges): Promise<Metrics> {
+  const { AggregatorRegistry, Histogram, Registry, collectDefaultMetrics } = await import('prom-client');
+  const registry = new Registry();
+  // In a worker the primary asks for these and adds them up.
+  AggregatorRegistry.setRegistries([registry]);
+  // Its constructor is what makes a worker listen for that question.
+  if (cluster.isWorker) new AggregatorRegistry();
+  collectDefaultMetrics({ register: registry });
+  const durations = new Histogram({
+    name: 'sidecar_request_duration_seconds',
+    help: 'Time from the request head to the end of the response; its count is the number of requests',
+    labelNames: ['owner', 'method', 'status', 'route'] as const,
+    buckets: BUCKETS_S,
+    registers: [registry],
+  });
+  await registerGauges(registry, gauges);
+  // Looking a label set up costs more than counting: keep the child of every set that occurs.
+  const children = new Map<string, Histogram.Internal<'owner' | 'method' | 'status' | 'route'>>();
+  return {
+    registry,
+    observe({ owner, method, route = '', status, durationMs }) {
+      const label = METHODS.has(method) ? method : 'other';
+      const statusClass = Math.floor(status / 100);
+      const key = `${owner} ${label} ${statusClass} ${route}`;
+      let child = children.get(key);
+      if (child === undefined) {
+        child = durations.labels(owner, label, `${statusClass}xx`, route);
+        children.set(key, child);
+      }
+      child.observe(durationMs / 1000);
+    },
+  };
+}
+
+async function registerGauges(registry: Registry, gauges: Gauges): Promise<void> {
+  const { Gauge } = await import('prom-client');
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name: `sidecar_${name}`,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  gauge('in_flight', 'Forwarded requests whose response head has not arrived', gauges.inFlight);
+  gauge('retries_total', 'Requests sent again after the keep-alive race', gauges.retries);
+  gauge('aborted_total', 'Forwarded requests whose client went away', gauges.aborted);
+  gauge('truncated_total', 'Responses that the backend cut short', gauges.truncated);
+  gauge('websockets', 'WebSockets open', gauges.webSockets);
+  gauge('backend_connections_open', 'Connections to the backend', () => gauges.backendConnections().open);
+  gauge(
+    'backend_connections_idle',
+    'Connections to the backend that are idle',
+    () => gauges.backendConnections().idle,
+  );
+  gauge('database_connections_used', 'Database connections in use', () => gauges.databasePool().used);
+  gauge('database_connections_free', 'Database connections free', () => gauges.databasePool().free);
+  gauge(
+    'database_waiting',
+    'Requests waiting for a database connection',
+    () => gauges.databasePool().waiting,
+  );
+}
+
+/** Serves `GET /metrics` on loopback only. @throws when the port is taken */
+export async function serveMetrics(port: number, render: () => Promise<string>): Promise<Server> {
+  const server = createServer((req, res) => {
+    if (req.url !== '/metrics') {
+      res.writeHead(404).end();
+      return;
+    }
+    render().then(
+      (text) => res.writeHead(200, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text),
+      () => res.writeHead(500).end(),
+    );
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', () =>
+      reject(new Error(`Cannot serve metrics on 127.0.0.1:${port}: the port is taken.`)),
+    );
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  // A scrape in progress must not keep a stopping process alive.
+  server.unref();
+  return server;
+}

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { test } from 'node:test';
+import { ConfigError, parseConfig, SETTING_NAMES } from '../src/config.ts';
+
+const REQUIRED = { JWT_SECRET: 's', DATABASE_URL: 'postgresql://a:b@h/d' };
+const S3 = {
+  S3_ENDPOINT: 'https://fra1.example.com',
+  S3_REGION: 'fra1',
+  S3_BUCKET: 'media',
+  S3_ACCESS_KEY_ID: 'k',
+  S3_SECRET_ACCESS_KEY: 's',
+  S3_PUBLIC_BASE_URL: 'https://cdn.example.com/',
+};
+
+function problems(env: Record<string, string>): readonly string[] {
+  try {
+    parseConfig({ ...REQUIRED, ...env });
+    return [];
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    return error.problems;
+  }
+}
+
+test('two settings are enough; the others have the documented defaults', () => {
+  const config = parseConfig(REQUIRED);
+  assert.deepEqual(config.backend, { kind: 'tcp', host: '127.0.0.1', port: 8000 });
+  assert.deepEqual(
+    [config.host, config.port, config.workers, config.logLevel],
+    ['127.0.0.1', 8010, 1, 'info'],
+  );
+  assert.deepEqual([config.storage, config.metricsPort, config.corsAllowOrigins], [null, null, '*']);
+  assert.deepEqual(config.uploads, {
+    maxVideoBytes: 52_428_800,
+    maxImageBytes: 10_485_760,
+    urlTtlSeconds: 900,
+  });
+  assert.ok(Object.isFrozen(config) && Object.isFrozen(config.uploads));
+});
+
+test('an empty value counts as unset', () => {
+  assert.equal(parseConfig({ ...REQUIRED, PORT: '', S3_BUCKET: ' ' }).port, 8010);
+});
+
+test('every setting is checked', () => {
+  const bad: Record<string, string[]> = {
+    PORT: ['x', '-1', '65536', '1.5', '0x10'],
+    BACKEND_URL: ['127.0.0.1:8000', 'https://a', 'http://a/path', 'http://u:p@a', 'unix:relative'],
+    JWT_ALG: ['none', 'HS1'],
+    S3_FORCE_PATH_STYLE: ['yes'],
+    UPLOAD_URL_TTL_SECONDS: ['0', '604801'],
+    WEB_CONCURRENCY: ['0', 'auto'],
+    LOG_LEVEL: ['loud'],
+    METRICS_PORT: ['x'],
+    CORS_ALLOW_ORIGINS: ['example.com', 'https://example.com/path'],
+    TRUSTED_PROXIES: ['10.0.0.0/33', 'example.com', '1.2.3'],
+    MIGRATE_ON_START: ['maybe'],
+  };
+  for (const [name, values] of Object.entries(bad)) {
+    for (const value of values) {
+      assert.deepEqual(
+        problems({ [name]: value }).map((problem) => problem.split(' ')[0]),
+        [name],
+        `${name}=${value}`,
+      );
+    }
+  }
+});
+
+test('storage is all or nothing', () => {
+  assert.deepEqual(problems({ ...S3, S3_BUCKET: '' }), [
+    'S3_BUCKET is missing while other S3_ settings are given: set all of them or none',
+  ]);
+  const storage = parseConfig({ ...REQUIRED, ...S3 }).storage;
+  assert.deepEqual(
+    [storage?.publicBaseUrl, storage?.forcePathStyle, storage?.uploadAcl],
+    ['https://cdn.example.com', false, null],
+  );
+  assert.equal(
+    parseConfig({ ...REQUIRED, ...S3, S3_ENDPOINT: 'http://127.0.0.1:9000' }).storage?.forcePathStyle,
+    true,
+  );
+});
+
+test('a backend that is the sidecar itself is refused', () => {
+  assert.match(problems({ BACKEND_URL: 'http://localhost:8010' })[0] ?? '', /itself/);
+});
+
+test('RS256 needs an RSA key', () => {
+  assert.match(problems({ JWT_ALG: 'RS256' })[0] ?? '', /PEM public key \(RSA\)/);
+});
+
+test('every setting is documented, in both languages and the example file', () => {
+  for (const file of ['docs/configuration.md', '.env.example']) {
+    const text = readFileSync(resolve(import.meta.dirname, '..', file), 'utf8');
+    for (const name of SETTING_NAMES) assert.ok(text.includes(name), `${name} is missing in ${file}`);
+  }
+});

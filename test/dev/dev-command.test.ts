@@ -1,0 +1,170 @@
+/** `npm run dev`, run as a developer runs it, in a copy of the project. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { chmod, cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { after, afterEach, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
+import { api } from '../support/api.ts';
+import { requireTools } from '../support/requirements.ts';
+import { tokenFor } from '../support/tokens.ts';
+import { type DevCommand, freePorts, isOpen, runDev, untilClosed } from './run-dev.ts';
+
+const REPOSITORY = resolve(import.meta.dirname, '../..');
+const review = { rating: 4, text: 'kept' };
+
+describe('npm run dev', () => {
+  let project: string;
+  let env: Record<string, string>;
+  const running: DevCommand[] = [];
+  const dev = (args: string[] = [], settings: Record<string, string> = {}, viaNpm = false) => {
+    const command = runDev(project, { args, settings: { ...env, ...settings }, viaNpm });
+    running.push(command);
+    return command;
+  };
+
+  before(async () => {
+    project = await mkdtemp(join(tmpdir(), 'sidecar-test-dev-'));
+    // As root PostgreSQL runs as another user, who has to get in.
+    await chmod(project, 0o755);
+    for (const name of ['src', 'scripts', 'package.json']) {
+      await cp(join(REPOSITORY, name), join(project, name), { recursive: true });
+    }
+    await symlink(join(REPOSITORY, 'node_modules'), join(project, 'node_modules'));
+    const [port = 0, backendPort = 0] = await freePorts(2);
+    env = { PORT: String(port), BACKEND_URL: `http://127.0.0.1:${backendPort}` };
+  });
+  afterEach(async () => {
+    for (const command of running.splice(0)) await command.end();
+  });
+  after(() => rm(project, { recursive: true, force: true }));
+
+  test('prints a token and three commands that work when pasted as they are', async (t) => {
+    if (!requireTools(t, ['bash', 'curl'])) return;
+    const command = dev();
+    const { commands } = await command.ready();
+    assert.equal(commands.length, 4);
+    const [token = '', ...curls] = commands;
+    // In one shell, from another folder, with the node that runs this test.
+    const script = [token, ...curls.map((curl) => `${curl}\necho; echo ---`)].join('\n');
+    const { stdout } = await promisify(execFile)('bash', ['-ec', script], {
+      cwd: tmpdir(),
+      env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` },
+    });
+    const [products = '', added = '', uploaded = ''] = stdout.split('---\n');
+    assert.match(products, /^HTTP\/1\.1 200 [\s\S]*"Wool scarf"/);
+    assert.match(added, /^HTTP\/1\.1 200 [\s\S]*"author_name":"Anna Buyer"[\s\S]*"Warm and soft"/);
+    assert.match(uploaded, /HTTP\/1\.1 200 OK\r\nETag: /);
+  });
+
+  test('keeps data and tokens over a restart; Ctrl-C and SIGTERM leave nothing running', async () => {
+    const first = dev();
+    const { url, token, sidecarPid, ports } = await first.ready();
+    const reviews = `${url}/api/products/2/reviews`;
+    assert.equal((await api('POST', reviews, { token, json: review })).status, 200);
+    first.kill('SIGINT');
+    assert.equal(await first.exited, 0);
+    for (const port of ports) assert.equal(await isOpen(port), false, `port ${port} is still open`);
+    assert.equal(ports.length, 4);
+    assert.throws(() => process.kill(sidecarPid, 0), { code: 'ESRCH' });
+
+    const second = dev();
+    await second.ready();
+    const { body } = await api('GET', reviews);
+    assert.equal(body.items[0].text, 'kept');
+    assert.equal((await api('GET', `${url}/api/auth/me`, { token })).status, 200);
+    second.kill('SIGTERM');
+    assert.equal(await second.exited, 0);
+    assert.equal(await isOpen(Number(env.PORT)), false);
+  });
+
+  test('restarts the sidecar when a file changes, also after a mistake in it', async () => {
+    const command = dev();
+    const { url, sidecarPid } = await command.ready();
+    const file = join(project, 'src/errors.ts');
+    const source = await readFile(file, 'utf8');
+    await writeFile(file, `${source}\nexport const = 1;\n`);
+    await command.says(/SyntaxError/);
+    await writeFile(file, `${source}\n`);
+    const [, pid] = await command.says(/listening.*pid=(\d+)/);
+    assert.notEqual(Number(pid), sidecarPid);
+    assert.equal((await api('GET', `${url}/livez`)).status, 200);
+    command.kill('SIGINT');
+    assert.equal(await command.exited, 0);
+  });
+
+  test('says so when it runs already, and when the port is taken', async () => {
+    const command = dev();
+    await command.ready();
+    for (const args of [[], ['--reset']]) {
+      const twin = dev(args);
+      assert.equal(await twin.exited, 1);
+      assert.match(twin.output(), /already runs with this state folder \(process \d+\)/);
+    }
+    const elsewhere = dev(['--state', join(project, 'elsewhere')]);
+    assert.equal(await elsewhere.exited, 1);
+    assert.match(elsewhere.output(), new RegExp(`Port ${env.PORT} is taken.*PORT=\\d+ npm run dev`));
+    assert.equal((await api('GET', `http://127.0.0.1:${env.PORT}/livez`)).status, 200);
+  });
+
+  test('lists what is wrong with the settings, and leaves nothing running', async () => {
+    const command = dev([], { LOG_LEVEL: 'loud', S3_BUCKET: 'mine' });
+    assert.equal(await command.exited, 1);
+    assert.match(command.output(), /LOG_LEVEL must be one of[\s\S]*S3_ENDPOINT is missing/);
+    assert.equal(await isOpen(Number(env.PORT)), false);
+    assert.equal(await isOpen(Number(URL.parse(env.BACKEND_URL ?? '')?.port)), false);
+  });
+
+  test('uses the backend and the secret that .env names; the environment wins', async () => {
+    const own = createServer((_req, res) => void res.end('mine')).listen(0, '127.0.0.1');
+    await new Promise((listening) => own.once('listening', listening));
+    const address = own.address();
+    assert.ok(typeof address === 'object' && address !== null);
+    await writeFile(join(project, '.env'), 'JWT_SECRET=from the file\nPORT=1\n');
+    try {
+      const command = dev(['--no-watch'], { BACKEND_URL: `http://127.0.0.1:${address.port}` });
+      const { url } = await command.ready();
+      assert.match(command.output(), /backend.*yours: it was already running/);
+      assert.match(command.output(), /Set DATABASE_URL to your backend's own/);
+      assert.equal((await api('GET', `${url}/api/anything`)).body, 'mine');
+      const json = { kind: 'story_image', filename: 'a.png', content_type: 'image/png', size_bytes: 1 };
+      const answer = await api('POST', `${url}/api/uploads`, { token: tokenFor(1, 'from the file'), json });
+      assert.equal(answer.status, 200);
+      command.kill('SIGHUP');
+      assert.equal(await command.exited, 0);
+    } finally {
+      await rm(join(project, '.env'));
+      own.close();
+      own.closeAllConnections();
+    }
+  });
+
+  test('removes the data when asked to', async () => {
+    const command = dev(['--reset', '--no-watch']);
+    const { url } = await command.ready();
+    assert.match(command.output(), /removing the data in /);
+    assert.deepEqual((await api('GET', `${url}/api/products/2/reviews`)).body.items, []);
+  });
+
+  test('stops in order when npm gets the signal, by Ctrl-C or alone', async () => {
+    for (const whole of [true, false]) {
+      const command = dev(['--no-watch'], {}, true);
+      const { ports } = await command.ready();
+      command.kill(whole ? 'SIGINT' : 'SIGTERM', whole);
+      await command.says(/Stopping/);
+      await command.exited;
+      for (const port of ports) await untilClosed(port);
+    }
+  });
+
+  test('explains itself', async () => {
+    const help = dev(['--help']);
+    assert.equal(await help.exited, 0);
+    assert.match(help.output(), /^Usage: npm run dev/);
+    const mistaken = dev(['--rset']);
+    assert.equal(await mistaken.exited, 2);
+    assert.match(mistaken.output(), /'--rset'[\s\S]*Usage: npm run dev/);
+  });
+});

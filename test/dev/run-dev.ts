@@ -1,0 +1,141 @@
+/** `npm run dev` as a child process, with what it prints. */
+import { spawn } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** A slow machine may take its time, ms. */
+const PATIENCE_MS = 60_000;
+const LAST_LINE = /Ctrl-C stops everything/;
+
+export interface ReadyDev {
+  readonly url: string;
+  readonly token: string;
+  /** The lines to paste, as printed. */
+  readonly commands: readonly string[];
+  /** Everything that listens. */
+  readonly ports: readonly number[];
+  readonly sidecarPid: number;
+}
+
+export interface DevCommand {
+  /** Exit status; 128 after a signal. */
+  readonly exited: Promise<number>;
+  output(): string;
+  /** Waits for words that come after the ones waited for before. */
+  says(pattern: RegExp): Promise<RegExpExecArray>;
+  /** Waits until it has said how to try it. */
+  ready(): Promise<ReadyDev>;
+  /** @param group as a terminal does it: every process of the foreground gets the signal */
+  kill(signal: NodeJS.Signals, group?: boolean): void;
+  /** Stops it in any case. */
+  end(): Promise<void>;
+}
+
+/** Starts it with no other settings than the given ones. @param viaNpm through npm and its shell */
+export function runDev(
+  project: string,
+  {
+    args = [],
+    settings,
+    viaNpm = false,
+  }: { args?: string[]; settings: Record<string, string>; viaNpm?: boolean },
+): DevCommand {
+  const [command, first] = viaNpm
+    ? ['npm', ['run', 'dev', '--silent', '--']]
+    : [process.execPath, ['scripts/dev.ts']];
+  const { PATH = '', HOME = '' } = process.env;
+  const child = spawn(command, [...first, ...args], {
+    cwd: project,
+    env: { PATH, HOME, ...settings },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  let output = '';
+  let read = 0;
+  let isClosed = false;
+  const changes = new EventEmitter();
+  const collect = (chunk: Buffer) => {
+    output += chunk;
+    changes.emit('change');
+  };
+  child.stdout.on('data', collect);
+  child.stderr.on('data', collect);
+  // 'close', not 'exit': then all output is there, and everyone who could write more is gone.
+  const exited = once(child, 'close').then(([status]) => {
+    isClosed = true;
+    changes.emit('change');
+    return status ?? 128;
+  });
+
+  const kill = (signal: NodeJS.Signals, group = false) => {
+    if (child.pid !== undefined) process.kill(group ? -child.pid : child.pid, signal);
+  };
+  const says = async (pattern: RegExp) => {
+    const patience = AbortSignal.timeout(PATIENCE_MS);
+    for (;;) {
+      const found = pattern.exec(output.slice(read));
+      if (found) {
+        read += found.index + found[0].length;
+        return found;
+      }
+      if (isClosed || patience.aborted) throw new Error(`did not say ${pattern}; it said:\n${output}`);
+      await once(changes, 'change', { signal: patience }).catch(() => undefined);
+    }
+  };
+  return {
+    exited,
+    output: () => output,
+    says,
+    kill,
+    async ready() {
+      await says(LAST_LINE);
+      return readBanner(output);
+    },
+    async end() {
+      if (child.exitCode === null && child.signalCode === null) kill('SIGTERM', true);
+      await exited;
+    },
+  };
+}
+
+function readBanner(output: string): ReadyDev {
+  const commands = output.split('\n').filter((line) => /^(export|curl) /.test(line));
+  const places = [...output.matchAll(/^ {2}\w+ +.*127\.0\.0\.1:(\d+)/gm)];
+  return {
+    url: /sidecar +(http:\S+)/.exec(output)?.[1] ?? '',
+    token: /^export TOKEN=(\S+)$/m.exec(output)?.[1] ?? '',
+    commands,
+    ports: places.map(([, port]) => Number(port)),
+    sidecarPid: Number(/listening.*pid=(\d+)/.exec(output)?.[1]),
+  };
+}
+
+/** Ports that nothing listens on at the moment. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  return ports;
+}
+
+export function isOpen(port: number): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('error', () => done(false));
+    socket.once('connect', () => {
+      socket.destroy();
+      done(true);
+    });
+  });
+}
+
+/** Waits until nothing listens there. */
+export async function untilClosed(port: number): Promise<void> {
+  const giveUpAt = performance.now() + PATIENCE_MS;
+  while (await isOpen(port)) {
+    if (performance.now() > giveUpAt) throw new Error(`port ${port} stays open`);
+    await sleep(50);
+  }
+}

@@ -1,0 +1,162 @@
+/** The process as an operator meets it: settings, exit statuses, help. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:http';
+import type { AddressInfo, Server } from 'node:net';
+import { resolve } from 'node:path';
+import { test } from 'node:test';
+import { answering, ok, startScriptedBackend } from '../support/scripted-backend.ts';
+import { baseEnv, followProcess, MAIN, runNode, startProcess } from '../support/start-process.ts';
+
+test('--help explains itself, an unknown argument is refused', async () => {
+  const help = await runNode(MAIN, ['--help'], {});
+  assert.deepEqual([help.status, /Usage: node src\/main\.ts/.test(help.stdout)], [0, true]);
+  assert.equal((await runNode(MAIN, ['--nonsense'], {})).status, 2);
+});
+
+test('--check-config accepts a complete configuration and starts nothing', async () => {
+  const run = await runNode(MAIN, ['--check-config'], baseEnv({}));
+  assert.deepEqual([run.status, run.stdout], [0, 'The configuration is complete.\n']);
+});
+
+test('a bad configuration is exit status 78 with every problem and no value', async () => {
+  for (const args of [[], ['--check-config']]) {
+    const run = await runNode(MAIN, args, {
+      JWT_SECRET: '',
+      DATABASE_URL: 'postgresql://u:hunter2@h/d?sslmode=hunter3',
+      PORT: '99999',
+      BACKEND_URL: 'ftp://x',
+      S3_BUCKET: 'media',
+      S3_SECRET_ACCESS_KEY: 'hunter4',
+      LOG_LEVEL: 'loud',
+    });
+    assert.equal(run.status, 78);
+    for (const name of [
+      'JWT_SECRET',
+      'DATABASE_URL',
+      'PORT',
+      'BACKEND_URL',
+      'S3_ENDPOINT',
+      'S3_REGION',
+      'LOG_LEVEL',
+    ]) {
+      assert.match(run.stderr, new RegExp(`- ${name} `), name);
+    }
+    assert.doesNotMatch(run.stderr + run.stdout, /hunter/);
+  }
+});
+
+test('a taken port is a sentence and exit status 1', async () => {
+  const holder: Server = createServer().listen(0, '127.0.0.1');
+  await new Promise((listening) => holder.once('listening', listening));
+  const { port } = holder.address() as AddressInfo;
+  const run = await runNode(MAIN, [], baseEnv({ PORT: String(port) }));
+  holder.close();
+  assert.equal(run.status, 1);
+  assert.match(
+    run.stderr,
+    new RegExp(`Cannot listen on 127.0.0.1:${port}: another program listens there already`),
+  );
+});
+
+test('it starts, forwards and answers /livez with everything behind it down', async () => {
+  const sidecar = await startProcess({ BACKEND_URL: 'http://127.0.0.1:9' });
+  try {
+    assert.equal((await fetch(`${sidecar.url}/livez`)).status, 200);
+    const ready = await fetch(`${sidecar.url}/readyz`);
+    assert.equal(ready.status, 503);
+    assert.deepEqual(await ready.json(), {
+      status: 'unavailable',
+      checks: { backend: 'down', database: 'down', storage: 'not configured' },
+    });
+    assert.equal((await fetch(`${sidecar.url}/api/x`)).status, 502);
+    assert.equal((await fetch(`${sidecar.url}/api/products/1/reviews`)).status, 503);
+  } finally {
+    assert.equal(await sidecar.end(), 0);
+  }
+});
+
+test('no token, query or password is ever logged', async () => {
+  const backend = await startScriptedBackend(answering(ok('x')));
+  const sidecar = await startProcess({
+    BACKEND_URL: backend.url,
+    LOG_LEVEL: 'trace',
+    JWT_SECRET: 'hunter2-jwt',
+  });
+  try {
+    const headers = { authorization: 'Bearer hunter3-token', cookie: 'session=hunter4' };
+    await fetch(`${sidecar.url}/api/x?token=hunter5`, { headers });
+    await fetch(`${sidecar.url}/api/products/1/reviews?cursor=hunter6`, { headers });
+    await fetch(`${sidecar.url}/api/products/1/reviews`, { method: 'POST', headers, body: 'hunter7' });
+  } finally {
+    await sidecar.end();
+    await backend.stop();
+  }
+  const text = JSON.stringify(sidecar.log());
+  assert.match(text, /"path":"\/api\/x"/);
+  assert.doesNotMatch(text, /hunter/);
+});
+
+test('a socket that systemd passed is used instead of PORT', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((listening) => server.once('listening', listening));
+  const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
+  const { port } = server.address() as AddressInfo;
+  const child = spawn('/bin/sh', ['-c', `LISTEN_FDS=1 LISTEN_PID=$$ exec "${process.execPath}" "${MAIN}"`], {
+    env: baseEnv({ PORT: '1' }),
+    stdio: ['ignore', 'pipe', 'pipe', fd],
+  });
+  const sidecar = await followProcess(child);
+  server.close();
+  try {
+    assert.equal(sidecar.port, port);
+    assert.equal((await fetch(`${sidecar.url}/livez`)).status, 200);
+  } finally {
+    await sidecar.end();
+  }
+});
+
+test('metrics are served on loopback with route labels and without paths', async () => {
+  const backend = await startScriptedBackend(answering(ok('x')));
+  const probe = createServer().listen(0, '127.0.0.1');
+  await new Promise((listening) => probe.once('listening', listening));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((closed) => probe.close(closed));
+  for (const workers of ['1', '2']) {
+    const sidecar = await startProcess({
+      BACKEND_URL: backend.url,
+      METRICS_PORT: String(port),
+      WEB_CONCURRENCY: workers,
+    });
+    try {
+      for (let i = 0; i < 6; i += 1)
+        await fetch(`${sidecar.url}/api/secret-path-${i}`, { headers: { connection: 'close' } });
+      await fetch(`${sidecar.url}/api/products/1/reviews`);
+      let text = '';
+      for (let tries = 0; tries < 50 && !text.includes('route="/api/products'); tries += 1) {
+        // The primary serves metrics once all workers listen.
+        await new Promise((wake) => setTimeout(wake, 50));
+        text = await fetch(`http://127.0.0.1:${port}/metrics`).then((answer) => answer.text(), () => '');
+      }
+      assert.match(
+        text,
+        /sidecar_request_duration_seconds_count\{owner="forward",method="GET",status="2xx",route=""\} 6/,
+      );
+      assert.match(text, /route="\/api\/products\/:productId\/reviews"/);
+      assert.match(text, /sidecar_backend_connections_open/);
+      assert.match(text, /nodejs_eventloop_lag/);
+      assert.doesNotMatch(text, /secret-path/);
+    } finally {
+      await sidecar.end();
+    }
+  }
+  await backend.stop();
+});
+
+test('migrate prints what it did, and its settings problems like the sidecar', async () => {
+  const migrate = resolve(import.meta.dirname, '../../src/migrate.ts');
+  assert.match((await runNode(migrate, ['--help'], {})).stdout, /Usage: node src\/migrate\.ts/);
+  const run = await runNode(migrate, [], { DATABASE_URL: 'mysql://u:hunter2@h/d' });
+  assert.deepEqual([run.status, run.stderr.includes('hunter2')], [78, false]);
+  assert.equal((await runNode(migrate, [], { DATABASE_URL: 'postgresql://u:p@127.0.0.1:9/d' })).status, 1);
+});

@@ -1,0 +1,142 @@
+/** Stopping and restarting under way (forwarding.md, lines 25-27). */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connectRaw, type RawConnection } from '../support/raw-connection.ts';
+import { answering, ok, startScriptedBackend } from '../support/scripted-backend.ts';
+import { type SidecarProcess, startProcess } from '../support/start-process.ts';
+import { openWebSocket, SWITCHING } from '../support/websocket.ts';
+
+const GET = 'GET /api/x HTTP/1.1\r\nHost: a\r\n\r\n';
+
+test('SIGTERM lets a request in flight finish, with Connection: close, and ends with status 0', async () => {
+  const backend = await startScriptedBackend((connection) =>
+    connection.take('\r\n\r\n').then(() => undefined),
+  );
+  const sidecar = await startProcess({ BACKEND_URL: backend.url });
+  const client = await connectRaw(sidecar.port);
+  client.send(GET);
+  const upstream = await backend.connection(0);
+  const idle = await connectRaw(sidecar.port);
+  const ended = sidecar.end();
+  await idle.closed();
+  upstream.send(ok('finished'));
+  const answer = await client.message();
+  assert.equal(answer.body, 'finished');
+  assert.equal(answer.header('connection'), 'close');
+  assert.equal(await ended, 0);
+  await backend.stop();
+});
+
+test('WebSockets are ended when the process stops', async () => {
+  const backend = await startScriptedBackend(async (connection) => {
+    await connection.message();
+    connection.send(SWITCHING);
+    await connection.closed();
+    connection.end();
+  });
+  const sidecar = await startProcess({ BACKEND_URL: backend.url });
+  const { connection } = await openWebSocket(sidecar.port, '/ws/x');
+  const ended = sidecar.end();
+  assert.equal(await connection.closed(), '');
+  connection.end();
+  assert.equal(await ended, 0);
+  await backend.stop();
+});
+
+test('what is not finished within the grace time is cut', async () => {
+  const backend = await startScriptedBackend(() => undefined);
+  const sidecar = await startProcess({ BACKEND_URL: backend.url, SHUTDOWN_GRACE_MS: '300' });
+  const client = await connectRaw(sidecar.port);
+  client.send(GET);
+  await backend.connection(0);
+  assert.equal(await sidecar.end(), 0);
+  assert.equal(await client.closed(), '');
+  await backend.stop();
+});
+
+/** Requests without pause over keep-alive connections that reconnect when told to close; counts what failed. */
+async function underLoad(
+  port: number,
+  work: () => Promise<void>,
+): Promise<{ answered: number; failed: number }> {
+  let going = true;
+  const result = { answered: 0, failed: 0 };
+  const client = async () => {
+    let connection: RawConnection | undefined;
+    while (going) {
+      try {
+        connection ??= await connectRaw(port);
+        const answer = await connection.send(GET).message();
+        if (answer.body === 'x') result.answered += 1;
+        else result.failed += 1;
+        if (answer.header('connection') !== 'close') continue;
+      } catch {
+        // An idle connection that the server closed is no lost request when none of its bytes came back: try it again.
+        result.failed += connection?.ended && connection.received === '' ? 0 : 1;
+      }
+      connection?.destroy();
+      connection = undefined;
+    }
+    connection?.destroy();
+  };
+  const clients = [1, 2, 3, 4].map(client);
+  await work();
+  going = false;
+  await Promise.all(clients);
+  return result;
+}
+
+const workerPids = (sidecar: SidecarProcess) =>
+  sidecar
+    .log()
+    .filter((line) => line.msg === 'listening')
+    .map((line) => Number(line.pid));
+
+async function until(check: () => boolean): Promise<void> {
+  const giveUpAt = Date.now() + 15_000;
+  while (!check()) {
+    assert.ok(Date.now() < giveUpAt, 'waited too long');
+    await sleep(20);
+  }
+}
+
+test('SIGHUP replaces every worker while a constant load sees no failed request', async () => {
+  const backend = await startScriptedBackend(answering(ok('x')));
+  const sidecar = await startProcess({ BACKEND_URL: backend.url, WEB_CONCURRENCY: '2' });
+  try {
+    await until(
+      () =>
+        workerPids(sidecar).length === 2 && sidecar.log().some((line) => line.msg === 'all workers listen'),
+    );
+    const before = workerPids(sidecar);
+    const { answered, failed } = await underLoad(sidecar.port, async () => {
+      sidecar.child.kill('SIGHUP');
+      await until(() => sidecar.log().some((line) => line.msg === 'workers restarted'));
+    });
+    await until(() => workerPids(sidecar).filter((pid) => !before.includes(pid)).length === 2);
+    assert.equal(failed, 0);
+    assert.ok(answered > 0);
+  } finally {
+    assert.equal(await sidecar.end(), 0);
+    await backend.stop();
+  }
+});
+
+test('a worker that is killed is replaced and the other goes on', async () => {
+  const backend = await startScriptedBackend(answering(ok('x')));
+  const sidecar = await startProcess({ BACKEND_URL: backend.url, WEB_CONCURRENCY: '2' });
+  try {
+    await until(
+      () =>
+        workerPids(sidecar).length === 2 && sidecar.log().some((line) => line.msg === 'all workers listen'),
+    );
+    const [victim] = workerPids(sidecar);
+    process.kill(victim ?? 0, 'SIGKILL');
+    await until(() => workerPids(sidecar).length === 3);
+    for (let i = 0; i < 10; i += 1) assert.equal((await fetch(`${sidecar.url}/livez`)).status, 200);
+  } finally {
+    assert.equal(await sidecar.end(), 0);
+    await backend.stop();
+  }
+});

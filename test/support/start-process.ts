@@ -1,0 +1,95 @@
+/** The sidecar as its own process, started as in production: `node src/main.ts` and an environment. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+import { JWT_SECRET, NO_DATABASE } from './start-sidecar.ts';
+
+export const MAIN = resolve(import.meta.dirname, '../../src/main.ts');
+
+export interface SidecarProcess {
+  readonly child: ChildProcess;
+  readonly pid: number;
+  readonly port: number;
+  readonly url: string;
+  /** Everything on stdout so far: JSON lines. */
+  log(): Record<string, unknown>[];
+  /** Sends a signal and resolves with the exit status once it has ended. */
+  end(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+const PATIENCE_MS = 20_000;
+
+export const baseEnv = (env: Record<string, string>): Record<string, string> => ({
+  PATH: process.env.PATH ?? '',
+  PORT: '0',
+  JWT_SECRET,
+  DATABASE_URL: NO_DATABASE,
+  MIGRATE_ON_START: 'false',
+  ...env,
+});
+
+export async function startProcess(env: Record<string, string> = {}): Promise<SidecarProcess> {
+  const child = spawn(process.execPath, [MAIN], { env: baseEnv(env), stdio: ['ignore', 'pipe', 'pipe'] });
+  return followProcess(child);
+}
+
+/** Waits until a started process listens. @throws Error with its output when it ends first */
+export async function followProcess(child: ChildProcess): Promise<SidecarProcess> {
+  let output = '';
+  const onOutput = (chunk: Buffer) => {
+    output += chunk;
+  };
+  child.stdout?.on('data', onOutput);
+  child.stderr?.on('data', onOutput);
+  const lines = () =>
+    output
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const giveUpAt = Date.now() + PATIENCE_MS;
+  let port: number | undefined;
+  while (port === undefined) {
+    if (child.exitCode !== null || Date.now() > giveUpAt)
+      throw new Error(`the sidecar did not start: ${output}`);
+    await new Promise((wake) => setTimeout(wake, 20));
+    port = lines().find((line) => line.msg === 'listening')?.port as number | undefined;
+  }
+  return {
+    child,
+    pid: child.pid ?? 0,
+    port,
+    url: `http://127.0.0.1:${port}`,
+    log: lines,
+    async end(signal = 'SIGTERM') {
+      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+      child.kill(signal);
+      const [status] = await once(child, 'exit');
+      return status;
+    },
+  };
+}
+
+export interface FinishedRun {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `node <script> args` to its end. */
+export async function runNode(
+  script: string,
+  args: readonly string[],
+  env: Record<string, string>,
+): Promise<FinishedRun> {
+  const child = spawn(process.execPath, [script, ...args], { env: { PATH: process.env.PATH ?? '', ...env } });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk;
+  });
+  const [status] = await once(child, 'close');
+  return { status, stdout, stderr };
+}
