@@ -17,6 +17,7 @@ import {
 import { type RunningParts, runParts } from '../src/dev/console/running-parts.ts';
 import { writeSampleFile } from '../src/dev/console/sample-file.ts';
 import { checkConfiguration, startSidecarProcess, untilReady } from '../src/dev/console/sidecar-process.ts';
+import { closedFolder, defaultStateFolder } from '../src/dev/console/state-place.ts';
 import { stopOrphanedPostgres } from '../src/dev/embedded-postgres.ts';
 import { type StateFolder, takeStateFolder } from '../src/dev/state-folder.ts';
 
@@ -24,7 +25,8 @@ const HELP = `Usage: npm run dev [-- --state DIR] [--no-watch] [--reset] [--help
 
 Starts PostgreSQL, an object store, a demo backend and the sidecar, all on 127.0.0.1, and tells how to try them.
 
-  --state DIR   where data is kept (default: .dev in the project)
+  --state DIR   where data is kept (default: .dev in the project; for root, when only root can enter the project, a
+                folder in /var/lib/gogomarket-dev)
   --no-watch    do not restart the sidecar when its files change
   --reset       remove the data first
   --help        this text
@@ -41,6 +43,7 @@ Every other setting of the sidecar works as well.
 
 const PROJECT = resolve(import.meta.dirname, '..');
 const DEFAULT_PORT = 8010;
+const IS_ROOT = process.getuid?.() === 0;
 
 interface Options {
   readonly state: string;
@@ -61,7 +64,7 @@ function main(): void {
   const settings: Settings = Object.fromEntries(given) as Record<string, string>;
   runParts(
     async (parts) => {
-      const state = openStateFolder(resolve(options.state));
+      const state = openStateFolder(resolve(options.state), settings);
       parts.onStop(state.release);
       await start({ settings, state, parts, say }, options);
     },
@@ -73,7 +76,7 @@ function readOptions(): Options | null {
   try {
     const { values } = parseArgs({
       options: {
-        state: { type: 'string', default: join(PROJECT, '.dev') },
+        state: { type: 'string', default: defaultStateFolder(PROJECT, IS_ROOT) },
         watch: { type: 'boolean', default: true },
         reset: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
@@ -89,16 +92,26 @@ function readOptions(): Options | null {
 }
 
 /** @throws Error with a sentence */
-function openStateFolder(path: string): StateFolder {
+function openStateFolder(path: string, settings: Settings): StateFolder {
+  const advice = 'Choose another folder: npm run dev -- --state DIR';
+  const closed = IS_ROOT && settings.DATABASE_URL === undefined ? closedFolder(path) : null;
+  if (closed !== null && closed !== path) {
+    throw new Error(
+      `${closed} is closed to PostgreSQL, which does not run as root but as "nobody". ${advice}`,
+    );
+  }
   try {
     return takeStateFolder(path);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code !== 'EACCES' && code !== 'EROFS' && code !== 'EPERM') throw error;
-    throw new Error(`${path} cannot be written. Choose another folder: npm run dev -- --state DIR`, {
-      cause: error,
-    });
+    if (!isRefused(error)) throw error;
+    throw new Error(`${path} cannot be written. ${advice}`, { cause: error });
   }
+}
+
+function isRefused(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const isCode = 'code' in error && ['EACCES', 'EROFS', 'EPERM'].includes(String(error.code));
+  return isCode || isRefused(error.cause);
 }
 
 async function start(context: PartContext, options: Options): Promise<void> {

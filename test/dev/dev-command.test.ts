@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
+import { closedFolder, defaultStateFolder } from '../../src/dev/console/state-place.ts';
 import { api } from '../support/api.ts';
 import { requireTools } from '../support/requirements.ts';
 import { tokenFor } from '../support/tokens.ts';
@@ -60,12 +61,13 @@ describe('npm run dev', () => {
   });
 
   test('keeps data and tokens over a restart; Ctrl-C and SIGTERM leave nothing running', async () => {
-    const first = dev();
+    const first = dev([], {}, true);
     const { url, token, sidecarPid, ports } = await first.ready();
     const reviews = `${url}/api/products/2/reviews`;
     assert.equal((await api('POST', reviews, { token, json: review })).status, 200);
-    first.kill('SIGINT');
-    assert.equal(await first.exited, 0);
+    // As a terminal does it: npm, its shell and the command get the signal at once.
+    first.kill('SIGINT', true);
+    await first.exited;
     for (const port of ports) assert.equal(await isOpen(port), false, `port ${port} is still open`);
     assert.equal(ports.length, 4);
     assert.throws(() => process.kill(sidecarPid, 0), { code: 'ESRCH' });
@@ -148,15 +150,30 @@ describe('npm run dev', () => {
     assert.deepEqual((await api('GET', `${url}/api/products/2/reviews`)).body.items, []);
   });
 
-  test('stops in order when npm gets the signal, by Ctrl-C or alone', async () => {
-    for (const whole of [true, false]) {
-      const command = dev(['--no-watch'], {}, true);
-      const { ports } = await command.ready();
-      command.kill(whole ? 'SIGINT' : 'SIGTERM', whole);
-      await command.says(/Stopping/);
-      await command.exited;
-      for (const port of ports) await untilClosed(port);
-    }
+  test('stops in order when a supervisor ends npm alone', async () => {
+    const command = dev(['--no-watch'], {}, true);
+    const { ports } = await command.ready();
+    command.kill('SIGTERM');
+    await command.says(/Stopping/);
+    await command.exited;
+    for (const port of ports) await untilClosed(port);
+  });
+
+  test('says where it cannot keep data, and finds a place when only root can enter the project', async () => {
+    const file = join(project, 'package.json');
+    const command = dev(['--state', join(file, 'state')]);
+    assert.equal(await command.exited, 1);
+    assert.match(command.output(), /The state folder .* cannot be made/);
+
+    assert.equal(defaultStateFolder(project, true), join(project, '.dev'));
+    await chmod(project, 0o700);
+    assert.equal(closedFolder(join(project, 'src')), project);
+    assert.match(
+      defaultStateFolder(project, true),
+      /^\/var\/lib\/gogomarket-dev\/sidecar-test-dev-.*-[0-9a-f]{8}$/,
+    );
+    assert.equal(defaultStateFolder(project, false), join(project, '.dev'));
+    await chmod(project, 0o755);
   });
 
   test('explains itself', async () => {

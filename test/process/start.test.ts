@@ -136,7 +136,10 @@ test('metrics are served on loopback with route labels and without paths', async
       for (let tries = 0; tries < 50 && !text.includes('route="/api/products'); tries += 1) {
         // The primary serves metrics once all workers listen.
         await new Promise((wake) => setTimeout(wake, 50));
-        text = await fetch(`http://127.0.0.1:${port}/metrics`).then((answer) => answer.text(), () => '');
+        text = await fetch(`http://127.0.0.1:${port}/metrics`).then(
+          (answer) => answer.text(),
+          () => '',
+        );
       }
       assert.match(
         text,

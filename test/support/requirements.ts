@@ -23,12 +23,13 @@ const PROBES: Record<string, readonly [command: string, ...args: string[]]> = {
   ],
 };
 
-export type Tool = keyof typeof PROBES;
-
 /** Programs of the system that live outside an ordinary user's PATH. */
 export const PATH_WITH_SBIN = `${process.env.PATH}:/usr/sbin:/sbin`;
 
 const known = new Map<string, boolean>();
+
+/** Which of the tools that some test needs are not on this machine. */
+export const missingTools = (): string[] => Object.keys(PROBES).filter((tool) => !isThere(tool));
 
 function isThere(tool: string): boolean {
   const cached = known.get(tool);
