@@ -17,7 +17,7 @@ export const productReviewStats: Migration = {
     await trx.raw('LOCK TABLE product_reviews IN SHARE ROW EXCLUSIVE MODE');
     for (const sql of [STARS, APPLY_DELTA, BEFORE_INSERT, AFTER_CHANGE, AFTER_TRUNCATE]) await trx.raw(sql);
     await removeTriggers(trx);
-    await rebuildReviewStats(trx);
+    await fillReviewStats(trx);
     for (const sql of INDEXES) await trx.raw(sql);
     for (const sql of TRIGGERS) await trx.raw(sql);
   },
@@ -36,15 +36,15 @@ export const productReviewStats: Migration = {
 
 /**
  * Computes current rows and stats anew from the reviews. The caller holds SHARE ROW EXCLUSIVE on product_reviews and
- * has no triggers in the way (the migration), or accepts that they run (the rebuild command does not use this).
+ * has removed the triggers.
  */
-async function rebuildReviewStats(trx: Knex.Transaction): Promise<void> {
+async function fillReviewStats(trx: Knex.Transaction): Promise<void> {
   await trx.raw(MARK_SUPERSEDED);
   await trx.raw('DELETE FROM product_review_stats');
   await trx.raw(`INSERT INTO product_review_stats (product_id, review_count, rating_sum) ${COMPUTED_STATS}`);
 }
 
-/** What the stats must be, computed by reading every review; shared with scripts/rebuild-review-stats.ts. */
+/** What the stats must be, computed by reading every review; shared with ../review-stats.ts. */
 export const COMPUTED_STATS = `
   SELECT product_id, count(*)::integer AS review_count, sum(product_review_stars(rating))::bigint AS rating_sum
     FROM product_reviews

@@ -1,0 +1,78 @@
+/**
+ * The rebuild of what the triggers keep (migrations/0002-product-review-stats.ts): current rows and the stats of each
+ * product, compared with the reviews and put right. Reads every review, so it is for an operator, never for a request.
+ */
+import type { Knex } from 'knex';
+import { createKnex } from './database-knex.ts';
+import type { DatabaseTarget } from './database-url.ts';
+import { COMPUTED_STATS } from './migrations/0002-product-review-stats.ts';
+
+export interface ReviewStatsDrift {
+  /** Reviews that were current and should not be, or the other way round. */
+  readonly reviews: number;
+  /** Products whose count or sum was wrong, missing or left over. */
+  readonly products: number;
+}
+
+/** Counts what differs and changes nothing. @throws Error of the database, e.g. when it was never migrated */
+export const checkReviewStats = (target: DatabaseTarget): Promise<ReviewStatsDrift> =>
+  // What a rebuild would do, and then not do it: the two can never disagree.
+  inTransaction(target, async (trx) => {
+    const drift = await rebuild(trx);
+    await trx.rollback();
+    return drift;
+  });
+
+/** Puts everything right in one transaction and tells what was wrong. @throws as checkReviewStats */
+export const rebuildReviewStats = (target: DatabaseTarget): Promise<ReviewStatsDrift> =>
+  inTransaction(target, async (trx) => {
+    const drift = await rebuild(trx);
+    await trx.commit();
+    return drift;
+  });
+
+async function inTransaction<T>(
+  target: DatabaseTarget,
+  work: (trx: Knex.Transaction) => Promise<T>,
+): Promise<T> {
+  const knex = await createKnex(target, { poolMax: 1, statementTimeoutMs: 0 });
+  try {
+    const trx = await knex.transaction();
+    return await work(trx);
+  } finally {
+    await knex.destroy();
+  }
+}
+
+/** The lock keeps writers out until the end, so that no review slips between counting and writing down. */
+async function rebuild(trx: Knex.Transaction): Promise<ReviewStatsDrift> {
+  await trx.raw('LOCK TABLE product_reviews IN SHARE ROW EXCLUSIVE MODE');
+  // Before the rows are touched: the triggers would apply each correction to the stats, and hide which were wrong.
+  await trx.raw(`CREATE TEMPORARY TABLE stats_before ON COMMIT DROP AS SELECT * FROM product_review_stats`);
+  const superseded = await changed(trx, SUPERSEDE_OLDER);
+  const restored = await changed(trx, RESTORE_NEWEST);
+  const products = await changed(trx, `SELECT 1 ${WRONG_STATS}`);
+  await trx.raw('DELETE FROM product_review_stats');
+  await trx.raw(`INSERT INTO product_review_stats (product_id, review_count, rating_sum) ${COMPUTED_STATS}`);
+  return { reviews: superseded + restored, products };
+}
+
+async function changed(trx: Knex.Transaction, sql: string): Promise<number> {
+  const { rowCount } = await trx.raw<{ rowCount: number | null }>(sql);
+  return rowCount ?? 0;
+}
+
+const NEWEST = 'SELECT max(id) FROM product_reviews GROUP BY product_id, author_id';
+
+/** In this order: two current rows of one author are impossible (product_reviews_current). */
+const SUPERSEDE_OLDER = `
+  UPDATE product_reviews SET superseded_at = now() WHERE superseded_at IS NULL AND id NOT IN (${NEWEST})`;
+const RESTORE_NEWEST = `
+  UPDATE product_reviews SET superseded_at = NULL WHERE superseded_at IS NOT NULL AND id IN (${NEWEST})`;
+
+/** A product without reviews may have a row of zeros, or none. */
+const WRONG_STATS = `
+  FROM (${COMPUTED_STATS}) AS computed
+  FULL JOIN stats_before AS stored USING (product_id)
+ WHERE (coalesce(computed.review_count, 0), coalesce(computed.rating_sum, 0))
+    IS DISTINCT FROM (coalesce(stored.review_count, 0), coalesce(stored.rating_sum, 0))`;
