@@ -10,6 +10,7 @@ import { createApp } from './edge/app.ts';
 import { createRequireUser } from './edge/auth.ts';
 import { createErrorResponder, endSocketWithError } from './edge/error-response.ts';
 import { createHealth } from './edge/health.ts';
+import { createOverloadWatch } from './edge/overload.ts';
 import { createOwnership } from './edge/ownership.ts';
 import { closeServer, createHttpServer, listen } from './edge/server.ts';
 import { createTrustedProxies } from './edge/trusted-proxies.ts';
@@ -82,7 +83,13 @@ export function createSidecar(config: Config, log: Log): Sidecar {
     onFinished: ({ req, requestId, status, durationMs }) =>
       accessLog.upgradeClosed(req, requestId, status, durationMs),
   });
-  const upgrades = createUpgradeHandler({ ownership, isTrustedPeer, webSockets });
+  const overload = createOverloadWatch(config.maxEventLoopDelayMs);
+  const upgrades = createUpgradeHandler({
+    ownership,
+    isTrustedPeer,
+    webSockets,
+    isOverloaded: overload.isOverloaded,
+  });
   let draining = false;
   const listening = createHttpServer({
     handleRequest: createApp({
@@ -95,6 +102,7 @@ export function createSidecar(config: Config, log: Log): Sidecar {
       cors: config.corsAllowOrigins,
       isTrustedPeer,
       isDraining: () => draining,
+      isOverloaded: overload.isOverloaded,
     }),
     isUpgrade: upgrades.isUpgrade,
     handleUpgrade: upgrades.handle,
@@ -120,6 +128,7 @@ export function createSidecar(config: Config, log: Log): Sidecar {
 
   return {
     async start(passed) {
+      overload.start();
       await listen(listening.server, config.port, config.host, passed);
       if (config.metricsPort !== null) metrics = await startMetrics(config.metricsPort);
       if (config.migrateOnStart) migrations = startMigrations(config.database, log);
@@ -127,6 +136,7 @@ export function createSidecar(config: Config, log: Log): Sidecar {
     },
     async stop() {
       draining = true;
+      overload.stop();
       health.drain();
       webSockets.closeAll();
       metricsServer?.close();

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import express, { type NextFunction, type Request, type Response } from 'express';
-import { badRequest, notFound } from '../errors.ts';
+import { badRequest, busy, notFound } from '../errors.ts';
 import { requestHeaders } from '../forward/headers.ts';
 import type { ForwardRequest, HttpForwarder } from '../forward/http.ts';
 import type { AccessLog } from './access-log.ts';
@@ -27,6 +27,7 @@ export interface AppOptions {
   readonly cors: CorsPolicy;
   readonly isTrustedPeer: IsTrustedPeer;
   readonly isDraining: () => boolean;
+  readonly isOverloaded: () => boolean;
 }
 
 /** Creates the request listener of the server. It never throws. */
@@ -47,6 +48,10 @@ export function createApp(options: AppOptions): RequestListener {
     const owner = ownership.whose(req.method ?? '', head.target, preflightMethod(req));
     const route = owner === 'ours' ? ownership.routeOf(head.target) : undefined;
     accessLog.watch(req, res, { requestId, owner, route });
+    if (options.isOverloaded() && owner !== 'health') {
+      shed(req, res, requestId);
+      return;
+    }
     if (owner === 'forward') {
       options.forward(req, res, forwardRequest(req, head, requestId, options.isTrustedPeer));
       return;
@@ -80,6 +85,12 @@ export function createApp(options: AppOptions): RequestListener {
         sendError(req, res, notFound());
         break;
     }
+  }
+
+  /** Health checks are still answered: a busy process is alive, and a restart would make it worse. */
+  function shed(req: IncomingMessage, res: ServerResponse, requestId: string): void {
+    res.setHeader('X-Request-Id', requestId);
+    sendError(req, res, busy());
   }
 
   /** Where the head cannot be trusted, neither can the place where the next request would begin: close. */

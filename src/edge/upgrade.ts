@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { AppError, badRequest } from '../errors.ts';
+import { AppError, badRequest, busy } from '../errors.ts';
 import { requestHeaders } from '../forward/headers.ts';
 import type { WebSocketForwarder } from '../forward/websocket.ts';
 import { endSocketWithError } from './error-response.ts';
@@ -16,6 +16,7 @@ export interface UpgradeOptions {
   readonly ownership: Ownership;
   readonly isTrustedPeer: IsTrustedPeer;
   readonly webSockets: WebSocketForwarder;
+  readonly isOverloaded: () => boolean;
 }
 
 export interface UpgradeHandler {
@@ -31,6 +32,7 @@ export function createUpgradeHandler({
   ownership,
   isTrustedPeer,
   webSockets,
+  isOverloaded,
 }: UpgradeOptions): UpgradeHandler {
   return {
     isUpgrade(req) {
@@ -39,6 +41,7 @@ export function createUpgradeHandler({
     },
     handle(req, socket, head) {
       try {
+        if (isOverloaded()) throw busy();
         const checked = readRequestHead(req);
         if (checked.contentLength !== 0) throw badRequest('A WebSocket handshake has no body.');
         const requestId = checked.requestId ?? randomUUID();

@@ -3,7 +3,7 @@
  * the only thing decided is what to do when either side fails.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type AppError, unavailable } from '../errors.ts';
+import { type AppError, busy } from '../errors.ts';
 import type {
   BackendClient,
   BackendError,
@@ -56,7 +56,7 @@ const LINGER_MS = 30_000;
 export function createHttpForwarder(options: HttpForwarderOptions): HttpForwarder {
   return (req, res, request) => {
     if (options.counters.inFlight >= options.maxInFlight) {
-      options.sendError(req, res, unavailable('The server is busy. Please try again.'));
+      options.sendError(req, res, busy());
       return;
     }
     new Forwarding(options, req, res, request).send(false);
