@@ -63,6 +63,8 @@ export interface Config {
   readonly workers: number;
   readonly maxInFlight: number;
   readonly maxConnections: number;
+  /** Longest silence of a client within a request body. */
+  readonly clientBodyTimeoutMs: number;
   /** Above this lateness of the event loop requests are refused with 503; 0: never. */
   readonly maxEventLoopDelayMs: number;
   readonly shutdownGraceMs: number;
@@ -122,6 +124,7 @@ export function parseConfig(env: Environment): Config {
     workers: s.WEB_CONCURRENCY,
     maxInFlight: s.MAX_IN_FLIGHT,
     maxConnections: s.MAX_CONNECTIONS,
+    clientBodyTimeoutMs: s.CLIENT_BODY_TIMEOUT_MS,
     maxEventLoopDelayMs: s.MAX_EVENT_LOOP_DELAY_MS,
     shutdownGraceMs: s.SHUTDOWN_GRACE_MS,
     logLevel: s.LOG_LEVEL,
@@ -195,6 +198,7 @@ const settings = z.object({
   WEB_CONCURRENCY: integer(1, 64).default(1),
   MAX_IN_FLIGHT: integer(1, 1_000_000).default(1000),
   MAX_CONNECTIONS: integer(1, 1_000_000).default(10_000),
+  CLIENT_BODY_TIMEOUT_MS: integer(1, 86_400_000).default(60_000),
   MAX_EVENT_LOOP_DELAY_MS: integer(0, 60_000).default(200),
   SHUTDOWN_GRACE_MS: integer(0, 600_000).default(10_000),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),

@@ -35,6 +35,9 @@ export const forbidden = (detail: string) => new AppError(403, detail);
 /** 404: the thing, or the route, does not exist. */
 export const notFound = (detail = 'Not Found') => new AppError(404, detail);
 
+/** 408: the client has stopped in the middle of its request. */
+export const requestTimeout = () => new AppError(408, 'The request took too long.');
+
 /** 413: the body, or the file it announces, is too large. */
 export const tooLarge = (detail: string) => new AppError(413, detail);
 

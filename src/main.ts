@@ -57,14 +57,14 @@ function run(config: Config): void {
     exit(EX_SOFTWARE);
   });
   const start = config.workers > 1 && cluster.isPrimary ? startPrimary : startSidecar;
-  start(config, log).then(
-    (running) => onSignals(running, log, exit),
-    (error) => {
-      log.flush();
-      fail(1, error instanceof Error ? error.message : String(error));
-      process.exit();
-    },
-  );
+  const running = start(config, log);
+  // From the first moment on: by default SIGHUP would end a process that is still starting.
+  onSignals(running, log, exit);
+  running.catch((error) => {
+    log.flush();
+    fail(1, error instanceof Error ? error.message : String(error));
+    process.exit();
+  });
 }
 
 interface Running {
@@ -77,6 +77,7 @@ async function startSidecar(config: Config, log: Log): Promise<Running> {
   const sidecar = createSidecar(config, log);
   const { port } = await sidecar.start(activatedSocket());
   log.info({ host: config.host, port, pid: process.pid }, 'listening');
+  if (cluster.isWorker) process.send?.('listening');
   return {
     stop: () => sidecar.stop(),
     async reload() {
@@ -87,7 +88,7 @@ async function startSidecar(config: Config, log: Log): Promise<Running> {
 
 async function startPrimary(config: Config, log: Log): Promise<Running> {
   const { startWorkers } = await import('./workers.ts');
-  const pool = await startWorkers(config, log);
+  const pool = await startWorkers(config, log, activatedSocket()?.fd ?? null);
   const metrics = config.metricsPort === null ? undefined : await serveAddedUp(config.metricsPort);
   log.info({ workers: config.workers, pid: process.pid }, 'all workers listen');
   return {
@@ -106,28 +107,36 @@ async function serveAddedUp(port: number): Promise<{ close(): void }> {
   return serveMetrics(port, () => registry.clusterMetrics());
 }
 
-function onSignals(running: Running, log: Log, exit: (status: number) => never): void {
+function onSignals(running: Promise<Running>, log: Log, exit: (status: number) => never): void {
   let stopping = false;
   const stop = (signal: string) => {
-    // A second signal means it: do not wait for the grace time.
-    if (stopping) exit(1);
+    if (stopping) {
+      // A second signal means it: do not wait. Not in a worker, which hears a Ctrl-C twice: from the terminal, and
+      // from its primary.
+      if (cluster.isPrimary) exit(1);
+      return;
+    }
     stopping = true;
     log.info({ signal }, 'stopping');
-    running.stop().then(
-      () => exit(0),
-      (error) => {
-        log.error({ err: error }, 'could not stop in order');
-        exit(1);
-      },
-    );
+    running
+      .then((process) => process.stop())
+      .then(
+        () => exit(0),
+        (error) => {
+          log.error({ err: error }, 'could not stop in order');
+          exit(1);
+        },
+      );
   };
   process.on('SIGTERM', stop).on('SIGINT', stop);
   process.on('SIGHUP', () => {
-    running.reload().catch((error) => log.error({ err: error }, 'restart failed; the old workers go on'));
+    running
+      .then((process) => process.reload())
+      .catch((error) => log.error({ err: error }, 'restart failed; the old workers go on'));
   });
 }
 
-/** systemd's socket activation (sd_listen_fds(3)): the first passed socket is descriptor 3. */
+/** systemd's socket activation (sd_listen_fds(3)): the first passed socket is descriptor 3, in workers as well. */
 function activatedSocket(): { fd: number } | undefined {
   const { LISTEN_FDS, LISTEN_PID } = process.env;
   const forUs = LISTEN_PID === String(cluster.isPrimary ? process.pid : process.ppid);

@@ -3,11 +3,15 @@
  * docs/architecture.md.
  */
 import cluster from 'node:cluster';
+import { randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Config } from './config.ts';
 import { createAccessLog } from './edge/access-log.ts';
 import { createApp } from './edge/app.ts';
 import { createRequireUser } from './edge/auth.ts';
+import { createBodyWatch } from './edge/body-watch.ts';
 import { createErrorResponder, endSocketWithError } from './edge/error-response.ts';
 import { createHealth } from './edge/health.ts';
 import { createOverloadWatch } from './edge/overload.ts';
@@ -15,6 +19,7 @@ import { createOwnership } from './edge/ownership.ts';
 import { closeServer, createHttpServer, listen } from './edge/server.ts';
 import { createTrustedProxies } from './edge/trusted-proxies.ts';
 import { createUpgradeHandler } from './edge/upgrade.ts';
+import { type AppError, requestTimeout } from './errors.ts';
 import { reviewRoutes } from './features/reviews/routes.ts';
 import { createReviewStore } from './features/reviews/store.ts';
 import { uploadRoutes } from './features/uploads/routes.ts';
@@ -80,17 +85,29 @@ export function createSidecar(config: Config, log: Log): Sidecar {
     backend: config.backend,
     handshakeTimeoutMs: Math.min(WEBSOCKET_HANDSHAKE_TIMEOUT_MS, config.backendHeadersTimeoutMs),
     endWithError: endSocketWithError,
-    onFinished: ({ req, requestId, status, durationMs }) =>
-      accessLog.upgradeClosed(req, requestId, status, durationMs),
+    onFinished: ({ target, requestId, status, durationMs }) =>
+      accessLog.upgradeClosed(target, requestId, status, durationMs),
   });
+  let draining = false;
+  const isDraining = () => draining;
   const overload = createOverloadWatch(config.maxEventLoopDelayMs);
+  const refuse = (socket: Duplex, error: AppError, target = '') => {
+    const requestId = randomUUID();
+    accessLog.refused(target, requestId, error.status);
+    endSocketWithError(socket, error, requestId);
+  };
+  const refuseBody = (res: ServerResponse, error: AppError) => {
+    res.shouldKeepAlive = false;
+    sendError(res.req, res, error);
+  };
   const upgrades = createUpgradeHandler({
     ownership,
     isTrustedPeer,
     webSockets,
     isOverloaded: overload.isOverloaded,
+    isDraining,
+    refuse,
   });
-  let draining = false;
   const listening = createHttpServer({
     handleRequest: createApp({
       routes,
@@ -101,11 +118,16 @@ export function createSidecar(config: Config, log: Log): Sidecar {
       sendError,
       cors: config.corsAllowOrigins,
       isTrustedPeer,
-      isDraining: () => draining,
+      isDraining,
       isOverloaded: overload.isOverloaded,
+      bodyWatch: createBodyWatch(config.clientBodyTimeoutMs, (_req, res) =>
+        refuseBody(res, requestTimeout()),
+      ),
     }),
     isUpgrade: upgrades.isUpgrade,
     handleUpgrade: upgrades.handle,
+    refuseBody,
+    refuseSocket: refuse,
     maxConnections: config.maxConnections,
   });
   let migrations: { stop(): Promise<void> } | undefined;

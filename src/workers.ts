@@ -1,13 +1,13 @@
 /**
  * Several processes on one port: node:cluster, with crashed workers replaced and SIGHUP replacing all of them one by
- * one without a refused request.
+ * one without a refused request. The invariant is the number of workers; every event only asks whether one is missing.
  */
 import cluster, { type Worker } from 'node:cluster';
 import type { Config } from './config.ts';
 import type { Log } from './infra/logger.ts';
 
 export interface WorkerPool {
-  /** Replaces every worker: the new one listens before the old one is asked to finish. */
+  /** Replaces every worker: the new one listens before the old one is asked to finish. Asked again meanwhile, once more. */
   restart(): Promise<void>;
   /** Asks all workers to finish; resolves when the last one has. */
   stop(): Promise<void>;
@@ -17,66 +17,139 @@ const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 5_000;
 /** A worker that lived this long did not die of its start. */
 const HEALTHY_AFTER_MS = 10_000;
+/** What a worker tells its primary; node:cluster's own event does not come for a socket of systemd. */
+export const LISTENING = 'listening';
 const LISTEN_TIMEOUT_MS = 30_000;
+/** What a worker may take beyond the grace time before it is killed, ms. */
+const STOP_SLACK_MS = 5_000;
 
-/** Starts `config.workers` processes running the same main; resolves when all listen. */
-export async function startWorkers(config: Config, log: Log): Promise<WorkerPool> {
-  let stopping = false;
-  let backoffMs = FIRST_BACKOFF_MS;
-  const retiring = new WeakSet<Worker>();
-
-  const replaceCrashed = (worker: Worker, bornAt: number) => {
-    if (stopping || retiring.has(worker)) return;
-    if (Date.now() - bornAt > HEALTHY_AFTER_MS) backoffMs = FIRST_BACKOFF_MS;
-    log.error(
-      { pid: worker.process.pid, status: worker.process.exitCode, retryInMs: backoffMs },
-      'worker died',
-    );
-    setTimeout(() => !stopping && start().catch(() => undefined), backoffMs);
-    backoffMs = Math.min(backoffMs * 2, LONGEST_BACKOFF_MS);
-  };
-
-  const start = (): Promise<Worker> => {
-    const worker = cluster.fork();
-    const bornAt = Date.now();
-    return new Promise((resolve, reject) => {
-      const late = setTimeout(() => worker.kill('SIGKILL'), LISTEN_TIMEOUT_MS);
-      worker.once('listening', () => {
-        clearTimeout(late);
-        resolve(worker);
-      });
-      worker.once('exit', () => {
-        clearTimeout(late);
-        reject(new Error('A worker did not start.'));
-        replaceCrashed(worker, bornAt);
-      });
-    });
-  };
-
-  const retire = (worker: Worker): Promise<void> => {
-    retiring.add(worker);
-    return new Promise((resolve) => {
-      if (worker.isDead()) return resolve();
-      worker.once('exit', () => resolve());
-      worker.process.kill('SIGTERM');
-    });
-  };
-
-  await Promise.all(Array.from({ length: config.workers }, start));
-  return {
-    async restart() {
-      for (const old of workers()) {
-        if (stopping) return;
-        await start();
-        await retire(old);
-      }
-      log.info({ workers: config.workers }, 'workers restarted');
-    },
-    async stop() {
-      stopping = true;
-      await Promise.all(workers().map(retire));
-    },
-  };
+/**
+ * Starts `config.workers` processes running the same main; resolves when all listen.
+ * @param passedFd listening socket of systemd that every worker inherits; null: they share one by node:cluster
+ * @throws when a worker cannot start
+ */
+export async function startWorkers(config: Config, log: Log, passedFd: number | null): Promise<WorkerPool> {
+  // Workers accept for themselves. By the default (round robin) the primary does, and a connection that it hands to a
+  // worker that is just dying is neither closed nor given to another: its client waits for its own time-out.
+  cluster.schedulingPolicy = cluster.SCHED_NONE;
+  if (passedFd !== null) {
+    // As their own descriptor: node:cluster would close the primary's with the last worker, and it can never be opened again.
+    cluster.setupPrimary({ stdio: ['inherit', 'inherit', 'inherit', passedFd, 'ipc'] });
+  }
+  const pool = new Pool(config, log);
+  await pool.fill();
+  return pool;
 }
 
-const workers = (): Worker[] => Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
+class Pool implements WorkerPool {
+  readonly #config: Config;
+  readonly #log: Log;
+  /** Listening and not asked to finish. */
+  readonly #serving = new Set<Worker>();
+  readonly #retiring = new Map<Worker, Promise<void>>();
+  #starting = 0;
+  #stopping = false;
+  #backoffMs = FIRST_BACKOFF_MS;
+  #replacing: NodeJS.Timeout | undefined;
+  #restarting: Promise<void> | undefined;
+  #again = false;
+
+  constructor(config: Config, log: Log) {
+    this.#config = config;
+    this.#log = log;
+  }
+
+  async fill(): Promise<void> {
+    const missing = this.#config.workers - this.#serving.size - this.#starting;
+    await Promise.all(Array.from({ length: Math.max(0, missing) }, () => this.#start()));
+  }
+
+  restart(): Promise<void> {
+    if (this.#restarting !== undefined) this.#again = true;
+    this.#restarting ??= this.#replaceAll().finally(() => {
+      this.#restarting = undefined;
+    });
+    return this.#restarting;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#replacing);
+    for (const worker of Object.values(cluster.workers ?? {})) if (worker) this.#retire(worker);
+    await Promise.all(this.#retiring.values());
+  }
+
+  async #replaceAll(): Promise<void> {
+    do {
+      this.#again = false;
+      for (const old of [...this.#serving]) {
+        if (this.#stopping) return;
+        // One that died in the meantime has its replacement already.
+        if (!this.#serving.has(old)) continue;
+        await this.#start();
+        await this.#retire(old);
+      }
+    } while (this.#again);
+    this.#log.info({ workers: this.#serving.size }, 'workers restarted');
+  }
+
+  /** Resolves when it listens. @throws when it ends before that */
+  #start(): Promise<void> {
+    this.#starting += 1;
+    const worker = cluster.fork();
+    const bornAt = performance.now();
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => worker.process.kill('SIGKILL'), LISTEN_TIMEOUT_MS);
+      let started = false;
+      const onStarted = () => {
+        if (started) return;
+        started = true;
+        clearTimeout(late);
+        this.#starting -= 1;
+      };
+      worker.on('message', (message) => {
+        if (message !== LISTENING) return;
+        onStarted();
+        this.#serving.add(worker);
+        resolve();
+      });
+      worker.once('exit', () => {
+        onStarted();
+        reject(new Error('A worker did not start.'));
+        if (!this.#retiring.has(worker)) this.#onDeath(worker, performance.now() - bornAt);
+      });
+    });
+  }
+
+  #onDeath(worker: Worker, livedMs: number): void {
+    this.#serving.delete(worker);
+    if (livedMs > HEALTHY_AFTER_MS) this.#backoffMs = FIRST_BACKOFF_MS;
+    const { pid, exitCode, signalCode } = worker.process;
+    this.#log.error({ pid, status: exitCode ?? signalCode }, 'worker died');
+    if (this.#stopping || this.#replacing !== undefined) return;
+    this.#replacing = setTimeout(() => {
+      this.#replacing = undefined;
+      // A failure comes back here by the worker's exit.
+      this.fill().catch(() => undefined);
+    }, this.#backoffMs);
+    this.#backoffMs = Math.min(this.#backoffMs * 2, LONGEST_BACKOFF_MS);
+  }
+
+  #retire(worker: Worker): Promise<void> {
+    this.#serving.delete(worker);
+    const under = this.#retiring.get(worker);
+    if (under !== undefined) return under;
+    const gone = new Promise<void>((resolve) => {
+      if (worker.isDead()) return resolve();
+      const limitMs = this.#config.shutdownGraceMs + STOP_SLACK_MS;
+      const late = setTimeout(() => worker.process.kill('SIGKILL'), limitMs);
+      worker.once('exit', () => {
+        clearTimeout(late);
+        resolve();
+      });
+      worker.process.kill('SIGTERM');
+    }).finally(() => this.#retiring.delete(worker));
+    this.#retiring.set(worker, gone);
+    return gone;
+  }
+}

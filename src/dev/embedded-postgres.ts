@@ -32,6 +32,7 @@ export interface EmbeddedPostgres {
   stop(): Promise<void>;
 }
 
+const READY = 'ready to accept connections';
 const START_TIMEOUT_MS = 60_000;
 const run = promisify(execFile);
 
@@ -141,6 +142,7 @@ async function startServer(
     { ...program.identity, cwd: '/', stdio: ['ignore', 'ignore', 'pipe'], detached: true },
   );
   let output = '';
+  let tail = '';
   await new Promise<void>((started, failed) => {
     const giveUp = setTimeout(() => server.kill('SIGKILL'), START_TIMEOUT_MS);
     server.once('error', failed);
@@ -150,7 +152,10 @@ async function startServer(
     });
     server.stderr?.on('data', (chunk: Buffer) => {
       if (output.length < 20_000) output += chunk;
-      if (!output.includes('ready to accept connections')) return;
+      // Not in `output`: a server that recovers under load writes more than that before it is ready.
+      const recent = `${tail}${chunk}`;
+      tail = recent.slice(-READY.length);
+      if (!recent.includes(READY)) return;
       clearTimeout(giveUp);
       started();
     });

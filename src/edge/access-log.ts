@@ -26,18 +26,23 @@ export interface WatchedRequest {
 export interface AccessLog {
   /** Call once when a request arrives; the line is written when its response closes. */
   watch(req: IncomingMessage, res: ServerResponse, request: WatchedRequest): void;
+  /** Writes the line of what was refused before it was a request. @param target '' when it could not be read */
+  refused(target: string, requestId: string, status: number): void;
   /** Writes the line of an upgrade, when its socket has closed. */
-  upgradeClosed(req: IncomingMessage, requestId: string, status: number, durationMs: number): void;
+  upgradeClosed(target: string, requestId: string, status: number, durationMs: number): void;
 }
+
+/** A path may be as long as the head, and a line must not. */
+const MAX_LOGGED_PATH = 1_024;
 
 /** @param count told of every finished request, for the metrics */
 export function createAccessLog(log: Log, count: (finished: FinishedRequest) => void): AccessLog {
-  const write = (req: IncomingMessage, requestId: string, finished: FinishedRequest) => {
+  const write = (target: string, requestId: string, finished: FinishedRequest) => {
     count(finished);
     log.info({
       id: requestId,
       method: finished.method,
-      path: pathOf(req.url ?? ''),
+      path: pathOf(target).slice(0, MAX_LOGGED_PATH),
       status: finished.status,
       ms: Math.round(finished.durationMs * 10) / 10,
       owner: finished.owner,
@@ -48,7 +53,7 @@ export function createAccessLog(log: Log, count: (finished: FinishedRequest) => 
     watch(req, res, { requestId, owner, route }) {
       const startedAt = performance.now();
       res.once('close', () => {
-        write(req, requestId, {
+        write(req.url ?? '', requestId, {
           owner,
           method: req.method ?? '',
           route,
@@ -59,8 +64,12 @@ export function createAccessLog(log: Log, count: (finished: FinishedRequest) => 
         });
       });
     },
-    upgradeClosed(req, requestId, status, durationMs) {
-      write(req, requestId, {
+    refused(target, requestId, status) {
+      const unknown = { owner: 'invalid', method: '', route: undefined } as const;
+      write(target, requestId, { ...unknown, status, durationMs: 0, aborted: false });
+    },
+    upgradeClosed(target, requestId, status, durationMs) {
+      write(target, requestId, {
         owner: 'forward',
         method: 'GET',
         route: undefined,

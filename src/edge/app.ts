@@ -4,11 +4,13 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import { badRequest, busy, notFound } from '../errors.ts';
 import { requestHeaders } from '../forward/headers.ts';
 import type { ForwardRequest, HttpForwarder } from '../forward/http.ts';
 import type { AccessLog } from './access-log.ts';
+import type { BodyWatch } from './body-watch.ts';
 import { answerPreflight, type CorsPolicy, corsHeaders, preflightMethod } from './cors.ts';
 import type { ErrorResponder } from './error-response.ts';
 import type { Health } from './health.ts';
@@ -26,6 +28,7 @@ export interface AppOptions {
   readonly sendError: ErrorResponder;
   readonly cors: CorsPolicy;
   readonly isTrustedPeer: IsTrustedPeer;
+  readonly bodyWatch: BodyWatch;
   readonly isDraining: () => boolean;
   readonly isOverloaded: () => boolean;
 }
@@ -35,7 +38,26 @@ export function createApp(options: AppOptions): RequestListener {
   const { ownership, accessLog, sendError } = options;
   const ours = createOurs(options);
 
+  /** Sockets on which nothing more is believed: where one message ends is in doubt, and so is where the next begins. */
+  const distrusted = new WeakSet<Socket>();
+  const endWithThisAnswer = (req: IncomingMessage, res: ServerResponse) => {
+    res.shouldKeepAlive = false;
+    distrusted.add(req.socket);
+  };
+
   return (req, res) => {
+    if (res.socket !== null) handle(req, res);
+    // Pipelined: an earlier request on the connection is not answered yet. One after the other, since only safe methods
+    // may be worked on together (RFC 9112 §9.3.2), and so that a connection counts once in MAX_IN_FLIGHT.
+    else res.once('socket', () => handle(req, res));
+  };
+
+  function handle(req: IncomingMessage, res: ServerResponse): void {
+    if (distrusted.has(req.socket)) {
+      // Behind a request that was refused; this one's answer would never be sent, so it must not have an effect either.
+      req.resume();
+      return;
+    }
     if (options.isDraining()) res.shouldKeepAlive = false;
     let head: RequestHead;
     try {
@@ -44,14 +66,18 @@ export function createApp(options: AppOptions): RequestListener {
       refuse(req, res, error);
       return;
     }
+    // One that we ignore: node:http drops what came in the same packet, so the next request may have lost its head.
+    if (head.offersUpgrade) endWithThisAnswer(req, res);
     const requestId = head.requestId ?? randomUUID();
     const owner = ownership.whose(req.method ?? '', head.target, preflightMethod(req));
     const route = owner === 'ours' ? ownership.routeOf(head.target) : undefined;
+    if (head.contentLength !== 0) options.bodyWatch.watch(req, res);
     accessLog.watch(req, res, { requestId, owner, route });
     if (options.isOverloaded() && owner !== 'health') {
       shed(req, res, requestId);
       return;
     }
+    if (head.expectsContinue && (owner === 'forward' || owner === 'ours')) res.writeContinue();
     if (owner === 'forward') {
       options.forward(req, res, forwardRequest(req, head, requestId, options.isTrustedPeer));
       return;
@@ -60,7 +86,7 @@ export function createApp(options: AppOptions): RequestListener {
     // Express routes on req.url; an absolute-form target is a path from here on.
     req.url = head.target;
     answer(owner, req, res);
-  };
+  }
 
   function answer(owner: Exclude<Owner, 'forward'>, req: IncomingMessage, res: ServerResponse): void {
     switch (owner) {
@@ -80,8 +106,6 @@ export function createApp(options: AppOptions): RequestListener {
         sendError(req, res, badRequest('The path leaves its prefix.'));
         break;
       case 'nobody':
-        // An upgrade that nobody takes must not leave the client waiting on an open socket.
-        if (req.headers.upgrade !== undefined) res.shouldKeepAlive = false;
         sendError(req, res, notFound());
         break;
     }
@@ -93,12 +117,11 @@ export function createApp(options: AppOptions): RequestListener {
     sendError(req, res, busy());
   }
 
-  /** Where the head cannot be trusted, neither can the place where the next request would begin: close. */
   function refuse(req: IncomingMessage, res: ServerResponse, error: unknown): void {
     const requestId = randomUUID();
     accessLog.watch(req, res, { requestId, owner: 'invalid', route: undefined });
     res.setHeader('X-Request-Id', requestId);
-    res.shouldKeepAlive = false;
+    endWithThisAnswer(req, res);
     sendError(req, res, error);
   }
 }

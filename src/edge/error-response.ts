@@ -33,17 +33,26 @@ export function createErrorResponder(options: { cors: CorsPolicy; log: Log }): E
   };
 }
 
+/** How long a client may take to read the answer and close, ms; until then its bytes are dropped (RFC 9112 §9.6). */
+const LINGER_MS = 1_000;
+
 /** An error on a socket that has no response object: a parse error, a refused upgrade. Closes the socket. */
-export function endSocketWithError(socket: Duplex, error: AppError): void {
+export function endSocketWithError(socket: Duplex, error: AppError, requestId: string): void {
+  // node:http has taken its own listener off (upgrade, CONNECT); a reset without one would end the process.
+  socket.on('error', () => socket.destroy());
   if (!socket.writable) {
     socket.destroy();
     return;
   }
   const body = JSON.stringify({ detail: error.message });
+  // The sockets of a server are half-open: without a FIN of the client they would stay for good, and count.
+  const linger = setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  socket.once('close', () => clearTimeout(linger));
+  socket.resume();
   const extra = Object.entries(error.headers).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(
     `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ''}\r\n` +
-      `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${extra.join('')}` +
+      `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nX-Request-Id: ${requestId}\r\n${extra.join('')}` +
       `Connection: close\r\n\r\n${body}`,
   );
 }

@@ -63,8 +63,8 @@ export function createOwnership(routes: readonly OwnedPath[]): Ownership {
     if (pattern !== undefined) {
       const owned = pattern.methods.has(method);
       const preflight = method === 'OPTIONS' && pattern.methods.has(preflightMethod as RouteMethod);
-      if (!owned && !preflight) return 'forward';
       if (hidesSegments(path)) return 'ambiguous';
+      if (!owned && !preflight) return 'forward';
       return owned ? 'ours' : 'preflight';
     }
     if (!mayNeedNormalising(path)) return forwarded ? 'forward' : 'nobody';

@@ -13,6 +13,11 @@ export interface RequestHead {
   readonly contentLength: number | null;
   /** The client's own X-Request-Id when usable, else undefined. */
   readonly requestId: string | undefined;
+  /** There is an Upgrade header; the request itself is an ordinary one. */
+  readonly offersUpgrade: boolean;
+  /** The client waits for a 100 before it sends the body. */
+  readonly expectsContinue: boolean;
+  readonly hasHost: boolean;
 }
 
 /** RFC 3986 host with optional port; the reg-name alphabet without percent-encoding, or a bracketed address. */
@@ -21,7 +26,8 @@ const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 
 /**
  * Reads and checks request line and framing.
- * @throws AppError 400 for the first thing that is wrong; 405 TRACE; 505 a version other than 1.0 and 1.1
+ * @throws AppError 400 for the first thing that is wrong; 405 TRACE; 417 an Expect other than 100-continue; 505 a version
+ * other than 1.0 and 1.1
  */
 export function readRequestHead(req: IncomingMessage): RequestHead {
   if (req.httpVersionMajor !== 1 || req.httpVersionMinor > 1)
@@ -30,11 +36,17 @@ export function readRequestHead(req: IncomingMessage): RequestHead {
   if (req.method === 'TRACE') throw new AppError(405, 'TRACE is not allowed.');
   const fields = readFramingFields(req.rawHeaders);
   checkHost(fields, req.httpVersionMinor);
+  // RFC 9110 §10.1.1
+  if (fields.expect !== undefined && fields.expect.toLowerCase() !== '100-continue')
+    throw new AppError(417, 'Only Expect: 100-continue is understood.');
   return {
     target: originForm(req.url ?? '', fields.host),
     contentLength: bodyLength(fields, req.httpVersionMinor),
     requestId:
       fields.requestId !== undefined && REQUEST_ID.test(fields.requestId) ? fields.requestId : undefined,
+    offersUpgrade: fields.offersUpgrade,
+    expectsContinue: fields.expect !== undefined,
+    hasHost: fields.hosts > 0,
   };
 }
 
@@ -44,6 +56,8 @@ interface FramingFields {
   contentLength: string | undefined;
   transferEncoding: string | undefined;
   requestId: string | undefined;
+  expect: string | undefined;
+  offersUpgrade: boolean;
 }
 
 /** One pass over the raw pairs; the length of a name settles most of them without lower-casing. */
@@ -54,6 +68,8 @@ function readFramingFields(raw: readonly string[]): FramingFields {
     contentLength: undefined,
     transferEncoding: undefined,
     requestId: undefined,
+    expect: undefined,
+    offersUpgrade: false,
   };
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string;
@@ -63,6 +79,12 @@ function readFramingFields(raw: readonly string[]): FramingFields {
         if (name.toLowerCase() !== 'host') break;
         fields.host = value;
         fields.hosts += 1;
+        break;
+      case 6:
+        if (name.toLowerCase() === 'expect') fields.expect = value;
+        break;
+      case 7:
+        if (name.toLowerCase() === 'upgrade') fields.offersUpgrade = true;
         break;
       case 12:
         if (name.toLowerCase() === 'x-request-id') fields.requestId ??= value;

@@ -11,14 +11,17 @@ import {
 } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { AppError } from '../errors.ts';
-import { endSocketWithError } from './error-response.ts';
+import { AppError, requestTimeout } from '../errors.ts';
 
 export interface ServerOptions {
   readonly handleRequest: RequestListener;
   /** Which requests are taken off HTTP; any other Upgrade is ignored and the request answered as usual. */
   readonly isUpgrade: (req: IncomingMessage) => boolean;
   readonly handleUpgrade: (req: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  /** Answers a request whose body turned out to be no HTTP, and closes the connection. */
+  readonly refuseBody: (res: ServerResponse, error: AppError) => void;
+  /** Answers on a socket that has no response object, and closes it: bytes that are no request, CONNECT. */
+  readonly refuseSocket: (socket: Duplex, error: AppError) => void;
   readonly maxConnections: number;
 }
 
@@ -55,15 +58,17 @@ export function createHttpServer(options: ServerOptions): ListeningServer {
   // By default Node drops headers beyond 2000 without a word; MAX_HEAD_BYTES is the limit here.
   server.maxHeadersCount = 0;
   server.maxConnections = options.maxConnections;
+  // In a worker Node would otherwise hand the connection back to the primary, round and round.
+  Object.assign(server, { dropMaxConnection: true });
   server.on('upgrade', options.handleUpgrade);
-  server.on('clientError', onClientError);
+  server.on('clientError', (error, socket: Socket) => onClientError(error, socket, options));
   server.on('connect', (_req, socket) =>
-    endSocketWithError(socket, new AppError(405, 'CONNECT is not allowed.')),
+    options.refuseSocket(socket, new AppError(405, 'CONNECT is not allowed.')),
   );
-  server.on('checkExpectation', (_req: IncomingMessage, res: ServerResponse) => {
-    res.writeHead(417, { 'Content-Type': 'application/json', 'Content-Length': EXPECTATION.length });
-    res.end(EXPECTATION);
-  });
+  // The 100 is written when the head has passed; node:http would also write it between the answers of a pipeline.
+  server.on('checkContinue', options.handleRequest);
+  // readRequestHead refuses what is expected; node:http's own 417 has no body.
+  server.on('checkExpectation', options.handleRequest);
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
@@ -72,19 +77,31 @@ export function createHttpServer(options: ServerOptions): ListeningServer {
   return { server, sockets };
 }
 
-const EXPECTATION = '{"detail":"Only Expect: 100-continue is understood."}';
-
 /** Bytes that are no HTTP request, or a head that is too large or too slow. */
-function onClientError(error: Error & { code?: string }, socket: Socket): void {
-  const current = responseUnderWay(socket);
-  if (current !== undefined) {
-    // The response under way is owed to a request that was fine; what follows it on the connection was not.
-    if (current.req.complete && !current.writableFinished) current.once('finish', () => socket.destroySoon());
-    else socket.destroy();
-    return;
+function onClientError(
+  error: Error & { code?: string },
+  socket: Socket,
+  { refuseBody, refuseSocket }: ServerOptions,
+): void {
+  const response = responseUnderWay(socket);
+  if (response === undefined) {
+    // A body that breaks after its request was answered must not be answered a second time.
+    if (requestUnderWay(socket)) socket.destroy();
+    else refuseSocket(socket, clientError(error.code));
+  } else if (!response.req.complete) {
+    if (response.headersSent) socket.destroy();
+    else refuseBody(response, clientError(error.code));
+  } else if (response.writableFinished) {
+    socket.destroy();
+  } else if (!ending.has(socket)) {
+    // The answer under way is owed to a request that was fine; what follows it on the connection was not.
+    ending.add(socket);
+    response.once('finish', () => socket.destroySoon());
   }
-  endSocketWithError(socket, clientError(error.code));
 }
+
+/** Every packet of garbage is an error of its own; one is enough. */
+const ending = new WeakSet<Socket>();
 
 function clientError(code: string | undefined): AppError {
   switch (code) {
@@ -93,7 +110,7 @@ function clientError(code: string | undefined): AppError {
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
       return new AppError(413, 'The chunk extensions are too large.');
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new AppError(408, 'The request took too long.');
+      return requestTimeout();
     default:
       return new AppError(400, 'The request is not valid HTTP.');
   }
@@ -109,7 +126,8 @@ export async function listen(
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, port, host)));
     if (passed === undefined) server.listen(port, host, resolve);
-    else server.listen(passed, resolve);
+    // Its own descriptor, also in a worker: nothing is asked of the primary.
+    else server.listen({ ...passed, exclusive: true }, resolve);
   });
   // accept() can fail later (EMFILE): the connection is lost, the process is not.
   server.on('error', () => undefined);
@@ -146,7 +164,8 @@ export async function closeServer({ server, sockets }: ListeningServer, graceMs:
   };
   const timers = [
     setTimeout(() => timers.push(setInterval(closeIdle, LOOK_EVERY_MS)), Math.min(QUIET_MS, graceMs / 2)),
-    setTimeout(() => server.closeAllConnections(), graceMs),
+    // Not closeAllConnections(): it knows nothing of WebSockets and other sockets that have left HTTP.
+    setTimeout(() => sockets.forEach((socket) => void socket.destroy()), graceMs),
   ];
   await new Promise<void>((resolve) => {
     NetServer.prototype.close.call(server, () => resolve());
@@ -156,6 +175,12 @@ export async function closeServer({ server, sockets }: ListeningServer, graceMs:
 }
 
 /** The response that node:http is writing on a socket; private, but node:http's own error handling goes by it, too. */
-function responseUnderWay(socket: Socket): ServerResponse | undefined {
+export function responseUnderWay(socket: Socket): ServerResponse | undefined {
   return (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;
+}
+
+/** Whether the parser is within a body; private as well. */
+function requestUnderWay(socket: Socket): boolean {
+  const { parser } = socket as Socket & { parser?: { incoming?: IncomingMessage | null } | null };
+  return parser?.incoming?.complete === false;
 }

@@ -46,5 +46,6 @@ export function forwardedBy(
   return {
     ...(isTrustedPeer(address) ? {} : { untrustedPeer: peer }),
     ...(head.requestId === undefined ? { addRequestId: requestId } : {}),
+    ...(head.hasHost ? {} : { addHost: true }),
   };
 }

@@ -7,9 +7,9 @@ import type { Duplex } from 'node:stream';
 import { AppError, badRequest, busy } from '../errors.ts';
 import { requestHeaders } from '../forward/headers.ts';
 import type { WebSocketForwarder } from '../forward/websocket.ts';
-import { endSocketWithError } from './error-response.ts';
 import type { Ownership } from './ownership.ts';
 import { readRequestHead } from './request-head.ts';
+import { responseUnderWay } from './server.ts';
 import { forwardedBy, type IsTrustedPeer } from './trusted-proxies.ts';
 
 export interface UpgradeOptions {
@@ -17,12 +17,16 @@ export interface UpgradeOptions {
   readonly isTrustedPeer: IsTrustedPeer;
   readonly webSockets: WebSocketForwarder;
   readonly isOverloaded: () => boolean;
+  readonly isDraining: () => boolean;
+  /** Answers on the socket and closes it. */
+  readonly refuse: (socket: Duplex, error: AppError, target: string) => void;
 }
 
 export interface UpgradeHandler {
   /**
-   * Only a WebSocket handshake for the backend leaves HTTP. Any other Upgrade may be ignored (RFC 9110 §7.8), and has
-   * to be: Java's HttpClient offers h2c with every first request.
+   * Only a WebSocket handshake for the backend leaves HTTP, and only when no answer is owed on the connection: it would
+   * be written between the frames. Any other Upgrade may be ignored (RFC 9110 §7.8), and has to be: Java's HttpClient
+   * offers h2c with every first request.
    */
   isUpgrade(req: IncomingMessage): boolean;
   handle(req: IncomingMessage, socket: Duplex, head: Buffer): void;
@@ -33,13 +37,23 @@ export function createUpgradeHandler({
   isTrustedPeer,
   webSockets,
   isOverloaded,
+  isDraining,
+  refuse,
 }: UpgradeOptions): UpgradeHandler {
   return {
     isUpgrade(req) {
-      if (req.method !== 'GET' || req.headers.upgrade?.toLowerCase() !== 'websocket') return false;
-      return ownership.whose('GET', req.url ?? '') === 'forward';
+      // HTTP/1.0 has no Upgrade (RFC 9110 §7.8).
+      if (req.method !== 'GET' || req.httpVersionMinor === 0) return false;
+      if (req.headers.upgrade?.toLowerCase() !== 'websocket') return false;
+      if (responseUnderWay(req.socket) !== undefined) return false;
+      return ownership.whose('GET', withoutAuthority(req.url ?? '')) === 'forward';
     },
     handle(req, socket, head) {
+      if (isDraining()) {
+        // As if the idle connection had been closed a moment earlier: whoever reuses connections (Nginx) tries again.
+        socket.destroy();
+        return;
+      }
       try {
         if (isOverloaded()) throw busy();
         const checked = readRequestHead(req);
@@ -49,12 +63,12 @@ export function createUpgradeHandler({
         const headers = requestHeaders(req.rawHeaders, forwardedBy(req, checked, requestId, isTrustedPeer));
         webSockets.upgrade(req, socket, head, { headers, requestId });
       } catch (error) {
-        socket.on('error', () => socket.destroy());
-        endSocketWithError(
-          socket,
-          error instanceof AppError ? error : badRequest('The handshake is not valid.'),
-        );
+        const refusal = error instanceof AppError ? error : badRequest('The handshake is not valid.');
+        refuse(socket, refusal, req.url ?? '');
       }
     },
   };
 }
+
+/** The path of an absolute-form target; handle() checks its authority. */
+const withoutAuthority = (target: string) => target.replace(/^https?:\/\/[^/?]*/i, '');

@@ -16,7 +16,8 @@ const HOP_BY_HOP = new Set([
 
 /**
  * Names that a Connection header cannot remove: with them gone the backend would see another host, another user or
- * another body than we did (RFC 9110 §7.6.1 forbids listing end-to-end fields; attackers do not care).
+ * another body than we did (RFC 9110 §7.6.1 forbids listing end-to-end fields; attackers do not care). Nor can it remove
+ * X-Forwarded-* and the like (CVE-2022-31813: the backend then takes the proxy for the client).
  */
 const NOT_REMOVABLE = new Set([
   'host',
@@ -36,6 +37,8 @@ export interface Forwarded {
   readonly untrustedPeer?: { readonly address: string; readonly host: string; readonly port: number };
   /** Sent on in place of whatever the client sent when that was missing or unusable. */
   readonly addRequestId?: string;
+  /** HTTP/1.0 needs no Host, but what we send is HTTP/1.1: an empty one says that it is unknown (RFC 9112 §3.2). */
+  readonly addHost?: boolean;
 }
 
 /** What an untrusted peer could use to pass for another client, or for TLS. */
@@ -61,7 +64,7 @@ export function requestHeaders(raw: readonly string[], forwarded: Forwarded): st
     ) {
       const lower = name.toLowerCase();
       if (HOP_BY_HOP.has(lower) || lower === 'expect') continue;
-      if (listed?.has(lower) && !NOT_REMOVABLE.has(lower)) continue;
+      if (listed?.has(lower) && !NOT_REMOVABLE.has(lower) && !isForwardedName(lower)) continue;
       if (addRequestId !== undefined && lower === 'x-request-id') continue;
       if (untrustedPeer && isForwardedName(lower)) continue;
     }
@@ -71,6 +74,7 @@ export function requestHeaders(raw: readonly string[], forwarded: Forwarded): st
     out.push('X-Forwarded-For', untrustedPeer.address, 'X-Forwarded-Proto', 'http');
     out.push('X-Forwarded-Host', untrustedPeer.host, 'X-Forwarded-Port', String(untrustedPeer.port));
   }
+  if (forwarded.addHost) out.push('Host', '');
   if (addRequestId !== undefined) out.push('X-Request-Id', addRequestId);
   return out;
 }
@@ -102,7 +106,8 @@ export function responseHeaders(raw: readonly string[]): ResponseHeaders {
       const lower = name.toLowerCase();
       if (lower === 'transfer-encoding') chunked = true;
       else if (lower === 'trailer') hasTrailer = true;
-      if (HOP_BY_HOP.has(lower)) continue;
+      // Expect means nothing in a response, and node:http would send the head at once, as UTF-8.
+      if (HOP_BY_HOP.has(lower) || lower === 'expect') continue;
       if (listed?.has(lower) && lower !== 'content-length') continue;
       if (lower === 'content-length') contentLength = Number(value);
       else if (lower === 'x-request-id') hasRequestId = true;
@@ -112,7 +117,7 @@ export function responseHeaders(raw: readonly string[]): ResponseHeaders {
   return { headers, contentLength, chunked, hasRequestId, hasTrailer };
 }
 
-const RESPONSE_LENGTHS = lengthsOf([...HOP_BY_HOP, 'content-length', 'x-request-id']);
+const RESPONSE_LENGTHS = lengthsOf([...HOP_BY_HOP, 'expect', 'content-length', 'x-request-id']);
 
 /**
  * Names listed in Connection (and Proxy-Connection) in lower case; null when there are none worth a look, which is the

@@ -56,11 +56,18 @@ const LINGER_MS = 30_000;
 export function createHttpForwarder(options: HttpForwarderOptions): HttpForwarder {
   return (req, res, request) => {
     if (options.counters.inFlight >= options.maxInFlight) {
+      res.setHeader('X-Request-Id', request.requestId);
       options.sendError(req, res, busy());
       return;
     }
     new Forwarding(options, req, res, request).send(false);
   };
+}
+
+interface PendingHead {
+  readonly status: number;
+  readonly reason: string;
+  readonly headers: string[];
 }
 
 /** The state of one forwarded request. A class, since one object with methods costs less than a closure per event. */
@@ -76,7 +83,10 @@ class Forwarding implements BackendResponseHandler {
   #draining = false;
   /** Bytes that a Content-Length announced; -1 when the end is not known beforehand. */
   #expectedBytes = -1;
-  #headPending = false;
+  /** A 205 has no content (RFC 9110 §15.3.6); what a backend sends with one is read, so that its connection stays good. */
+  #dropsBody = false;
+  /** The backend's head, until it goes out with the first bytes of the body: up to then a 502 is still possible. */
+  #pendingHead: PendingHead | undefined;
 
   constructor(
     options: HttpForwarderOptions,
@@ -113,43 +123,54 @@ class Forwarding implements BackendResponseHandler {
     // Behind a pipelined predecessor there is no socket yet; an interim response may be dropped (RFC 9110 §15.2).
     if (socket === null || this.#req.httpVersionMinor === 0 || this.#res.headersSent) return;
     let head = `HTTP/1.1 ${status} ${status === 103 ? 'Early Hints' : status === 102 ? 'Processing' : ''}\r\n`;
-    const passed = responseHeaders(headers).headers;
+    const passed = withoutLength(responseHeaders(headers).headers);
     for (let i = 0; i < passed.length; i += 2) head += `${passed[i]}: ${passed[i + 1]}\r\n`;
     socket.write(`${head}\r\n`, 'latin1');
   }
 
   onHead(status: number, reason: string, raw: string[]): void {
     this.#stopWaiting();
+    if (this.#res.headersSent) {
+      // Answered already, by the edge: the client's body turned out to be no body.
+      this.#exchange?.abort();
+      return;
+    }
     const { headers, contentLength, hasRequestId } = responseHeaders(raw);
-    const res = this.#res;
     if (!hasRequestId) headers.push('X-Request-Id', this.#request.requestId);
-    const bodyless = status === 204 || status === 304 || this.#req.method === 'HEAD';
+    this.#dropsBody = status === 205;
+    const bodyless = status === 204 || status === 205 || status === 304 || this.#req.method === 'HEAD';
     this.#expectedBytes = bodyless ? 0 : (contentLength ?? -1);
-    // The backend's Date, or none: we add nothing to its answer but the request id.
-    res.sendDate = false;
-    res.writeHead(status, reason, withoutForbiddenLength(status, headers));
-    this.#headPending = true;
+    this.#pendingHead = { status, reason, headers: withoutForbiddenLength(status, headers) };
     process.nextTick(flushHead, this);
   }
 
   /** Sends a head whose body has not begun, so that an event stream's client sees it at once. */
   flushHead(): void {
-    if (!this.#headPending || this.#res.destroyed) return;
-    this.#headPending = false;
+    if (!this.#writeHead()) return;
     // Not flushHeaders(): it encodes the head as UTF-8, which doubles every latin1 byte.
     this.#res.write('', 'latin1');
   }
 
+  /** @returns whether it was still to be written */
+  #writeHead(): boolean {
+    const head = this.#pendingHead;
+    if (head === undefined || this.#res.destroyed) return false;
+    this.#pendingHead = undefined;
+    // The backend's Date, or none: we add nothing to its answer but the request id.
+    this.#res.sendDate = false;
+    this.#res.writeHead(head.status, head.reason, head.headers);
+    return true;
+  }
+
   onData(chunk: Buffer): boolean {
+    if (this.#dropsBody) return true;
     const res = this.#res;
-    if (this.#headPending && chunk.length === this.#expectedBytes) {
-      this.#headPending = false;
+    if (this.#writeHead() && chunk.length === this.#expectedBytes) {
       // Head and body in one string are one write; as a Buffer the body would be a second one.
       if (chunk.length <= ONE_WRITE_BYTES) res.end(chunk.toString('latin1'), 'latin1');
       else res.end(chunk);
       return true;
     }
-    this.#headPending = false;
     if (res.write(chunk)) return true;
     if (!this.#draining) {
       this.#draining = true;
@@ -163,17 +184,19 @@ class Forwarding implements BackendResponseHandler {
 
   onEnd(trailers: string[]): void {
     this.#done = true;
-    this.#headPending = false;
+    this.#writeHead();
     const { req, res } = { req: this.#req, res: this.#res };
     if (!req.complete) lingerFor(req);
     if (res.writableEnded) return;
-    if (trailers.length > 0 && res.chunkedEncoding) res.addTrailers(pairs(trailers));
+    if (trailers.length > 0 && res.chunkedEncoding && !this.#dropsBody) res.addTrailers(pairs(trailers));
     res.end('', 'latin1');
   }
 
   onError(error: BackendError): void {
     this.#stopWaiting();
-    this.#headPending = false;
+    if (this.#done) return;
+    const headArrived = this.#pendingHead !== undefined;
+    this.#pendingHead = undefined;
     if (this.#res.headersSent) {
       this.#done = true;
       this.#options.counters.truncated += 1;
@@ -182,13 +205,14 @@ class Forwarding implements BackendResponseHandler {
       return;
     }
     if (this.#req.socket.destroyed) return;
-    if (this.#mayRetry(error)) {
+    if (!headArrived && this.#mayRetry(error)) {
       this.#options.counters.retries += 1;
       this.send(true);
       return;
     }
     this.#done = true;
     if (!this.#req.complete) lingerFor(this.#req);
+    this.#res.setHeader('X-Request-Id', this.#request.requestId);
     this.#options.sendError(this.#req, this.#res, backendFailure(error));
   }
 
@@ -226,12 +250,15 @@ const ONE_WRITE_BYTES = 16 * 1024;
 /** RFC 9110 §8.6: a 204 has no Content-Length. 205 has no content either, which `0` says best (§15.3.6). */
 function withoutForbiddenLength(status: number, headers: string[]): string[] {
   if (status !== 204 && status !== 205) return headers;
+  return status === 204 ? withoutLength(headers) : [...withoutLength(headers), 'Content-Length', '0'];
+}
+
+function withoutLength(headers: readonly string[]): string[] {
   const kept: string[] = [];
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
     if (name.toLowerCase() !== 'content-length') kept.push(name, headers[i + 1] as string);
   }
-  if (status === 205) kept.push('Content-Length', '0');
   return kept;
 }
 

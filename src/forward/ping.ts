@@ -1,5 +1,5 @@
 /**
- * Does the backend answer? Asked over the same connections that requests take.
+ * Does the backend answer?
  */
 import type { BackendClient } from './backend-client.ts';
 
@@ -23,7 +23,8 @@ export function pingBackend(client: BackendClient): Promise<boolean> {
         headers: ['Host', 'localhost'],
         body: null,
         contentLength: 0,
-        freshConnection: false,
+        // An idle connection may be dead without our knowing; that says nothing of the backend.
+        freshConnection: true,
       },
       {
         onInterim: () => undefined,

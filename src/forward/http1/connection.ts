@@ -12,7 +12,12 @@ import {
 } from '../backend-client.ts';
 import { ChunkedDecoder } from './chunked-decoder.ts';
 import { RequestBody } from './request-body.ts';
-import { parseResponseHead, type ResponseHead, ResponseSyntaxError } from './response-head.ts';
+import {
+  checkPartialHead,
+  parseResponseHead,
+  type ResponseHead,
+  ResponseSyntaxError,
+} from './response-head.ts';
 
 /** What the pool needs to know. */
 export interface ConnectionOwner {
@@ -93,20 +98,17 @@ export class Connection {
       this.#awaitHead();
       return;
     }
-    // Node reads a small body in the same turn as its head: corked, both leave in one write.
-    this.#socket.cork();
-    this.#socket.write(head, 'latin1');
-    process.nextTick(uncork, this.#socket);
-    if (this.#connected) this.deadline = Number.POSITIVE_INFINITY;
     this.#body = new RequestBody(request.body, request.contentLength, this.#socket, {
       onSent: () => this.#awaitHead(),
       onWaiting: (waiting) => {
         if (waiting) this.#awaitHead();
-        else this.deadline = Number.POSITIVE_INFINITY;
+        else if (this.#reading === 'head') this.deadline = Number.POSITIVE_INFINITY;
       },
       onBroken: (error) =>
         this.fail(new BackendError('reset', 'the request body broke off', { cause: error })),
     });
+    this.#body.write(head);
+    if (this.#connected) this.deadline = Number.POSITIVE_INFINITY;
   }
 
   /** Idle and, as far as one can know, still open at the other end. */
@@ -219,6 +221,7 @@ export class Connection {
       throw new ResponseSyntaxError('response head too large');
     }
     if (end === -1) {
+      checkPartialHead(all);
       this.#partial = all;
       return undefined;
     }
@@ -248,7 +251,6 @@ export class Connection {
     this.#head = head;
     const { status, contentLength, chunked } = head;
     const bodyless = this.#isHead || status === 204 || status === 304;
-    if (status === 205 && (chunked || contentLength > 0)) throw new ResponseSyntaxError('a 205 with a body');
     this.#reading = 'nothing';
     if (!bodyless && chunked) {
       this.#reading = 'chunked';
@@ -257,6 +259,7 @@ export class Connection {
       this.#reading = 'length';
       this.#left = contentLength;
     } else if (!bodyless && contentLength === -1 && status !== 205) {
+      // A 205 without framing ends here: waiting for the end of the connection would be its only use of a body.
       this.#reading = 'until-close';
     }
     this.#touchBody();
@@ -351,5 +354,3 @@ function serialiseHead({ method, target, headers, body, contentLength }: Backend
   if (body !== null && contentLength === null) head += 'Transfer-Encoding: chunked\r\n';
   return `${head}\r\n`;
 }
-
-const uncork = (socket: Socket) => socket.uncork();

@@ -20,6 +20,7 @@ export class RequestBody {
   readonly #events: RequestBodyEvents;
   #written = 0;
   #waiting = false;
+  #corked = false;
   sent = false;
 
   /** @param length bytes that Content-Length announced; null: send chunked */
@@ -34,6 +35,28 @@ export class RequestBody {
     source.on('error', this.#onClose);
   }
 
+  /** Writes the request head: with what the client's body brings in the same turn it leaves in one packet. */
+  write(head: string): void {
+    this.#cork();
+    this.#socket.write(head, 'latin1');
+  }
+
+  /**
+   * What is written leaves when this turn of the event loop has read all sockets. A backend that answers early and
+   * resets would otherwise fail our write first, and its answer, already here, would be lost with the socket.
+   */
+  #cork(): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    this.#socket.cork();
+    setImmediate(this.#uncork);
+  }
+
+  readonly #uncork = (): void => {
+    this.#corked = false;
+    this.#socket.uncork();
+  };
+
   /** Stops reading the client; what is left of the body is somebody else's to drain. */
   detach(): void {
     this.#source.off('data', this.#onData);
@@ -46,6 +69,7 @@ export class RequestBody {
 
   readonly #onData = (chunk: Buffer): void => {
     this.#written += chunk.length;
+    this.#cork();
     if (this.#length === null) this.#writeChunk(chunk);
     else this.#socket.write(chunk);
     if (!this.#socket.writableNeedDrain || this.#waiting) return;
@@ -58,11 +82,9 @@ export class RequestBody {
   #writeChunk(chunk: Buffer): void {
     // An empty chunk would end the body.
     if (chunk.length === 0) return;
-    this.#socket.cork();
     this.#socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
     this.#socket.write(chunk);
     this.#socket.write('\r\n', 'latin1');
-    this.#socket.uncork();
   }
 
   readonly #onDrain = (): void => {

@@ -59,7 +59,7 @@ export function parseResponseHead(text: string): ResponseHead {
     if (colon === -1 || colon >= end) throw new ResponseSyntaxError('header line without a colon');
     const name = text.slice(start, colon);
     checkName(name);
-    const value = text.slice(colon + 1, end).trim();
+    const value = trimmed(text, colon + 1, end);
     headers.push(name, value);
     switch (name.length) {
       case 10:
@@ -98,6 +98,13 @@ export function parseResponseHead(text: string): ResponseHead {
   };
 }
 
+/** Refuses at once what can never become a head, where waiting would mean the deadline. @throws ResponseSyntaxError */
+export function checkPartialHead(bytes: Buffer): void {
+  const lf = bytes.indexOf(0x0a);
+  if (lf === 0 || (lf > 0 && bytes[lf - 1] !== 0x0d)) throw new ResponseSyntaxError('bare LF in the head');
+  if (!'HTTP/1.'.startsWith(bytes.toString('latin1', 0, 7))) throw new ResponseSyntaxError('not HTTP/1.x');
+}
+
 /** Flat pairs of a trailer section. @throws ResponseSyntaxError */
 export function parseTrailers(text: string): string[] {
   if (text === '') return [];
@@ -109,11 +116,22 @@ export function parseTrailers(text: string): string[] {
     checkName(name);
     // Fields that frame or route a message have no business behind it (RFC 9110 §6.5.1).
     if (!/^(?:content-length|transfer-encoding|host|connection|trailer|te|set-cookie)$/i.test(name)) {
-      pairs.push(name, line.slice(colon + 1).trim());
+      pairs.push(name, trimmed(line, colon + 1, line.length));
     }
   }
   return pairs;
 }
+
+/** Without surrounding SP and HTAB (RFC 9110 §5.6.3); trim() would take U+00A0, which is half of an UTF-8 letter here. */
+function trimmed(text: string, from: number, to: number): string {
+  let start = from;
+  let end = to;
+  while (start < end && isBlank(text.charCodeAt(start))) start += 1;
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end -= 1;
+  return text.slice(start, end);
+}
+
+const isBlank = (char: number) => char === 0x20 || char === 0x09;
 
 function checkName(name: string): void {
   if (knownNames.has(name)) return;

@@ -1,0 +1,111 @@
+/**
+ * Two sockets after the 101: what one sends the other gets, and neither outlives the other. An idle WebSocket stays for
+ * hours, so the pair is all that is kept of it: no request, no closure per connection
+ * (docs/decisions/0006-websocket-upgrades-by-hpm.md has the figures).
+ */
+import type { Socket } from 'node:net';
+
+/** Idle peers are probed after this, ms: the only way to learn that a phone has left the network. */
+const TCP_KEEP_ALIVE_MS = 30_000;
+/** How long one side may take to close after the other has, ms. */
+const HALF_CLOSED_MS = 10_000;
+
+export interface Relay {
+  /** Sends FIN both ways; whoever does not answer it is cut after HALF_CLOSED_MS. */
+  end(): void;
+}
+
+/**
+ * Relays until both are closed, then calls `onClosed` once. Takes both sockets over: bytes that were already read must
+ * have been given back (`unshift`), and listeners of others for `data`, `end`, `drain` and `error` are dropped.
+ */
+export function relay(client: Socket, backend: Socket, onClosed: () => void): Relay {
+  return new SocketPair(client, backend, onClosed);
+}
+
+const PAIR = Symbol('pair');
+type RelayedSocket = Socket & { [PAIR]: SocketPair };
+
+class SocketPair implements Relay {
+  readonly client: RelayedSocket;
+  readonly backend: RelayedSocket;
+  readonly #onClosed: () => void;
+  #halfClosed: NodeJS.Timeout | undefined;
+  #closed = 0;
+
+  constructor(client: Socket, backend: Socket, onClosed: () => void) {
+    this.#onClosed = onClosed;
+    this.client = this.#adopt(client);
+    this.backend = this.#adopt(backend);
+    // A side that ended while the handshake was finishing will not say so again.
+    for (const side of [this.client, this.backend]) {
+      if (side.destroyed) closeOther.call(side, false);
+      else side.resume();
+    }
+  }
+
+  #adopt(socket: Socket): RelayedSocket {
+    const relayed = Object.assign(socket, { [PAIR]: this });
+    for (const event of ['data', 'end', 'drain', 'error']) relayed.removeAllListeners(event);
+    relayed.setKeepAlive(true, TCP_KEEP_ALIVE_MS);
+    return relayed
+      .on('data', passOn)
+      .on('drain', resumeOther)
+      .on('end', endOther)
+      .on('error', destroyBoth)
+      .on('close', closeOther) as RelayedSocket;
+  }
+
+  other(socket: RelayedSocket): RelayedSocket {
+    return socket === this.client ? this.backend : this.client;
+  }
+
+  end(): void {
+    this.client.end();
+    this.backend.end();
+    this.limitHalfClosed();
+  }
+
+  limitHalfClosed(): void {
+    this.#halfClosed ??= setTimeout(() => this.destroy(), HALF_CLOSED_MS).unref();
+  }
+
+  destroy(): void {
+    this.client.destroy();
+    this.backend.destroy();
+  }
+
+  onSideClosed(): void {
+    this.#closed += 1;
+    if (this.#closed < 2) return;
+    clearTimeout(this.#halfClosed);
+    this.#onClosed();
+  }
+}
+
+// One function for all sockets, found through `this`: a closure each would be most of what an idle pair costs.
+
+function passOn(this: RelayedSocket, chunk: Buffer): void {
+  if (!this[PAIR].other(this).write(chunk)) this.pause();
+}
+
+function resumeOther(this: RelayedSocket): void {
+  this[PAIR].other(this).resume();
+}
+
+function endOther(this: RelayedSocket): void {
+  this[PAIR].other(this).end();
+  this[PAIR].limitHalfClosed();
+}
+
+/** After the 101 nothing but the other side's bytes may be written: an error ends both. */
+function destroyBoth(this: RelayedSocket): void {
+  this[PAIR].destroy();
+}
+
+function closeOther(this: RelayedSocket, hadError: boolean): void {
+  const other = this[PAIR].other(this);
+  if (hadError) other.destroy();
+  else other.destroySoon();
+  this[PAIR].onSideClosed();
+}

@@ -1,0 +1,148 @@
+/** What large bodies and many connections cost (forwarding.md, lines 6 and 23), seen from outside the process. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  forgetPeak,
+  openDescriptors,
+  peakBytes,
+  requireProc,
+  residentBytes,
+} from '../support/process-resources.ts';
+import { connectRaw, type RawConnection } from '../support/raw-connection.ts';
+import { startScriptedBackend } from '../support/scripted-backend.ts';
+import { type SidecarProcess, startProcess } from '../support/start-process.ts';
+import { handshake, SWITCHING } from '../support/websocket.ts';
+
+const MIB = 1024 * 1024;
+const BODY_BYTES = 64 * MIB;
+const MAX_GROWTH_BYTES = 40 * MIB;
+
+async function through(
+  script: (connection: RawConnection) => Promise<void> | void,
+  run: (sidecar: SidecarProcess) => Promise<void>,
+  env: Record<string, string> = {},
+): Promise<void> {
+  const backend = await startScriptedBackend(script);
+  const sidecar = await startProcess({ BACKEND_URL: backend.url, ...env });
+  try {
+    await run(sidecar);
+  } finally {
+    await sidecar.end();
+    await backend.stop();
+  }
+}
+
+async function growthOf(pid: number, work: () => Promise<void>): Promise<number> {
+  await work();
+  forgetPeak(pid);
+  const before = residentBytes(pid);
+  await work();
+  return peakBytes(pid) - before;
+}
+
+/** Counts bytes instead of keeping them, and takes a rest now and then: the fast side has to be held back. */
+function slowReader({ socket }: RawConnection, total: number): Promise<void> {
+  socket.removeAllListeners('data');
+  let bytes = 0;
+  let rests = 0;
+  return new Promise((resolve) => {
+    socket.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes >= total) resolve();
+      else if (bytes > (rests + 1) * 8 * MIB) {
+        rests += 1;
+        socket.pause();
+        setTimeout(() => socket.resume(), 100);
+      }
+    });
+  });
+}
+
+/** As fast as the other side takes it. */
+async function pour({ socket }: RawConnection): Promise<void> {
+  const piece = Buffer.alloc(MIB);
+  for (let sent = 0; sent < BODY_BYTES; sent += MIB) if (!socket.write(piece)) await once(socket, 'drain');
+}
+
+test('64 MB down to a slow client stay out of memory', async (t) => {
+  if (!requireProc(t)) return;
+  await through(
+    async (connection) => {
+      for (;;) {
+        await connection.take('\r\n\r\n');
+        connection.send(`HTTP/1.1 200 OK\r\ncontent-length: ${BODY_BYTES}\r\n\r\n`);
+        await pour(connection);
+      }
+    },
+    async ({ port, pid }) => {
+      const growth = await growthOf(pid, async () => {
+        const client = await connectRaw(port);
+        const whole = slowReader(client, BODY_BYTES);
+        client.send('GET /api/x HTTP/1.1\r\nHost: a\r\n\r\n');
+        await whole;
+        client.destroy();
+      });
+      assert.ok(growth < MAX_GROWTH_BYTES, `grew by ${Math.round(growth / MIB)} MB`);
+    },
+  );
+});
+
+test('64 MB up to a slow backend stay out of memory', async (t) => {
+  if (!requireProc(t)) return;
+  await through(
+    async (connection) => {
+      await slowReader(connection, BODY_BYTES);
+      connection.send('HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok');
+    },
+    async ({ port, pid }) => {
+      const growth = await growthOf(pid, async () => {
+        const client = await connectRaw(port);
+        client.send(`POST /api/x HTTP/1.1\r\nHost: a\r\nContent-Length: ${BODY_BYTES}\r\n\r\n`);
+        await pour(client);
+        assert.equal((await client.message()).body, 'ok');
+        client.destroy();
+      });
+      assert.ok(growth < MAX_GROWTH_BYTES, `grew by ${Math.round(growth / MIB)} MB`);
+    },
+  );
+});
+
+test('ten thousand WebSockets opened and closed leave no descriptor and no memory behind', async (t) => {
+  if (!requireProc(t)) return;
+  await through(
+    async (connection) => {
+      await connection.take('\r\n\r\n');
+      connection.send(SWITCHING);
+      await connection.closed();
+      connection.destroy();
+    },
+    async ({ port, pid }) => {
+      const cycle = async (i: number) => {
+        const client = await connectRaw(port);
+        await client.send(handshake('/ws/x')).take('\r\n\r\n');
+        if (i % 3 === 0) client.reset();
+        else if (i % 3 === 1) client.destroy();
+        else client.end();
+      };
+      const cycles = async (count: number) => {
+        for (let i = 0; i < count; i += 50)
+          await Promise.all(Array.from({ length: 50 }, (_, j) => cycle(i + j)));
+      };
+      const descriptors = openDescriptors(pid);
+      await cycles(10_000);
+      await descriptorsBackTo(pid, descriptors);
+    },
+    // What is kept of one cycle (a socket alone is 5 KB) would fill this heap long before the last one: the process dies.
+    { NODE_OPTIONS: '--max-old-space-size=56' },
+  );
+});
+
+async function descriptorsBackTo(pid: number, count: number): Promise<void> {
+  const giveUpAt = Date.now() + 15_000;
+  while (openDescriptors(pid) > count + 1) {
+    assert.ok(Date.now() < giveUpAt, `${openDescriptors(pid) - count} descriptors are still open`);
+    await sleep(100);
+  }
+}
