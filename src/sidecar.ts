@@ -98,7 +98,9 @@ export function createSidecar(config: Config, log: Log): Sidecar {
   };
   const refuseBody = (res: ServerResponse, error: AppError) => {
     res.shouldKeepAlive = false;
-    sendError(res.req, res, error);
+    // Answered already, and still the body did not come to its end.
+    if (res.headersSent) res.req.socket.destroy();
+    else sendError(res.req, res, error);
   };
   const upgrades = createUpgradeHandler({
     ownership,

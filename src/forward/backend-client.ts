@@ -48,7 +48,7 @@ export interface BackendClient {
   send(request: BackendRequest, handler: BackendResponseHandler): Exchange;
   /** Connections to the backend at this moment, for the metrics. */
   connections(): { readonly open: number; readonly idle: number };
-  /** Close idle connections, let exchanges in progress finish; resolves when all are closed. */
+  /** Closes every connection; exchanges in progress fail. Resolves when all are closed. */
   close(): Promise<void>;
 }
 

@@ -236,8 +236,8 @@ class Forwarding implements BackendResponseHandler {
     this.#stopWaiting();
     if (this.#done) return;
     this.#done = true;
-    if (this.#res.writableFinished) return;
-    this.#options.counters.aborted += 1;
+    // Finished without us: the edge has answered in the backend's place.
+    if (!this.#res.writableFinished) this.#options.counters.aborted += 1;
     this.#exchange?.abort();
   }
 }

@@ -30,7 +30,7 @@ export function createUndiciClient(options: BackendClientOptions): BackendClient
       idle: Math.max(0, reusing.stats.connected - reusing.stats.running),
     }),
     close: async () => {
-      await Promise.all([reusing.close(), fresh.close()]);
+      await Promise.all([reusing.destroy(), fresh.destroy()]);
     },
   };
 }

@@ -17,7 +17,8 @@ export interface SidecarProcess {
   end(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-const PATIENCE_MS = 20_000;
+/** A machine that runs many tests at once may take long to start a process, ms. */
+const PATIENCE_MS = 60_000;
 
 export const baseEnv = (env: Record<string, string>): Record<string, string> => ({
   PATH: process.env.PATH ?? '',
@@ -49,8 +50,10 @@ export async function followProcess(child: ChildProcess): Promise<SidecarProcess
   const giveUpAt = Date.now() + PATIENCE_MS;
   let port: number | undefined;
   while (port === undefined) {
-    if (child.exitCode !== null || Date.now() > giveUpAt)
+    if (child.exitCode !== null || Date.now() > giveUpAt) {
+      child.kill('SIGKILL');
       throw new Error(`the sidecar did not start: ${output}`);
+    }
     await new Promise((wake) => setTimeout(wake, 20));
     port = lines().find((line) => line.msg === 'listening')?.port as number | undefined;
   }

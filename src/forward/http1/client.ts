@@ -2,11 +2,12 @@
  * BackendClient on node:net (docs/decisions/0001-own-http-client.md): a pool of connections to the one backend, idle
  * ones kept last in, first out, so that those left over grow old and go.
  */
-import type {
-  BackendClient,
-  BackendClientOptions,
-  BackendResponseHandler,
-  Exchange,
+import {
+  type BackendClient,
+  type BackendClientOptions,
+  BackendError,
+  type BackendResponseHandler,
+  type Exchange,
 } from '../backend-client.ts';
 import { Connection, type ConnectionOwner } from './connection.ts';
 
@@ -63,7 +64,7 @@ export function createHttp1Client(options: BackendClientOptions): BackendClient 
     connections: () => ({ open: all.size, idle: idle.length }),
     async close() {
       closing = true;
-      for (const connection of idle.splice(0)) connection.destroy();
+      for (const connection of all) connection.fail(new BackendError('reset', 'the client is closing'));
       if (all.size > 0) await new Promise<void>((resolve) => (allClosed = resolve));
     },
   };
