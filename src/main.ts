@@ -88,7 +88,12 @@ async function startSidecar(config: Config, log: Log): Promise<Running> {
 
 async function startPrimary(config: Config, log: Log): Promise<Running> {
   const { startWorkers } = await import('./workers.ts');
-  const pool = await startWorkers(config, log, activatedSocket()?.fd ?? null);
+  const onSocketLost = () => {
+    log.fatal('all workers died, and the passed socket with them');
+    log.flush();
+    process.exit(EX_SOFTWARE);
+  };
+  const pool = await startWorkers(config, log, activatedSocket() === undefined ? null : onSocketLost);
   const metrics = config.metricsPort === null ? undefined : await serveAddedUp(config.metricsPort);
   log.info({ workers: config.workers, pid: process.pid }, 'all workers listen');
   return {

@@ -17,26 +17,27 @@ const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 5_000;
 /** A worker that lived this long did not die of its start. */
 const HEALTHY_AFTER_MS = 10_000;
-/** What a worker tells its primary; node:cluster's own event does not come for a socket of systemd. */
-export const LISTENING = 'listening';
+/** What a worker tells its primary once it serves. */
+const LISTENING = 'listening';
 const LISTEN_TIMEOUT_MS = 30_000;
 /** What a worker may take beyond the grace time before it is killed, ms. */
 const STOP_SLACK_MS = 5_000;
 
 /**
  * Starts `config.workers` processes running the same main; resolves when all listen.
- * @param passedFd listening socket of systemd that every worker inherits; null: they share one by node:cluster
+ * @param onLost the listening socket is gone for good: node:cluster has closed the one that systemd passed, as it does
+ *   with the last worker. Whoever supervises us has to start us with it again.
  * @throws when a worker cannot start
  */
-export async function startWorkers(config: Config, log: Log, passedFd: number | null): Promise<WorkerPool> {
+export async function startWorkers(
+  config: Config,
+  log: Log,
+  onLost: (() => void) | null,
+): Promise<WorkerPool> {
   // Workers accept for themselves. By the default (round robin) the primary does, and a connection that it hands to a
   // worker that is just dying is neither closed nor given to another: its client waits for its own time-out.
   cluster.schedulingPolicy = cluster.SCHED_NONE;
-  if (passedFd !== null) {
-    // As their own descriptor: node:cluster would close the primary's with the last worker, and it can never be opened again.
-    cluster.setupPrimary({ stdio: ['inherit', 'inherit', 'inherit', passedFd, 'ipc'] });
-  }
-  const pool = new Pool(config, log);
+  const pool = new Pool(config, log, onLost);
   await pool.fill();
   return pool;
 }
@@ -44,6 +45,7 @@ export async function startWorkers(config: Config, log: Log, passedFd: number | 
 class Pool implements WorkerPool {
   readonly #config: Config;
   readonly #log: Log;
+  readonly #onLost: (() => void) | null;
   /** Listening and not asked to finish. */
   readonly #serving = new Set<Worker>();
   readonly #retiring = new Map<Worker, Promise<void>>();
@@ -54,9 +56,10 @@ class Pool implements WorkerPool {
   #restarting: Promise<void> | undefined;
   #again = false;
 
-  constructor(config: Config, log: Log) {
+  constructor(config: Config, log: Log, onLost: (() => void) | null) {
     this.#config = config;
     this.#log = log;
+    this.#onLost = onLost;
   }
 
   async fill(): Promise<void> {
@@ -84,11 +87,12 @@ class Pool implements WorkerPool {
       this.#again = false;
       for (const old of [...this.#serving]) {
         if (this.#stopping) return;
-        // One that died in the meantime has its replacement already.
+        // One that died in the meantime needs no successor of its own: fill() below counts.
         if (!this.#serving.has(old)) continue;
         await this.#start();
         await this.#retire(old);
       }
+      await this.fill();
     } while (this.#again);
     this.#log.info({ workers: this.#serving.size }, 'workers restarted');
   }
@@ -111,6 +115,7 @@ class Pool implements WorkerPool {
         if (message !== LISTENING) return;
         onStarted();
         this.#serving.add(worker);
+        if (this.#stopping) this.#retire(worker);
         resolve();
       });
       worker.once('exit', () => {
@@ -126,7 +131,9 @@ class Pool implements WorkerPool {
     if (livedMs > HEALTHY_AFTER_MS) this.#backoffMs = FIRST_BACKOFF_MS;
     const { pid, exitCode, signalCode } = worker.process;
     this.#log.error({ pid, status: exitCode ?? signalCode }, 'worker died');
-    if (this.#stopping || this.#replacing !== undefined) return;
+    if (this.#stopping) return;
+    if (this.#onLost !== null && this.#serving.size + this.#retiring.size === 0) this.#onLost();
+    if (this.#replacing !== undefined) return;
     this.#replacing = setTimeout(() => {
       this.#replacing = undefined;
       // A failure comes back here by the worker's exit.

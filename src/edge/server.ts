@@ -126,8 +126,7 @@ export async function listen(
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, port, host)));
     if (passed === undefined) server.listen(port, host, resolve);
-    // Its own descriptor, also in a worker: nothing is asked of the primary.
-    else server.listen({ ...passed, exclusive: true }, resolve);
+    else server.listen(passed, resolve);
   });
   // accept() can fail later (EMFILE): the connection is lost, the process is not.
   server.on('error', () => undefined);

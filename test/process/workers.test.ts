@@ -1,0 +1,157 @@
+/** Several processes on one port (forwarding.md, lines 26 and 27): the number stays, whatever happens to them. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { requireProc } from '../support/process-resources.ts';
+import { connectRaw } from '../support/raw-connection.ts';
+import { ok, startScriptedBackend } from '../support/scripted-backend.ts';
+import { baseEnv, followProcess, MAIN, type SidecarProcess, startProcess } from '../support/start-process.ts';
+
+const GET = 'GET /api/x HTTP/1.1\r\nHost: a\r\n\r\n';
+const TWO = { WEB_CONCURRENCY: '2', BACKEND_URL: 'http://127.0.0.1:9' };
+
+const said = (sidecar: SidecarProcess, msg: string) => sidecar.log().filter((line) => line.msg === msg);
+const started = (sidecar: SidecarProcess) => said(sidecar, 'listening').map((line) => Number(line.pid));
+const alive = (sidecar: SidecarProcess) => started(sidecar).filter(isAlive);
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function until(what: string, check: () => boolean): Promise<void> {
+  const giveUpAt = Date.now() + 60_000;
+  while (!check()) {
+    assert.ok(Date.now() < giveUpAt, `not within a minute: ${what}`);
+    await sleep(20);
+  }
+}
+
+/** The lines of three processes come in any order. */
+const allListen = (sidecar: SidecarProcess) =>
+  until(
+    'all workers listen',
+    () => said(sidecar, 'all workers listen').length === 1 && started(sidecar).length === 2,
+  );
+
+async function running(sidecar: SidecarProcess, work: () => Promise<void>): Promise<void> {
+  try {
+    await allListen(sidecar);
+    await work();
+  } finally {
+    await sidecar.end();
+  }
+}
+
+test('SIGHUP during a restart restarts once more, and the number of workers stays', async () => {
+  const sidecar = await startProcess(TWO);
+  await running(sidecar, async () => {
+    sidecar.child.kill('SIGHUP');
+    await sleep(50);
+    sidecar.child.kill('SIGHUP');
+    await until(
+      'two rounds',
+      () => said(sidecar, 'workers restarted').length === 1 && started(sidecar).length === 6,
+    );
+    await until('the old ones are gone', () => alive(sidecar).length === 2);
+  });
+});
+
+test('a worker that is killed during a restart is not replaced twice', async () => {
+  const sidecar = await startProcess(TWO);
+  await running(sidecar, async () => {
+    const [first, second] = started(sidecar);
+    assert.ok(first && second);
+    sidecar.child.kill('SIGHUP');
+    await sleep(30);
+    process.kill(second, 'SIGKILL');
+    await until('restarted', () => said(sidecar, 'workers restarted').length === 1);
+    await until('two live', () => alive(sidecar).length === 2);
+    await sleep(1_000);
+    assert.equal(alive(sidecar).length, 2);
+    assert.ok(!alive(sidecar).includes(first));
+  });
+});
+
+test('Ctrl-C reaches workers twice, from the terminal and from the primary, and still lets requests finish', async () => {
+  const backend = await startScriptedBackend(async (connection) => {
+    await connection.take('\r\n\r\n');
+  });
+  const child = spawn(process.execPath, [MAIN], {
+    env: baseEnv({ WEB_CONCURRENCY: '2', BACKEND_URL: backend.url }),
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A process group of its own, as a terminal makes one for every command.
+    detached: true,
+  });
+  const sidecar = await followProcess(child);
+  await running(sidecar, async () => {
+    const clients = await Promise.all([1, 2, 3, 4].map(() => connectRaw(sidecar.port)));
+    for (const client of clients) client.send(GET);
+    for (let i = 0; i < clients.length; i += 1) await backend.connection(i);
+    const exited = once(child, 'exit');
+    process.kill(-sidecar.pid, 'SIGINT');
+    await until('all stop', () => said(sidecar, 'stopping').length === 3);
+    await sleep(200);
+    for (const upstream of backend.connections) upstream.send(ok('finished'));
+    for (const client of clients) assert.equal((await client.message()).body, 'finished');
+    assert.deepEqual(await exited, [0, null]);
+  });
+  await backend.stop();
+});
+
+/** Before that nothing can be done: Node itself has to start. SigCgt is a mask, SIGHUP its lowest bit (proc(5)). */
+const catchesHangup = (pid: number) =>
+  /^SigCgt:\s*[0-9a-f]*[13579bdf]$/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+
+test('a signal during the start is obeyed: SIGTERM ends it with status 0, SIGHUP does not end it', async (t) => {
+  if (!requireProc(t)) return;
+  for (const env of [{}, { WEB_CONCURRENCY: '2' }]) {
+    const child = spawn(process.execPath, [MAIN], { env: baseEnv(env), stdio: ['ignore', 'pipe', 'pipe'] });
+    await until('the handlers are there', () => catchesHangup(child.pid ?? 0));
+    child.kill('SIGHUP');
+    child.kill('SIGTERM');
+    const [status, signal] = await once(child, 'exit');
+    assert.deepEqual([status, signal], [0, null]);
+  }
+});
+
+test('on a socket of systemd it ends when all workers were killed, and a new start on the socket serves again', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
+  const start = () => {
+    const launcher = `LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$1"`;
+    const env = baseEnv({ ...TWO, PORT: '1' });
+    return spawn('sh', ['-c', launcher, process.execPath, MAIN], {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe', fd],
+    });
+  };
+  const first = await followProcess(start());
+  await allListen(first);
+  const exited = once(first.child, 'exit');
+  for (const pid of started(first)) process.kill(pid, 'SIGKILL');
+  assert.deepEqual(await exited, [70, null]);
+  const second = await followProcess(start());
+  server.close();
+  await running(second, async () => {
+    assert.equal((await fetch(`http://127.0.0.1:${port}/livez`)).status, 200);
+  });
+});
+
+test('no worker outlives its primary', async () => {
+  const sidecar = await startProcess(TWO);
+  await allListen(sidecar);
+  const pids = started(sidecar);
+  sidecar.child.kill('SIGKILL');
+  await until('all are gone', () => !pids.some(isAlive));
+});
