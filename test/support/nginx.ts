@@ -2,7 +2,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,8 +24,8 @@ export interface Nginx extends NginxConfig {
   readonly url: string;
   /** The documented switch: puts another port on the upstream's server line and reloads. */
   switchTo(upstreamPort: number): Promise<void>;
-  /** What nginx itself had to say. */
-  errorLog(): Promise<string>;
+  /** The lines about requests so far. */
+  accessLog(): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -110,7 +109,7 @@ export async function startNginx(upstreamPort: number): Promise<Nginx> {
       env,
       stdio: 'ignore',
     });
-    if (await listens(child, config.httpsPort)) return runningNginx(child, config, upstreamPort);
+    if (await hasStarted(child, config.folder)) return runningNginx(child, config, upstreamPort);
     const words = await readFile(join(config.folder, 'error.log'), 'utf8').catch(() => '');
     await rm(config.folder, { recursive: true, force: true });
     // Somebody else may have taken a port meanwhile.
@@ -127,7 +126,7 @@ function runningNginx(child: ChildProcess, config: NginxConfig, firstPort: numbe
   return {
     ...config,
     url: `https://127.0.0.1:${config.httpsPort}`,
-    errorLog,
+    accessLog: () => readFile(join(config.folder, 'access.log'), 'utf8'),
     async switchTo(port) {
       const line = (of: number) => `server 127.0.0.1:${of};`;
       const text = await readFile(upstreamPath, 'utf8');
@@ -137,7 +136,8 @@ function runningNginx(child: ChildProcess, config: NginxConfig, firstPort: numbe
       const before = await reloads();
       child.kill('SIGHUP');
       // The new worker has started, and the old one, which may have taken connections still, is gone.
-      const over = () => errorLog().then((log) => /exited with code 0(?![\s\S]*start worker process )/.test(log));
+      const over = () =>
+        errorLog().then((log) => /exited with code 0(?![\s\S]*start worker process )/.test(log));
       const giveUpAt = Date.now() + PATIENCE_MS;
       while ((await reloads()) === before || !(await over())) {
         if (Date.now() > giveUpAt) throw new Error(`nginx did not reload:\n${await errorLog()}`);
@@ -154,24 +154,17 @@ function runningNginx(child: ChildProcess, config: NginxConfig, firstPort: numbe
   };
 }
 
-/** Waits until the port answers; false when the process has ended first. */
-async function listens(child: ChildProcess, port: number): Promise<boolean> {
-  const giveUpAt = Date.now() + PATIENCE_MS;
+/** Waits for the pid file, which nginx writes once it listens; false when the process has ended first. */
+async function hasStarted(child: ChildProcess, folder: string): Promise<boolean> {
   let failed = false;
   child.once('error', () => {
     failed = true;
   });
+  const giveUpAt = Date.now() + PATIENCE_MS;
   while (!failed && child.exitCode === null && Date.now() < giveUpAt) {
-    const answers = await new Promise<boolean>((done) => {
-      const socket = connect(port, '127.0.0.1', () => done(true));
-      socket.once('error', () => done(false));
-      socket.once('connect', () => socket.destroy());
-    });
-    // Another program may have the port, in which case nginx is about to give up.
-    if (answers) await sleep(50);
-    if (answers && child.exitCode === null) return true;
+    if ((await readFile(join(folder, 'nginx.pid'), 'utf8').catch(() => '')) !== '') return true;
     await sleep(20);
   }
-  if (child.exitCode === null && !failed) child.kill('SIGKILL');
+  child.kill('SIGKILL');
   return false;
 }
