@@ -29,6 +29,7 @@ export interface Nginx extends NginxConfig {
   stop(): Promise<void>;
 }
 
+const NGINX = 'nginx';
 const DEPLOY = resolve(import.meta.dirname, '../../deploy/nginx');
 const PATIENCE_MS = 15_000;
 const START_TRIES = 3;
@@ -97,7 +98,7 @@ const env = { PATH: PATH_WITH_SBIN };
 
 /** `nginx -t`: its words on stderr. @throws Error with them when the configuration is not accepted */
 export async function testNginxConfig({ folder, configPath }: NginxConfig): Promise<string> {
-  const { stderr } = await run('nginx', ['-e', join(folder, 'error.log'), '-t', '-c', configPath], { env });
+  const { stderr } = await run(NGINX, ['-e', join(folder, 'error.log'), '-t', '-c', configPath], { env });
   return stderr;
 }
 
@@ -105,7 +106,7 @@ export async function testNginxConfig({ folder, configPath }: NginxConfig): Prom
 export async function startNginx(upstreamPort: number): Promise<Nginx> {
   for (let tries = 1; ; tries += 1) {
     const config = await writeNginxConfig(upstreamPort);
-    const child = spawn('nginx', ['-e', join(config.folder, 'error.log'), '-c', config.configPath], {
+    const child = spawn(NGINX, ['-e', join(config.folder, 'error.log'), '-c', config.configPath], {
       env,
       stdio: 'ignore',
     });
