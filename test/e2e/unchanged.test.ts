@@ -25,6 +25,8 @@ interface Case {
   readonly headers?: Record<string, string>;
   readonly body?: string;
   readonly withToken?: boolean;
+  /** nginx refuses it itself. */
+  readonly notThroughNginx?: boolean;
 }
 
 const ORIGIN = { Origin: 'https://shop.example.com' };
@@ -93,7 +95,7 @@ const CASES: readonly Case[] = [
     path: '/api/products/1/reviews',
     body: '{}',
   },
-  { what: 'a path with a broken %', status: 404, path: '/api/%zz' },
+  { what: 'a path with a broken %', status: 404, path: '/api/%zz', notThroughNginx: true },
   { what: 'two slashes in a path', status: 404, path: '/api//products' },
   {
     what: 'an upload without a file',
@@ -142,7 +144,8 @@ for (const one of CASES) {
 
 test('through nginx too, status, headers and body are the backend’s', { skip }, async () => {
   const host = new URL(stack.nginx.url).host;
-  for (const { what, status, method = 'GET', path, headers, body, withToken } of CASES) {
+  for (const one of CASES.filter(({ notThroughNginx }) => !notThroughNginx)) {
+    const { what, status, method = 'GET', path, headers, body, withToken } = one;
     const request: ClientRequest = {
       method,
       // uvicorn believes X-Forwarded-Proto from this machine; redirects name the scheme.
