@@ -93,7 +93,7 @@ test('RS256 needs an RSA key', () => {
 });
 
 test('every setting is documented, in both languages and the example file', () => {
-  for (const file of ['docs/configuration.md', '.env.example']) {
+  for (const file of ['README.md', 'README.ru.md', 'docs/configuration.md', '.env.example']) {
     const text = readFileSync(resolve(import.meta.dirname, '..', file), 'utf8');
     for (const name of SETTING_NAMES) assert.ok(text.includes(name), `${name} is missing in ${file}`);
   }

@@ -50,3 +50,13 @@ export function requireTools(t: Pick<TestContext, 'skip'>, tools: readonly strin
   t.skip(sentence);
   return false;
 }
+
+/** `requireTools` for a whole file: the `skip` option of its tests. @throws Error with REQUIRE_E2E=1 */
+export function skipWithout(tools: readonly string[]): string | false {
+  let reason: string | false = false;
+  const skip = (sentence?: string) => {
+    reason = sentence ?? 'not installed';
+  };
+  requireTools({ skip }, tools);
+  return reason;
+}

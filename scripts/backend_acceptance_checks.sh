@@ -1,0 +1,183 @@
+#!/usr/bin/env bash
+# Do reviews and uploads keep their contract? See --help.
+set -euo pipefail
+
+usage() {
+  cat <<'HELP'
+Usage: API_URL=https://api.example.com scripts/backend_acceptance_checks.sh
+
+Checks the routes that the sidecar serves, as the clients use them: reviews GET and POST, and the upload contract.
+Prints a line a step; the first step that fails is named, and the exit status is 1 (2: a setting is wrong).
+No token, no password and no signed URL is ever printed.
+
+It WRITES: the smoke user's review of PRODUCT_ID is made or edited (5 stars, "Smoke test"). Use a user and a product
+that are there for this.
+
+  API_URL                where login is; required
+  FEATURE_API_URL        where reviews and uploads are (default: API_URL)
+  API_INSECURE=1         take any certificate at API_URL
+  FEATURE_API_INSECURE=1 the same for FEATURE_API_URL (API_INSECURE counts when it is API_URL)
+  SMOKE_EMAIL, SMOKE_PASSWORD
+                         who logs in (default: buyer@demo.com, demo123)
+  PRODUCT_ID             the product to review (default: 1)
+  SMOKE_UPLOAD=1         uploads a file of a few bytes, which stays in the bucket, and reads it back
+HELP
+}
+
+case ${1:-} in
+  '') ;;
+  -h | --help)
+    usage
+    exit 0
+    ;;
+  *)
+    usage >&2
+    exit 2
+    ;;
+esac
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=lib/http-checks.sh disable=SC1091
+source "$here/lib/http-checks.sh"
+
+readonly JSON_TYPE='Content-Type: application/json'
+readonly POSITIVE='^[1-9][0-9]*$'
+
+# upload_body KIND CONTENT_TYPE SIZE_BYTES
+upload_body() {
+  printf '{"kind":"%s","filename":"smoke-test","content_type":"%s","size_bytes":%s}' "$1" "$2" "$3"
+}
+
+# feature SENDER CURL_ARGUMENTS... PATH: to the sidecar's routes.
+feature() {
+  local sender=$1 path=${*: -1}
+  "$sender" ${feature_tls:+"$feature_tls"} "${@:2:$#-2}" "$feature_url$path"
+}
+
+check_reviews() {
+  local path=/api/products/$PRODUCT_ID/reviews
+  step "reviews GET ($path)"
+  feature anonymous "$path?limit=5"
+  expect_status 200
+  [[ $BODY =~ \"items\"[[:space:]]*:[[:space:]]*\[ ]] || fail 'the answer has no list "items"'
+  [[ $BODY == *'"next_cursor"'* ]] || fail 'the answer has no "next_cursor"'
+  [[ -n $(json_number avg_rating) && -n $(json_number count) ]] || fail 'the answer has no complete "summary"'
+  ok
+
+  step "reviews POST without a token ($path)"
+  feature anonymous --header "$JSON_TYPE" --data-binary '{"rating":5,"text":null}' "$path"
+  expect_error 401
+  ok
+
+  step "reviews POST ($path)"
+  feature authorized --header "$JSON_TYPE" --data-binary '{"rating":5,"text":"Smoke test"}' "$path"
+  expect_status 200
+  [[ $(json_number rating) == 5 && $(json_text text) == 'Smoke test' ]] || fail 'the answer is not the review sent'
+  [[ -n $(json_number id) && -n $(json_text created_at) ]] || fail 'the review has no "id" or no "created_at"'
+  [[ $(json_number count) =~ $POSITIVE ]] || fail 'the review is not counted in "summary"'
+  ok
+}
+
+# Sets UPLOAD_URL, FILE_URL and UPLOAD_HEADERS (JSON) for a file of $1 bytes; returns 1 when uploads are switched off.
+check_upload_contract() {
+  step 'upload contract (POST /api/uploads)'
+  feature authorized --header "$JSON_TYPE" --data-binary "$(upload_body product_image image/png "$1")" /api/uploads
+  if [[ $STATUS == 501 ]]; then
+    expect_error 501
+    [[ ${SMOKE_UPLOAD:-} != 1 ]] || fail 'status 501: no storage is configured, and SMOKE_UPLOAD=1 needs it'
+    ok 'status 501, no storage is configured on this server'
+    return 1
+  fi
+  expect_status 200
+  UPLOAD_URL=$(json_text upload_url)
+  FILE_URL=$(json_text file_url)
+  local pattern='"headers"[[:space:]]*:[[:space:]]*(\{[^{}]*\})'
+  local url='^https?://[^[:space:]"\\]+$'
+  [[ $UPLOAD_URL =~ $url ]] || fail 'the answer has no "upload_url"'
+  [[ $FILE_URL =~ $url ]] || fail 'the answer has no "file_url"'
+  [[ $BODY =~ $pattern ]] || fail 'the answer has no "headers"'
+  UPLOAD_HEADERS=${BASH_REMATCH[1]}
+  [[ $(json_number expires_in) =~ $POSITIVE ]] || fail 'the answer has no "expires_in"'
+  ok
+
+  check_upload_refusals
+}
+
+check_upload_refusals() {
+  step 'upload without a token'
+  feature anonymous --header "$JSON_TYPE" --data-binary "$(upload_body product_image image/png 1)" /api/uploads
+  expect_error 401
+  ok
+
+  step 'upload of a type that is not allowed'
+  feature authorized --header "$JSON_TYPE" --data-binary "$(upload_body product_image text/html 1)" /api/uploads
+  expect_error 415
+  ok
+
+  step 'upload that is too large'
+  feature authorized --header "$JSON_TYPE" \
+    --data-binary "$(upload_body product_image image/png 99999999999)" /api/uploads
+  expect_error 413
+  ok
+
+  step 'upload of no bytes'
+  feature authorized --header "$JSON_TYPE" --data-binary "$(upload_body product_image image/png 0)" /api/uploads
+  expect_error 422
+  ok
+}
+
+# curl's config for the PUT: the address, which is as good as a password until it expires, and exactly the headers
+# given. An empty Content-Type comes first: curl adds one of its own otherwise.
+put_config() {
+  local rest=$UPLOAD_HEADERS pattern='"([^"\\]+)"[[:space:]]*:[[:space:]]*"([^"\\]*)"'
+  printf 'url = "%s"\n' "$UPLOAD_URL"
+  [[ ${rest,,} == *'"content-type"'* ]] || printf 'header = "Content-Type:"\n'
+  while [[ $rest =~ $pattern ]]; do
+    printf 'header = "%s: %s"\n' "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
+    rest=${rest#*"${BASH_REMATCH[0]}"}
+  done
+}
+
+# storage_reason: the S3 error code in the last answer. Only that: the rest of it quotes the signature.
+storage_reason() {
+  if [[ $BODY =~ \<Code\>([A-Za-z]+)\</Code\> ]]; then printf ' (%s)' "${BASH_REMATCH[1]}"; fi
+}
+
+# check_round_trip TEXT: TEXT goes up and comes back, whole and in part.
+check_round_trip() {
+  step 'upload PUT (upload_url)'
+  request --config - --request PUT --data-binary "$1" < <(put_config)
+  [[ $STATUS == 2?? ]] || fail "the storage answered with status $STATUS$(storage_reason)"
+  ok
+
+  step 'upload read back (file_url)'
+  anonymous "$FILE_URL"
+  [[ $STATUS == 200 ]] || fail "the storage answered with status $STATUS$(storage_reason)"
+  [[ $BODY == "$1" ]] || fail 'the bytes are not the ones that were sent'
+  [[ $CONTENT_TYPE == image/png ]] || fail "content type \"$CONTENT_TYPE\" instead of image/png"
+  ok
+
+  step 'upload read in part (Range)'
+  anonymous --range 0-3 "$FILE_URL"
+  [[ $STATUS == 206 ]] || fail "status $STATUS instead of 206: players cannot seek in videos"
+  [[ $BODY == "${1:0:4}" ]] || fail 'the bytes are not the ones that were asked for'
+  ok
+}
+
+api_url=$(base_url API_URL)
+FEATURE_API_URL=${FEATURE_API_URL:-$api_url}
+feature_url=$(base_url FEATURE_API_URL)
+SMOKE_EMAIL=${SMOKE_EMAIL:-buyer@demo.com}
+SMOKE_PASSWORD=${SMOKE_PASSWORD:-demo123}
+PRODUCT_ID=${PRODUCT_ID:-1}
+[[ $PRODUCT_ID =~ ^[A-Za-z0-9_-]+$ ]] || usage_error 'PRODUCT_ID must be an id: letters, digits, _ and -.'
+api_tls=$(insecure_flag "${API_INSECURE:-}")
+feature_tls=$(insecure_flag "${FEATURE_API_INSECURE:-}")
+if [[ $feature_url == "$api_url" ]]; then feature_tls=${feature_tls:-$api_tls}; fi
+
+log_in "$api_url" ${api_tls:+"$api_tls"}
+check_reviews
+# The file is a text; the storage believes the type that was signed.
+file="smoke test $$-$RANDOM"
+if check_upload_contract ${#file} && [[ ${SMOKE_UPLOAD:-} == 1 ]]; then check_round_trip "$file"; fi
+echo 'The backend checks passed.'

@@ -1,0 +1,165 @@
+# shellcheck shell=bash
+# Steps, requests and answers for the checks that run against a live installation. Sourced, never run; needs bash and
+# curl only. Nothing secret is printed or becomes an argument of a program, where `ps` would show it to everybody:
+# headers and addresses go to curl as a config file on stdin, the login's body goes there as it is.
+
+# `bash -x` would print every secret.
+{ set +x; } 2>/dev/null
+
+# Byte by byte: texts are only compared, cut and passed on.
+LC_ALL=C
+# What the failing step was about to check.
+STEP='start'
+TOKEN=''
+# The last answer: status (000 when there was none), content type, size of the body in bytes, body.
+STATUS='' CONTENT_TYPE='' SIZE='' BODY=''
+readonly CONNECT_TIMEOUT_S=5 TOTAL_TIMEOUT_S=30
+
+step() {
+  STEP=$1
+}
+
+# ok [DETAIL]: the step passed.
+# shellcheck disable=SC2120
+ok() {
+  printf 'ok   %s%s\n' "$STEP" "${1:+: $1}"
+}
+
+# fail REASON: names the step and ends the run.
+fail() {
+  printf 'FAIL %s: %s\n' "$STEP" "$1" >&2
+  exit 1
+}
+
+# usage_error SENTENCE
+usage_error() {
+  printf '%s\n' "$1" >&2
+  exit 2
+}
+
+# base_url NAME: prints the address in the variable NAME without a trailing slash.
+base_url() {
+  local name=$1 url=${!1:-} shape='^https?://[^/?#@[:space:]]+(/[^?#@[:space:]]*)?$'
+  [[ -n $url ]] || usage_error "$name is not set. --help tells what to set."
+  [[ $url =~ $shape ]] ||
+    usage_error "$name must be an http:// or https:// address without user name, query or fragment."
+  while [[ $url == */ ]]; do url=${url%/}; done
+  printf '%s' "$url"
+}
+
+# insecure_flag VALUE: prints curl's option for VALUE=1.
+insecure_flag() {
+  if [[ ${1:-} == 1 ]]; then printf '%s' '--insecure'; fi
+}
+
+# request CURL_ARGUMENTS...: sends what the config on stdin and the arguments say, and sets the last answer.
+# --disable comes first: a .curlrc could make curl verbose.
+request() {
+  local output mark=$'\n''--answer--' problem=0
+  STATUS=000 CONTENT_TYPE='' SIZE=0 BODY=''
+  # The braces: bash itself says something when it meets a NUL in the answer.
+  {
+    output=$(curl --disable --silent --proto '=http,https' \
+      --connect-timeout "$CONNECT_TIMEOUT_S" --max-time "$TOTAL_TIMEOUT_S" \
+      --write-out "$mark"'%{http_code} %{size_download} %{content_type}' "$@") || problem=$?
+  } 2>/dev/null
+  ((problem == 0)) || fail "$(curl_problem "$problem")"
+  BODY=${output%"$mark"*}
+  # shellcheck disable=SC2034
+  read -r STATUS SIZE CONTENT_TYPE <<<"${output##*"$mark"}"
+}
+
+curl_problem() {
+  case $1 in
+    3) echo 'the address is not valid' ;;
+    5 | 6) echo 'the host name cannot be resolved' ;;
+    7) echo 'nothing listens at the address (connection refused)' ;;
+    18 | 52 | 56) echo 'the connection was closed before the answer was complete' ;;
+    28) echo "no answer within $TOTAL_TIMEOUT_S s" ;;
+    35 | 51 | 58 | 60) echo 'TLS failed, or the certificate is not trusted (for a self-signed one see --help)' ;;
+    *) echo "curl ended with status $1" ;;
+  esac
+}
+
+# anonymous CURL_ARGUMENTS...: without a token.
+anonymous() {
+  request "$@" </dev/null
+}
+
+# authorized CURL_ARGUMENTS...: with the token of the login.
+authorized() {
+  request --config - "$@" < <(printf 'header = "Authorization: Bearer %s"\n' "$TOKEN")
+}
+
+# expect_status STATUS: fails with what the server said when the last answer has another status.
+expect_status() {
+  [[ $STATUS == "$1" ]] || fail "status $STATUS instead of $1$(reason_given)"
+}
+
+# expect_error STATUS: that status, with the sentence that the clients show.
+expect_error() {
+  expect_status "$1"
+  [[ -n $(json_text detail) ]] || fail "the body of the $1 has no text in \"detail\""
+}
+
+# The server's own words, cut short and without what must not be printed.
+reason_given() {
+  local words
+  words=$(json_text detail)
+  [[ -n $TOKEN ]] && words=${words//"$TOKEN"/***}
+  [[ -n ${SMOKE_PASSWORD:-} ]] && words=${words//"$SMOKE_PASSWORD"/***}
+  words=${words//[[:cntrl:]]/ }
+  [[ -z $words ]] || printf ' (%s)' "${words:0:200}"
+}
+
+# json_text NAME [JSON]: the first text of that name, with the escapes of URLs undone; nothing when there is none.
+json_text() {
+  local pattern="\"$1\"[[:space:]]*:[[:space:]]*\"(([^\"\\\\]|\\\\.)*)\"" text
+  [[ ${2-$BODY} =~ $pattern ]] || return 0
+  text=${BASH_REMATCH[1]}
+  text=${text//'\/'/'/'}
+  text=${text//'\u0026'/'&'}
+  text=${text//'\u003d'/'='}
+  printf '%s' "$text"
+}
+
+# json_number NAME: the first number of that name; nothing when there is none.
+json_number() {
+  local pattern="\"$1\"[[:space:]]*:[[:space:]]*(-?[0-9]+(\.[0-9]+)?)"
+  [[ $BODY =~ $pattern ]] && printf '%s' "${BASH_REMATCH[1]}"
+  return 0
+}
+
+# json_string TEXT: TEXT as a JSON string.
+json_string() {
+  local text=$1 out='' char i
+  for ((i = 0; i < ${#text}; i++)); do
+    char=${text:i:1}
+    case $char in
+      '"' | \\) char="\\$char" ;;
+      [[:cntrl:]]) printf -v char '\\u%04x' "'$char" ;;
+    esac
+    out+=$char
+  done
+  printf '"%s"' "$out"
+}
+
+login_body() {
+  printf '{"email":%s,"password":%s}' "$(json_string "$SMOKE_EMAIL")" "$(json_string "$SMOKE_PASSWORD")"
+}
+
+# log_in BASE_URL [CURL_ARGUMENTS...]: sets TOKEN. The server's words are not shown: they may repeat what was sent.
+log_in() {
+  local url=$1/api/auth/login
+  shift
+  step 'login (POST /api/auth/login)'
+  request --header 'Content-Type: application/json' --data-binary @- "$@" "$url" < <(login_body)
+  case $STATUS in
+    200) ;;
+    401) fail 'status 401: the server does not accept SMOKE_EMAIL with SMOKE_PASSWORD' ;;
+    *) fail "status $STATUS instead of 200" ;;
+  esac
+  TOKEN=$(json_text access_token)
+  [[ $TOKEN =~ ^[A-Za-z0-9._~+/=-]+$ ]] || fail 'the answer has no usable "access_token"'
+  ok
+}

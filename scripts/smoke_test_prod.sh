@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# Is the installation alive, seen from outside? See --help.
+set -euo pipefail
+
+usage() {
+  cat <<'HELP'
+Usage: WEB_URL=https://example.com API_URL=https://api.example.com scripts/smoke_test_prod.sh
+
+Checks a running installation from outside: the static site, the backend's health, login, the user and the orders.
+Prints a line a step; the first step that fails is named, and the exit status is 1 (2: a setting is wrong).
+No token and no password is ever printed.
+
+  WEB_URL                where the static site is; required
+  API_URL                where the API is (/api and /healthz below it); required
+  FEATURE_API_URL        where reviews and uploads are (default: API_URL)
+  API_INSECURE=1         take any certificate at API_URL, and at WEB_URL when that is the same host
+  FEATURE_API_INSECURE=1 the same for FEATURE_API_URL (API_INSECURE counts when it is API_URL)
+  WEB_INSECURE=1         the same for WEB_URL
+  SMOKE_EMAIL, SMOKE_PASSWORD
+                         who logs in (default: buyer@demo.com, demo123)
+  RUN_BACKEND_CHECKS=1   then run backend_acceptance_checks.sh: reviews and the upload contract. It WRITES: the
+                         smoke user's review of PRODUCT_ID is made or edited
+  PRODUCT_ID             the product to review (default: 1)
+  SMOKE_UPLOAD=1         with RUN_BACKEND_CHECKS=1: uploads a file of a few bytes, which stays in the bucket, and
+                         reads it back
+HELP
+}
+
+case ${1:-} in
+  '') ;;
+  -h | --help)
+    usage
+    exit 0
+    ;;
+  *)
+    usage >&2
+    exit 2
+    ;;
+esac
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=lib/http-checks.sh disable=SC1091
+source "$here/lib/http-checks.sh"
+
+# The host in an address, to tell whether two addresses are one machine.
+host_of() {
+  local rest=${1#*://}
+  rest=${rest%%/*}
+  if [[ $rest =~ ^(.*):[0-9]+$ ]]; then rest=${BASH_REMATCH[1]}; fi
+  printf '%s' "$rest"
+}
+
+# check_file PATH [TYPE]: a file of the site, and not the start page in its place, which a single-page site sends for
+# everything that is missing.
+check_file() {
+  step "web $1"
+  anonymous --location --max-redirs 3 --output /dev/null ${web_tls:+"$web_tls"} "$web_url$1"
+  expect_status 200
+  [[ $SIZE != 0 ]] || fail 'the file is empty'
+  [[ ${CONTENT_TYPE,,} == *"${2:-}"* ]] || fail "content type \"$CONTENT_TYPE\" instead of ${2:-}"
+  [[ $1 == / || ${CONTENT_TYPE,,} != *html* ]] || fail 'the site sent an HTML page: the file is missing'
+  ok
+}
+
+web_url=$(base_url WEB_URL)
+api_url=$(base_url API_URL)
+export SMOKE_EMAIL=${SMOKE_EMAIL:-buyer@demo.com}
+export SMOKE_PASSWORD=${SMOKE_PASSWORD:-demo123}
+api_tls=$(insecure_flag "${API_INSECURE:-}")
+web_tls=$(insecure_flag "${WEB_INSECURE:-}")
+if [[ $(host_of "$web_url") == "$(host_of "$api_url")" ]]; then web_tls=${web_tls:-$api_tls}; fi
+
+check_file / html
+check_file /main.dart.js javascript
+check_file /version.json
+check_file /.last_build_id
+
+step 'health (GET /healthz)'
+anonymous ${api_tls:+"$api_tls"} "$api_url/healthz"
+expect_status 200
+[[ ${CONTENT_TYPE,,} != *html* ]] || fail 'an HTML page came: API_URL is not the address of the API'
+ok
+
+log_in "$api_url" ${api_tls:+"$api_tls"}
+
+step 'user (GET /api/auth/me)'
+authorized ${api_tls:+"$api_tls"} "$api_url/api/auth/me"
+expect_status 200
+[[ -n $(json_number id) ]] || fail 'the answer has no numeric "id"'
+ok
+
+step 'orders (GET /api/orders)'
+authorized ${api_tls:+"$api_tls"} "$api_url/api/orders"
+expect_status 200
+[[ ${BODY:0:1} == '[' || ${BODY:0:1} == '{' ]] || fail 'the answer is not JSON'
+ok
+
+if [[ ${RUN_BACKEND_CHECKS:-} == 1 ]]; then
+  # The same bash, so that no execute permission is needed. It logs in by itself: a token in its environment would
+  # be one more place for a secret.
+  "$BASH" "$here/backend_acceptance_checks.sh"
+fi
+echo 'The smoke test passed.'

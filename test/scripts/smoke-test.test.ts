@@ -1,0 +1,192 @@
+/** scripts/smoke_test_prod.sh and backend_acceptance_checks.sh against the whole stack, passing and failing. */
+import assert from 'node:assert/strict';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, before, test } from 'node:test';
+import { query } from '../support/database.ts';
+import { restartBackend, STACK_TOOLS, type Stack, startStack } from '../support/e2e-stack.ts';
+import { skipWithout } from '../support/requirements.ts';
+import { runScript, type ScriptRun } from '../support/smoke-script.ts';
+
+let stack: Stack;
+const skip = skipWithout([...STACK_TOOLS, 'bash', 'curl']);
+const SMOKE = 'smoke_test_prod.sh';
+const CHECKS = 'backend_acceptance_checks.sh';
+
+before(async () => {
+  if (!skip) stack = await startStack();
+});
+after(() => stack?.stop());
+
+const settings = () => ({ WEB_URL: stack.nginx.url, API_URL: stack.nginx.url, API_INSECURE: '1' });
+const everything = () => ({ ...settings(), RUN_BACKEND_CHECKS: '1', SMOKE_UPLOAD: '1' });
+
+/** Passwords, JSON web tokens, signatures of upload URLs. */
+const SECRET = /demo123|hunter2|eyJ[\w-]+\.|X-Amz-Signature|Bearer e/;
+
+function assertNoSecret({ stdout, stderr, curlArguments }: ScriptRun): void {
+  assert.doesNotMatch(stdout + stderr, SECRET);
+  assert.doesNotMatch(curlArguments, SECRET);
+}
+
+function assertFails(run: ScriptRun, step: string, reason: RegExp): void {
+  assert.equal(run.status, 1, run.stdout + run.stderr);
+  const lines = run.stderr.trimEnd().split('\n');
+  assert.equal(lines.length, 1, run.stderr);
+  assert.ok(lines[0]?.startsWith(`FAIL ${step}`), run.stderr);
+  assert.match(run.stderr, reason);
+  assert.doesNotMatch(run.stdout, /passed/);
+  assertNoSecret(run);
+}
+
+const stepsOf = (run: ScriptRun) => [...run.stdout.matchAll(/^ok {3}(.*)$/gm)].map(([, step]) => step);
+
+test('everything passes through nginx, uploads included, and nothing secret shows', { skip }, async () => {
+  const run = await runScript(SMOKE, everything());
+  assert.deepEqual([run.status, run.stderr], [0, '']);
+  assert.deepEqual(stepsOf(run), [
+    'web /',
+    'web /main.dart.js',
+    'web /version.json',
+    'web /.last_build_id',
+    'health (GET /healthz)',
+    'login (POST /api/auth/login)',
+    'user (GET /api/auth/me)',
+    'orders (GET /api/orders)',
+    'login (POST /api/auth/login)',
+    'reviews GET (/api/products/1/reviews)',
+    'reviews POST without a token (/api/products/1/reviews)',
+    'reviews POST (/api/products/1/reviews)',
+    'upload contract (POST /api/uploads)',
+    'upload without a token',
+    'upload of a type that is not allowed',
+    'upload that is too large',
+    'upload of no bytes',
+    'upload PUT (upload_url)',
+    'upload read back (file_url)',
+    'upload read in part (Range)',
+  ]);
+  assertNoSecret(run);
+});
+
+test('without RUN_BACKEND_CHECKS nothing is written', { skip }, async () => {
+  const count = async () => (await query(stack.databaseUrl, 'SELECT 1 FROM product_reviews')).length;
+  const before = await count();
+  const run = await runScript(SMOKE, { ...settings(), PRODUCT_ID: '2' });
+  assert.deepEqual([run.status, stepsOf(run).length], [0, 8]);
+  assert.equal(await count(), before);
+});
+
+test('the backend checks run alone, for another user and product', { skip }, async () => {
+  const run = await runScript(CHECKS, {
+    API_URL: stack.backend.url,
+    FEATURE_API_URL: `${stack.nginx.url}/`,
+    FEATURE_API_INSECURE: '1',
+    SMOKE_EMAIL: 'quote@demo.com',
+    SMOKE_PASSWORD: 'pa"ss\\wörd&',
+    PRODUCT_ID: '2',
+  });
+  assert.deepEqual([run.status, run.stderr], [0, '']);
+  const rows = await query(
+    stack.databaseUrl,
+    "SELECT author_id, rating FROM product_reviews WHERE product_id = '2'",
+  );
+  assert.deepEqual(rows, [{ author_id: '3', rating: 5 }]);
+});
+
+test('no address is assumed, and one that is no address is refused', { skip }, async () => {
+  const wrong: [Record<string, string>, RegExp][] = [
+    [{}, /^WEB_URL is not set/],
+    [{ WEB_URL: stack.nginx.url }, /^API_URL is not set/],
+    [{ ...settings(), API_URL: 'example.com' }, /^API_URL must be an http:\/\/ or https:\/\/ address/],
+    [{ ...settings(), API_URL: 'https://user:hunter2@example.com' }, /^API_URL must be/],
+  ];
+  for (const [env, words] of wrong) {
+    const run = await runScript(SMOKE, env);
+    assert.equal(run.status, 2);
+    assert.match(run.stderr, words);
+    assert.deepEqual([run.stdout, run.curlArguments], ['', '']);
+    assertNoSecret(run);
+  }
+  for (const script of [SMOKE, CHECKS]) {
+    const help = await runScript(script, {}, ['--help']);
+    assert.equal(help.status, 0);
+    assert.match(help.stdout, /review of PRODUCT_ID is made or edited/);
+    assert.equal((await runScript(script, {}, ['--nonsense'])).status, 2);
+  }
+});
+
+test('a certificate that is not trusted fails without API_INSECURE', { skip }, async () => {
+  const run = await runScript(SMOKE, { WEB_URL: stack.nginx.url, API_URL: stack.nginx.url });
+  assertFails(run, 'web /:', /certificate is not trusted/);
+});
+
+test('a site where nothing listens, and one that sends its start page for everything, fail', {
+  skip,
+}, async () => {
+  const site = createServer((_req, res) => {
+    res.setHeader('Content-Type', 'text/html').end('<!DOCTYPE html>');
+  });
+  const url = await listen(site);
+  assertFails(
+    await runScript(SMOKE, { ...settings(), WEB_URL: url }),
+    'web /main.dart.js:',
+    /content type "text\/html"/,
+  );
+  site.close();
+  assertFails(await runScript(SMOKE, { ...settings(), WEB_URL: url }), 'web /:', /connection refused/);
+});
+
+async function listen(server: Server): Promise<string> {
+  server.listen(0, '127.0.0.1');
+  await new Promise((listening) => server.once('listening', listening));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+test('a wrong password fails at the login', { skip }, async () => {
+  const run = await runScript(SMOKE, { ...settings(), SMOKE_PASSWORD: 'hunter2' });
+  assertFails(run, 'login (POST /api/auth/login):', /does not accept SMOKE_EMAIL with SMOKE_PASSWORD/);
+});
+
+test('a backend that is down fails at its health, and says why', { skip }, async () => {
+  await restartBackend(stack, async () => {
+    const run = await runScript(SMOKE, everything());
+    assertFails(
+      run,
+      'health (GET /healthz):',
+      /status 502 instead of 200 \(The backend cannot be reached\.\)/,
+    );
+  });
+});
+
+test('a server without reviews fails at the reviews', { skip }, async () => {
+  const run = await runScript(SMOKE, { ...everything(), FEATURE_API_URL: stack.backend.url });
+  assertFails(run, 'reviews GET (/api/products/1/reviews):', /status 404 instead of 200/);
+});
+
+test('an upload URL that the storage refuses fails at the upload', { skip }, async () => {
+  const sidecar = await stack.anotherSidecar({ S3_SECRET_ACCESS_KEY: 'not the secret of the storage' });
+  const run = await runScript(SMOKE, { ...everything(), FEATURE_API_URL: sidecar.url });
+  assertFails(run, 'upload PUT (upload_url):', /status 403 \(SignatureDoesNotMatch\)/);
+});
+
+test('files that cannot be read by everybody fail where they are read back', { skip }, async () => {
+  const sidecar = await stack.anotherSidecar({ S3_UPLOAD_ACL: '' });
+  const run = await runScript(SMOKE, { ...everything(), FEATURE_API_URL: sidecar.url });
+  assertFails(run, 'upload read back (file_url):', /status 403/);
+});
+
+test('a server without storage passes with 501, unless an upload is asked for', { skip }, async () => {
+  const none = Object.fromEntries(
+    ['ENDPOINT', 'REGION', 'BUCKET', 'ACCESS_KEY_ID', 'SECRET_ACCESS_KEY', 'PUBLIC_BASE_URL'].map((name) => [
+      `S3_${name}`,
+      '',
+    ]),
+  );
+  const sidecar = await stack.anotherSidecar(none);
+  const env = { ...everything(), FEATURE_API_URL: sidecar.url };
+  assertFails(await runScript(SMOKE, env), 'upload contract (POST /api/uploads):', /SMOKE_UPLOAD=1 needs it/);
+  const run = await runScript(SMOKE, { ...env, SMOKE_UPLOAD: '' });
+  assert.equal(run.status, 0);
+  assert.match(run.stdout, /upload contract .*: status 501/);
+});

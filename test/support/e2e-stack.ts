@@ -1,0 +1,96 @@
+/**
+ * Everything between a client and its data, each part the real one in a process of its own:
+ * client → nginx (TLS) → sidecar → uvicorn → PostgreSQL (TLS), and the object store beside them.
+ */
+import { readFile } from 'node:fs/promises';
+import { startTestDatabase, type TestDatabaseServer } from './database.ts';
+import { type ClientAnswer, type ClientRequest, send } from './https-client.ts';
+import { type Nginx, startNginx } from './nginx.ts';
+import { startTestObjectStore, storageEnv } from './object-store.ts';
+import type { StoreUnderTest } from './object-store-contract.ts';
+import { type SidecarProcess, startProcess } from './start-process.ts';
+import { untilMigrated } from './until-migrated.ts';
+import { startUvicorn, UVICORN, type Uvicorn } from './uvicorn.ts';
+
+/** What `requireTools` must find before the stack can run. */
+export const STACK_TOOLS = ['nginx', 'openssl', UVICORN];
+
+export interface Stack {
+  readonly databaseServer: TestDatabaseServer;
+  /** For the tests' own SQL. */
+  readonly databaseUrl: string;
+  readonly store: StoreUnderTest;
+  /** Replaced by `restartBackend`. */
+  backend: Uvicorn;
+  readonly sidecar: SidecarProcess;
+  readonly nginx: Nginx;
+  /** PEM of nginx's issuer. */
+  readonly ca: Buffer;
+  /** A request through nginx. */
+  ask(path: string, request?: ClientRequest): Promise<ClientAnswer>;
+  /** A token from the backend's login. */
+  logIn(email?: string, password?: string): Promise<string>;
+  /** Another sidecar in front of the same backend, with some settings changed; stopped with the stack. */
+  anotherSidecar(env: Record<string, string>): Promise<SidecarProcess>;
+  stop(): Promise<void>;
+}
+
+export async function startStack(): Promise<Stack> {
+  const stops: (() => Promise<unknown>)[] = [];
+  const stop = async () => {
+    for (const part of stops.toReversed()) await part();
+  };
+  try {
+    return await start(stops, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function start(stops: (() => Promise<unknown>)[], stop: () => Promise<void>): Promise<Stack> {
+  const databaseServer = await startTestDatabase({ tls: true });
+  stops.push(databaseServer.stop);
+  const store = await startTestObjectStore();
+  stops.push(store.stop);
+  const databaseUrl = await databaseServer.createDatabase();
+  // One value for both, as in the file that they share: the backend's spelling, TLS asked for.
+  const sharedUrl = `${databaseUrl.replace('postgresql:', 'postgresql+asyncpg:')}?ssl=require`;
+  const backend = await startUvicorn(sharedUrl);
+  stops.push(() => stack.backend.stop());
+  const sidecarEnv = {
+    BACKEND_URL: backend.url,
+    DATABASE_URL: sharedUrl,
+    MIGRATE_ON_START: 'true',
+    SHUTDOWN_GRACE_MS: '2000',
+    ...storageEnv(store.config),
+  };
+  const anotherSidecar = async (env: Record<string, string>) => {
+    const sidecar = await startProcess({ ...sidecarEnv, ...env });
+    stops.push(() => sidecar.end());
+    return sidecar;
+  };
+  const sidecar = await anotherSidecar({});
+  const nginx = await startNginx(sidecar.port);
+  stops.push(nginx.stop);
+  const ca = await readFile(nginx.caPath);
+  const ask = (path: string, request: ClientRequest = {}) => send(`${nginx.url}${path}`, { ca, ...request });
+  await untilMigrated(databaseUrl);
+  const stack: Stack = {
+    ...{ databaseServer, databaseUrl, store, backend, sidecar, nginx, ca, ask, anotherSidecar, stop },
+    async logIn(email = 'buyer@demo.com', password = 'demo123') {
+      const answer = await ask('/api/auth/login', { method: 'POST', json: { email, password } });
+      return answer.json.access_token;
+    },
+  };
+  return stack;
+}
+
+/** Kills the backend and starts it again on its port. @param whileDown runs in between */
+export async function restartBackend(stack: Stack, whileDown: () => Promise<void>): Promise<void> {
+  const { port } = stack.backend;
+  await stack.backend.stop();
+  await whileDown();
+  const sharedUrl = `${stack.databaseUrl.replace('postgresql:', 'postgresql+asyncpg:')}?ssl=require`;
+  stack.backend = await startUvicorn(sharedUrl, port);
+}
