@@ -3,9 +3,20 @@
  * `--check-config` and the tests see exactly what a start would see. Every problem is reported at once, none with a
  * value in it: a value may be a secret.
  */
-import { createPublicKey } from 'node:crypto';
-import { isIP } from 'node:net';
 import { z } from 'zod';
+import { combinationProblems, isSharedSecret, pem } from './config-checks.ts';
+import {
+  boolean,
+  integer,
+  parseBackendUrl,
+  parseBindHost,
+  parsedBy,
+  parseHttpUrl,
+  parseOrigins,
+  parseTrustedProxies,
+  required,
+  word,
+} from './config-values.ts';
 import type { BackendAddress } from './forward/backend-client.ts';
 import { type DatabaseTarget, parseDatabaseUrl } from './infra/database-url.ts';
 
@@ -95,14 +106,25 @@ export function parseConfig(env: Environment): Config {
   const given = Object.fromEntries(
     Object.entries(env).filter(([, value]) => value !== undefined && value.trim() !== ''),
   );
-  const result = settings.safeParse(given);
-  const problems = result.error?.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`) ?? [];
-  problems.push(...storageProblems(given));
-  if (!result.success) throw new ConfigError(problems);
-  const s = result.data;
-  problems.push(...keyProblems(s.JWT_SECRET, s.JWT_ALG), ...loopProblems(s));
+  const { values, problems } = readEach(given);
+  problems.push(...combinationProblems(values, new Set(Object.keys(given))));
   if (problems.length > 0) throw new ConfigError(problems);
+  return toConfig(values as Settings);
+}
 
+/** Setting by setting, so that one that cannot be read does not hide what is wrong with the others. */
+function readEach(given: Environment): { values: Partial<Settings>; problems: string[] } {
+  const problems: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [name, schema] of Object.entries(settings.shape)) {
+    const result = schema.safeParse(given[name]);
+    if (result.success) values[name] = result.data;
+    else problems.push(`${name} ${result.error.issues[0]?.message ?? 'is not valid'}`);
+  }
+  return { values, problems };
+}
+
+function toConfig(s: Settings): Config {
   return deepFreeze({
     host: s.HOST,
     port: s.PORT,
@@ -132,37 +154,8 @@ export function parseConfig(env: Environment): Config {
   });
 }
 
-const integer = (min: number, max: number) => {
-  const message = `must be a whole number from ${min} to ${max}`;
-  return z
-    .string()
-    .regex(/^\d{1,15}$/, message)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, message);
-};
-
-const boolean = z
-  .string()
-  .toLowerCase()
-  .pipe(z.enum(['true', '1', 'yes', 'false', '0', 'no'], { error: 'must be true or false' }))
-  .transform((value) => value === 'true' || value === '1' || value === 'yes');
-
-const required = z.string({ error: 'is required' });
-
-/** A transform whose thrown message becomes the problem; the messages of our parsers hold no values. */
-function parsedBy<T>(parse: (value: string) => T) {
-  return required.transform((value, context): T => {
-    try {
-      return parse(value);
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'is not valid' });
-      return z.NEVER;
-    }
-  });
-}
-
 const settings = z.object({
-  HOST: z.string().default('127.0.0.1'),
+  HOST: parsedBy(parseBindHost).default('127.0.0.1'),
   PORT: integer(0, 65535).default(8010),
   BACKEND_URL: parsedBy(parseBackendUrl).default({ kind: 'tcp', host: '127.0.0.1', port: 8000 }),
   BACKEND_HEADERS_TIMEOUT_MS: integer(1, 3_600_000).default(60_000),
@@ -176,13 +169,16 @@ const settings = z.object({
   DATABASE_POOL_MAX: integer(1, 100).default(10),
   MIGRATE_ON_START: boolean.default(true),
   S3_ENDPOINT: parsedBy(parseHttpUrl).optional(),
-  S3_REGION: z.string().optional(),
+  S3_REGION: z
+    .string()
+    .regex(/^[A-Za-z0-9-]{1,63}$/, 'must be a region name, e.g. fra1')
+    .optional(),
   S3_BUCKET: z
     .string()
     .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be a bucket name (3 to 63 of a-z, 0-9, dot, hyphen)')
     .optional(),
-  S3_ACCESS_KEY_ID: z.string().optional(),
-  S3_SECRET_ACCESS_KEY: z.string().optional(),
+  S3_ACCESS_KEY_ID: word.optional(),
+  S3_SECRET_ACCESS_KEY: word.optional(),
   S3_PUBLIC_BASE_URL: parsedBy(parseHttpUrl).optional(),
   S3_UPLOAD_ACL: z
     .string()
@@ -210,28 +206,10 @@ const settings = z.object({
   METRICS_PORT: integer(0, 65535).optional(),
 });
 
-type Settings = z.infer<typeof settings>;
+export type Settings = z.infer<typeof settings>;
 
 /** Every name that parseConfig reads, for the documentation test. */
 export const SETTING_NAMES: readonly string[] = Object.keys(settings.shape);
-
-const STORAGE_NAMES = [
-  'S3_ENDPOINT',
-  'S3_REGION',
-  'S3_BUCKET',
-  'S3_ACCESS_KEY_ID',
-  'S3_SECRET_ACCESS_KEY',
-  'S3_PUBLIC_BASE_URL',
-] as const;
-
-/** All six or none: half a storage is a mistake that would otherwise show as "uploads are switched off". */
-function storageProblems(given: Environment): string[] {
-  const missing = STORAGE_NAMES.filter((name) => given[name] === undefined);
-  if (missing.length === 0 || missing.length === STORAGE_NAMES.length) return [];
-  return missing.map(
-    (name) => `${name} is missing while other S3_ settings are given: set all of them or none`,
-  );
-}
 
 function storageFrom(s: Settings): StorageConfig | null {
   if (!s.S3_ENDPOINT || !s.S3_REGION || !s.S3_BUCKET || !s.S3_ACCESS_KEY_ID) return null;
@@ -251,84 +229,6 @@ function storageFrom(s: Settings): StorageConfig | null {
 }
 
 const isAddress = (host: string) => host === 'localhost' || host.startsWith('[') || /^[\d.]+$/.test(host);
-const isSharedSecret = (algorithm: TokenAlgorithm) => algorithm.startsWith('HS');
-
-/** EnvironmentFile and .env files hold one line a value, so a PEM's line breaks may come as `\n`. */
-const pem = (value: string) => value.replaceAll('\\n', '\n');
-
-function keyProblems(secret: string, algorithm: TokenAlgorithm): string[] {
-  if (isSharedSecret(algorithm)) return [];
-  const wanted = algorithm.startsWith('RS') ? 'rsa' : 'ec';
-  try {
-    if (createPublicKey(pem(secret)).asymmetricKeyType === wanted) return [];
-  } catch {
-    // The reason may quote the value; the sentence below is enough.
-  }
-  return [`JWT_SECRET must hold a PEM public key (${wanted.toUpperCase()}) when JWT_ALG is ${algorithm}`];
-}
-
-/** Forwarding to ourselves would multiply each request until MAX_IN_FLIGHT. */
-function loopProblems(s: Settings): string[] {
-  if (s.BACKEND_URL.kind !== 'tcp' || s.PORT === 0 || s.BACKEND_URL.port !== s.PORT) return [];
-  const loopback = /^(127\.|localhost$|::1$|0\.0\.0\.0$)/;
-  if (!loopback.test(s.BACKEND_URL.host)) return [];
-  return ['BACKEND_URL is the sidecar itself: it has the same port as PORT'];
-}
-
-function parseBackendUrl(value: string): BackendAddress {
-  if (value.startsWith('unix:')) {
-    const path = value.slice('unix:'.length);
-    if (!path.startsWith('/'))
-      throw new Error('must name an absolute socket path, e.g. unix:/run/backend.sock');
-    return { kind: 'unix', path };
-  }
-  const shape = 'must be http://host:port or unix:/path.sock';
-  const url = URL.parse(value);
-  if (url?.protocol !== 'http:' || url.username !== '' || url.password !== '') throw new Error(shape);
-  if (url.pathname !== '/' || url.search !== '' || url.hash !== '')
-    throw new Error(`${shape}, without a path`);
-  return { kind: 'tcp', host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 80) };
-}
-
-function parseHttpUrl(value: string): string {
-  const url = URL.parse(value);
-  if (
-    url === null ||
-    !/^https?:$/.test(url.protocol) ||
-    url.username !== '' ||
-    url.search !== '' ||
-    url.hash !== ''
-  ) {
-    throw new Error('must be an http:// or https:// URL without credentials, query or fragment');
-  }
-  return url.href.replace(/\/+$/, '');
-}
-
-function parseTrustedProxies(value: string): readonly string[] {
-  const ranges = value.split(',').map((range) => range.trim());
-  if (!ranges.every((range) => range === 'loopback' || range === 'none' || isAddressRange(range))) {
-    throw new Error('must be a comma-separated list of `loopback`, `none`, addresses or CIDR ranges');
-  }
-  return ranges.filter((range) => range !== 'none');
-}
-
-function isAddressRange(range: string): boolean {
-  const [address = '', prefix, ...rest] = range.split('/');
-  const family = isIP(address);
-  if (family === 0 || rest.length > 0) return false;
-  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128));
-}
-
-function parseOrigins(value: string): '*' | readonly string[] {
-  if (value.trim() === '*') return '*';
-  const origins = value.split(',').map((origin) => origin.trim());
-  for (const origin of origins) {
-    if (URL.parse(origin)?.origin !== origin) {
-      throw new Error('must be * or a comma-separated list of origins, e.g. https://example.com');
-    }
-  }
-  return origins;
-}
 
 function deepFreeze<T extends object>(value: T): T {
   for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) deepFreeze(part);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
@@ -47,12 +48,18 @@ test('an empty value counts as unset', () => {
 test('every setting is checked', () => {
   const bad: Record<string, string[]> = {
     PORT: ['x', '-1', '65536', '1.5', '0x10'],
-    BACKEND_URL: ['127.0.0.1:8000', 'https://a', 'http://a/path', 'http://u:p@a', 'unix:relative'],
+    HOST: ['foo bar', 'http://x', '[::]'],
+    BACKEND_URL: [
+      ...['127.0.0.1:8000', 'https://a', 'http://a/path', 'http://u:p@a', 'http://a:0', 'http:a'],
+      ...['unix:relative', 'unix:/', 'unix:///run/x.sock'],
+    ],
     JWT_ALG: ['none', 'HS1'],
     S3_FORCE_PATH_STYLE: ['yes'],
     UPLOAD_URL_TTL_SECONDS: ['0', '604801'],
     WEB_CONCURRENCY: ['0', 'auto'],
     LOG_LEVEL: ['loud'],
+    MAX_EVENT_LOOP_DELAY_MS: ['-1'],
+    CLIENT_BODY_TIMEOUT_MS: ['0'],
     METRICS_PORT: ['x'],
     CORS_ALLOW_ORIGINS: ['example.com', 'https://example.com/path'],
     TRUSTED_PROXIES: ['10.0.0.0/33', 'example.com', '1.2.3'],
@@ -67,6 +74,36 @@ test('every setting is checked', () => {
       );
     }
   }
+});
+
+test('settings of the storage that would only fail at the first upload are refused', () => {
+  const bad: Record<string, string[]> = {
+    S3_REGION: ['fra1 x', 'fra/1'],
+    S3_ENDPOINT: ['https://:pw@fra1.example.com', 'https://media.fra1.example.com', 'https://a?b'],
+    S3_PUBLIC_BASE_URL: ['https://:pw@cdn.example.com', 'https://cdn.example.com/?'],
+    S3_SECRET_ACCESS_KEY: ['two words'],
+  };
+  for (const [name, values] of Object.entries(bad)) {
+    for (const value of values) {
+      const found = problems({ ...S3, [name]: value });
+      assert.deepEqual(
+        found.map((problem) => problem.split(' ')[0]),
+        [name],
+        `${name}=${value}`,
+      );
+      assert.doesNotMatch(found[0] ?? '', /pw|two words/);
+    }
+  }
+});
+
+test('a problem does not hide another one, not even one of a combination', () => {
+  const found = problems({ PORT: 'abc', JWT_ALG: 'RS256', S3_BUCKET: 'media', LOG_LEVEL: 'loud' });
+  const names = found.map((problem) => problem.split(' ')[0]);
+  for (const name of ['PORT', 'LOG_LEVEL', 'S3_REGION', 'JWT_SECRET']) assert.ok(names.includes(name), name);
+});
+
+test('a log level may be spelt as Python spells it', () => {
+  assert.equal(parseConfig({ ...REQUIRED, LOG_LEVEL: 'INFO' }).logLevel, 'info');
 });
 
 test('storage is all or nothing', () => {
@@ -85,11 +122,25 @@ test('storage is all or nothing', () => {
 });
 
 test('a backend that is the sidecar itself is refused', () => {
-  assert.match(problems({ BACKEND_URL: 'http://localhost:8010' })[0] ?? '', /itself/);
+  for (const host of ['localhost', 'localhost.', '127.0.0.1', '[::]', '[::1]', '[::ffff:127.0.0.1]']) {
+    assert.match(problems({ BACKEND_URL: `http://${host}:8010` })[0] ?? '', /itself/, host);
+  }
 });
 
-test('RS256 needs an RSA key', () => {
+test('METRICS_PORT is another port than PORT', () => {
+  assert.match(problems({ PORT: '9000', METRICS_PORT: '9000' })[0] ?? '', /METRICS_PORT must be another/);
+});
+
+test('a key that does not fit its algorithm is refused: every token would be invalid, and log its user out', () => {
+  const pem = (curve: string) =>
+    generateKeyPairSync('ec', { namedCurve: curve })
+      .publicKey.export({ type: 'spki', format: 'pem' })
+      .toString();
   assert.match(problems({ JWT_ALG: 'RS256' })[0] ?? '', /PEM public key \(RSA\)/);
+  assert.match(problems({ JWT_ALG: 'RS256', JWT_SECRET: pem('P-256') })[0] ?? '', /\(RSA\)/);
+  assert.match(problems({ JWT_ALG: 'ES256', JWT_SECRET: pem('P-384') })[0] ?? '', /curve prime256v1/);
+  assert.match(problems({ JWT_SECRET: pem('P-256') })[0] ?? '', /PEM key, which JWT_ALG=HS256 does not use/);
+  assert.deepEqual(problems({ JWT_ALG: 'ES384', JWT_SECRET: pem('P-384') }), []);
 });
 
 test('every setting is documented, in both languages and the example file', () => {

@@ -1,0 +1,98 @@
+/**
+ * What no single setting can tell: combinations that would start and then fail, most of them in a way that looks like
+ * something else. Pure; each check looks at the settings that could be read and returns whole sentences without values.
+ */
+import { createPublicKey } from 'node:crypto';
+import type { Settings, TokenAlgorithm } from './config.ts';
+
+type Readable = Partial<Settings>;
+
+/** @param given names that have a value, also one that could not be read */
+export function combinationProblems(settings: Readable, given: ReadonlySet<string>): string[] {
+  return [
+    ...storageProblems(given),
+    ...bucketProblems(settings),
+    ...keyProblems(settings),
+    ...loopProblems(settings),
+    ...portProblems(settings),
+  ];
+}
+
+const STORAGE_NAMES = [
+  'S3_ENDPOINT',
+  'S3_REGION',
+  'S3_BUCKET',
+  'S3_ACCESS_KEY_ID',
+  'S3_SECRET_ACCESS_KEY',
+  'S3_PUBLIC_BASE_URL',
+] as const;
+
+/** All six or none: half a storage is a mistake that would otherwise show as "uploads are switched off". */
+function storageProblems(given: ReadonlySet<string>): string[] {
+  const missing = STORAGE_NAMES.filter((name) => !given.has(name));
+  if (missing.length === 0 || missing.length === STORAGE_NAMES.length) return [];
+  return missing.map(
+    (name) => `${name} is missing while other S3_ settings are given: set all of them or none`,
+  );
+}
+
+/** Providers show the address with the bucket in front; the client puts it there itself, and would do it twice. */
+function bucketProblems({ S3_ENDPOINT: endpoint, S3_BUCKET: bucket }: Readable): string[] {
+  if (endpoint === undefined || bucket === undefined) return [];
+  if (!new URL(endpoint).hostname.startsWith(`${bucket}.`)) return [];
+  return ['S3_ENDPOINT must not have the bucket in its host name: S3_BUCKET names it'];
+}
+
+export const isSharedSecret = (algorithm: TokenAlgorithm) => algorithm.startsWith('HS');
+
+/** EnvironmentFile and .env files hold one line a value, so a PEM's line breaks may come as `\n`. */
+export const pem = (value: string) => value.replaceAll('\\n', '\n');
+
+/** RFC 7518 §3.4: each ES algorithm has its own curve. */
+const CURVES: Partial<Record<TokenAlgorithm, string>> = {
+  ES256: 'prime256v1',
+  ES384: 'secp384r1',
+  ES512: 'secp521r1',
+};
+
+/** A key that does not fit would make every token "invalid", and a 401 logs every user out. */
+function keyProblems({ JWT_SECRET: secret, JWT_ALG: algorithm }: Readable): string[] {
+  if (secret === undefined || algorithm === undefined) return [];
+  if (isSharedSecret(algorithm)) {
+    if (!/^\s*-----BEGIN /.test(secret)) return [];
+    return [
+      `JWT_SECRET holds a PEM key, which JWT_ALG=${algorithm} does not use: set JWT_ALG to RS256 or the like`,
+    ];
+  }
+  const wanted = algorithm.startsWith('RS') ? 'RSA' : `EC, curve ${CURVES[algorithm]}`;
+  return fits(secret, algorithm)
+    ? []
+    : [`JWT_SECRET must hold a PEM public key (${wanted}) when JWT_ALG is ${algorithm}`];
+}
+
+function fits(secret: string, algorithm: TokenAlgorithm): boolean {
+  try {
+    const key = createPublicKey(pem(secret));
+    if (algorithm.startsWith('RS')) return key.asymmetricKeyType === 'rsa';
+    return key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === CURVES[algorithm];
+  } catch {
+    // The reason may quote the value.
+    return false;
+  }
+}
+
+const OWN_HOST = /^(127\.[\d.]+|localhost\.?|::1?|0\.0\.0\.0|::ffff:7f[0-9a-f:]+)$/i;
+
+/** Forwarding to ourselves would multiply each request until MAX_IN_FLIGHT. */
+function loopProblems({ PORT: port, BACKEND_URL: backend }: Readable): string[] {
+  if (backend?.kind !== 'tcp' || port === 0 || backend.port !== port) return [];
+  return OWN_HOST.test(backend.host)
+    ? ['BACKEND_URL is the sidecar itself: it has the same port as PORT']
+    : [];
+}
+
+function portProblems({ PORT: port, METRICS_PORT: metricsPort }: Readable): string[] {
+  return metricsPort !== undefined && metricsPort !== 0 && metricsPort === port
+    ? ['METRICS_PORT must be another port than PORT']
+    : [];
+}
