@@ -53,8 +53,8 @@ export function createApp(options: AppOptions): RequestListener {
   };
 
   function handle(req: IncomingMessage, res: ServerResponse): void {
-    if (distrusted.has(req.socket)) {
-      // Behind a request that was refused; this one's answer would never be sent, so it must not have an effect either.
+    if (distrusted.has(req.socket) || !req.socket.writable) {
+      // Behind a last answer (RFC 9112 §9.6): this one's would never be sent, so it must not have an effect either.
       req.resume();
       return;
     }

@@ -1,6 +1,5 @@
 /**
- * The listening side: limits and deadlines of node:http, what happens to bytes that are no request, upgrades, and the
- * orderly end.
+ * The listening side: limits and deadlines of node:http, what happens to bytes that are no request, and upgrades.
  */
 import {
   createServer,
@@ -9,7 +8,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import { Server as NetServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { AppError, requestTimeout } from '../errors.ts';
 
@@ -30,8 +29,10 @@ const MAX_HEAD_BYTES = 64 * 1024;
 
 export interface ListeningServer {
   readonly server: Server;
-  /** Open connections. */
+  /** Open connections that speak HTTP. */
   readonly sockets: ReadonlySet<Socket>;
+  /** Open connections that have left HTTP: WebSockets. */
+  readonly upgraded: ReadonlySet<Socket>;
 }
 
 /** Creates the server; it does not listen yet. Answers in every state of a connection, never throws. */
@@ -60,7 +61,6 @@ export function createHttpServer(options: ServerOptions): ListeningServer {
   server.maxConnections = options.maxConnections;
   // In a worker Node would otherwise hand the connection back to the primary, round and round.
   Object.assign(server, { dropMaxConnection: true });
-  server.on('upgrade', options.handleUpgrade);
   server.on('clientError', (error, socket: Socket) => onClientError(error, socket, options));
   server.on('connect', (_req, socket) =>
     options.refuseSocket(socket, new AppError(405, 'CONNECT is not allowed.')),
@@ -70,11 +70,16 @@ export function createHttpServer(options: ServerOptions): ListeningServer {
   // readRequestHead refuses what is expected; node:http's own 417 has no body.
   server.on('checkExpectation', options.handleRequest);
   const sockets = new Set<Socket>();
+  const upgraded = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
+    socket.once('close', () => sockets.delete(socket) || upgraded.delete(socket));
   });
-  return { server, sockets };
+  server.on('upgrade', (req, socket: Duplex, head) => {
+    if (sockets.delete(socket as Socket)) upgraded.add(socket as Socket);
+    options.handleUpgrade(req, socket, head);
+  });
+  return { server, sockets, upgraded };
 }
 
 /** Bytes that are no HTTP request, or a head that is too large or too slow. */
@@ -140,37 +145,6 @@ function listenError(error: NodeJS.ErrnoException, port: number, host: string): 
   };
   const reason = reasons[error.code ?? ''] ?? error.code ?? 'unknown';
   return new Error(`Cannot listen on ${host}:${port}: ${reason}.`, { cause: error });
-}
-
-/** A keep-alive connection may be about to carry a request; it gets this long before it counts as idle, ms. */
-const QUIET_MS = 1_000;
-const LOOK_EVERY_MS = 100;
-
-/**
- * Stops accepting, lets requests in flight finish, and after `graceMs` cuts what is left. Every response from now on
- * says `Connection: close` (createApp's isDraining). Node's own close() would cut idle connections at once, and with
- * them the requests that are already on their way to us.
- */
-export async function closeServer({ server, sockets }: ListeningServer, graceMs: number): Promise<void> {
-  for (const socket of sockets) {
-    const response = responseUnderWay(socket);
-    if (response !== undefined && !response.headersSent) response.shouldKeepAlive = false;
-  }
-  const closeIdle = () => {
-    server.closeIdleConnections();
-    // Node counts a connection that has never sent anything as busy; nobody waits for an answer on it.
-    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
-  };
-  const timers = [
-    setTimeout(() => timers.push(setInterval(closeIdle, LOOK_EVERY_MS)), Math.min(QUIET_MS, graceMs / 2)),
-    // Not closeAllConnections(): it knows nothing of WebSockets and other sockets that have left HTTP.
-    setTimeout(() => sockets.forEach((socket) => void socket.destroy()), graceMs),
-  ];
-  await new Promise<void>((resolve) => {
-    NetServer.prototype.close.call(server, () => resolve());
-  });
-  for (const timer of timers) clearTimeout(timer);
-  server.close();
 }
 
 /** The response that node:http is writing on a socket; private, but node:http's own error handling goes by it, too. */

@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import type { AppError } from '../errors.ts';
 import { BackendError } from './backend-client.ts';
 import { backendFailure } from './failure.ts';
+import { parseResponseHead } from './http1/response-head.ts';
 import { type EarlyBytes, holdEarlyBytes } from './websocket-early-bytes.ts';
 
 /** Largest head of the backend's answer, bytes. */
@@ -48,7 +49,7 @@ export function createHandshake(options: HandshakeOptions): Handshake {
   const onClientClosed = () => options.onRefused(status);
   client.once('close', onClientClosed);
 
-  return {
+  const handshake: Handshake = {
     begin(proxyReq) {
       // Should anything below throw, http-proxy-middleware's own listener is never added.
       proxyReq.on('error', () => undefined);
@@ -62,6 +63,8 @@ export function createHandshake(options: HandshakeOptions): Handshake {
       });
       proxyReq.prependOnceListener('response', (refusal: IncomingMessage) => {
         early.drop();
+        if (refuseNonsense(refusal, false)) return;
+        passCutOn(refusal);
         // The socket is half-open: a client that never closes its side would keep it for good.
         client.once('finish', () => setTimeout(() => client.destroy(), LINGER_MS).unref());
         status = refusal.statusCode ?? 502;
@@ -69,6 +72,10 @@ export function createHandshake(options: HandshakeOptions): Handshake {
       });
       // Before http-proxy-middleware's own listener, which writes the 101 and starts to pipe what we hold.
       proxyReq.prependOnceListener('upgrade', (response: IncomingMessage, backend: Socket) => {
+        if (refuseNonsense(response, true)) {
+          backend.destroy();
+          return;
+        }
         // It writes the 101 as a string; a header's bytes are latin1.
         client.setDefaultEncoding('latin1');
         response.headers = headersAsSent(response.rawHeaders, requestId);
@@ -76,6 +83,11 @@ export function createHandshake(options: HandshakeOptions): Handshake {
       });
     },
     fail(error) {
+      if (status !== 499) {
+        // An answer has begun: a second one behind it would be read as part of it.
+        client.resetAndDestroy();
+        return;
+      }
       if (client.destroyed) return;
       const failure = backendFailure(toBackendError(error));
       status = failure.status;
@@ -83,6 +95,30 @@ export function createHandshake(options: HandshakeOptions): Handshake {
     },
     close: () => client.end(),
   };
+  return handshake;
+
+  /** node:http parses answers more generously than we pass them on. @returns whether it was answered 502 */
+  function refuseNonsense(response: IncomingMessage, upgraded: boolean): boolean {
+    const { httpVersion, statusCode, statusMessage, rawHeaders } = response;
+    let head = `HTTP/${httpVersion} ${statusCode} ${statusMessage}`;
+    for (let i = 0; i < rawHeaders.length; i += 2) head += `\r\n${rawHeaders[i]}: ${rawHeaders[i + 1]}`;
+    try {
+      const { chunked } = parseResponseHead(head);
+      // A 101 has no body, and without an upgrade it is none.
+      if (upgraded ? !chunked : statusCode !== 101) return false;
+    } catch {
+      // Below.
+    }
+    handshake.fail(new BackendError('protocol', 'the answer to the handshake is not acceptable'));
+    response.destroy();
+    return true;
+  }
+
+  /** A refusal cut short must look cut short, also one whose end is the end of the connection. */
+  function passCutOn(refusal: IncomingMessage): void {
+    refusal.once('error', () => client.resetAndDestroy());
+    refusal.once('close', () => refusal.complete || client.resetAndDestroy());
+  }
 
   /** http-proxy-middleware's pipe has not begun to flow: undone here, nothing of it is left. */
   function takeOver(early: EarlyBytes, backend: Socket): void {
@@ -118,6 +154,7 @@ function headersAsSent(raw: readonly string[], requestId: string): Record<string
 }
 
 function toBackendError(error: unknown): BackendError {
+  if (error instanceof BackendError) return error;
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const message = error instanceof Error ? error.message : 'unknown';
   if (code === 'ERR_UPSTREAM_UPGRADE_TIMEOUT')

@@ -1,6 +1,7 @@
 /** Connections that do not behave (forwarding.md, lines 7, 8, 20 and 24): what one client sends never becomes another's problem. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { openDescriptors, requireProc } from '../support/process-resources.ts';
 import { connectRaw, exchangeRaw, type RawConnection } from '../support/raw-connection.ts';
 import { answering, ok, type ScriptedBackend, startScriptedBackend } from '../support/scripted-backend.ts';
 import { type SidecarProcess, startProcess } from '../support/start-process.ts';
@@ -251,4 +252,28 @@ test('beyond MAX_CONNECTIONS the next one is closed at once', async () => {
     },
     { MAX_CONNECTIONS: '2' },
   );
+});
+
+test('a refused CONNECT or upgrade leaves no descriptor behind, whatever its client does', async (t) => {
+  if (!requireProc(t)) return;
+  await withProcess(async ({ port, pid }) => {
+    const before = openDescriptors(pid);
+    const refusals = [
+      'CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n',
+      handshake('/ws/x').replace('Host: a\r\n', ''),
+      'nonsense\r\n\r\n',
+    ];
+    const clients = await Promise.all(refusals.map(() => connectRaw(port)));
+    for (const [i, client] of clients.entries()) {
+      await client.send(refusals[i] ?? '').message();
+      client.send('bytes behind it');
+    }
+    // Their sides stay open: only we can end this.
+    const giveUpAt = Date.now() + 15_000;
+    while (openDescriptors(pid) > before) {
+      assert.ok(Date.now() < giveUpAt, `${openDescriptors(pid) - before} are still open`);
+      await new Promise((wake) => setTimeout(wake, 100));
+    }
+    for (const client of clients) client.destroy();
+  });
 });

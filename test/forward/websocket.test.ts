@@ -242,3 +242,79 @@ test('hundreds of connections opened and closed leave none open at the backend',
     },
   );
 });
+
+test('what is no acceptable answer to a handshake is a 502', async () => {
+  for (const nonsense of [
+    'HTTP/1.1 101 Switching Protocols\r\n\r\n',
+    SWITCHING.replace('\r\n\r\n', '\r\nTransfer-Encoding: chunked\r\n\r\n'),
+    'HTTP/1.1 401 Un\x06authorized\r\ncontent-length: 0\r\n\r\n',
+    'HTTP/1.0 403 No\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    'HTTP/1.1 403 No\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n',
+  ]) {
+    await through(
+      (connection) => void connection.send(nonsense),
+      async (port) => {
+        const { connection, answer } = await openWebSocket(port, '/ws/x');
+        assert.match(answer.startLine, /^HTTP\/1\.1 502 /, nonsense);
+        assert.equal(await connection.closed(), '');
+        connection.destroy();
+      },
+    );
+  }
+});
+
+test('nothing is written behind a refusal, and one that is cut short looks cut short', async () => {
+  await through(
+    (connection) => void connection.send('HTTP/1.1 204 No Content\r\n\r\nsurplus'),
+    async (port) => {
+      const { connection } = await openWebSocket(port, '/ws/x');
+      assert.doesNotMatch(await connection.closed(), /502/);
+      connection.destroy();
+    },
+  );
+  await through(
+    async (connection) => {
+      connection.send('HTTP/1.1 404 Not Found\r\n\r\nsome');
+      await new Promise((wake) => setTimeout(wake, 100));
+      connection.reset();
+    },
+    async (port) => {
+      const client = await connectRaw(port);
+      client.send(handshake('/ws/x'));
+      await client.closed();
+      assert.ok(client.failure, 'the connection ended as if the answer were whole');
+      client.destroy();
+    },
+  );
+});
+
+test('a 101 with a head of 60 KB and two thousand lines passes whole, with its bytes, order and request id', async () => {
+  const lines = Array.from({ length: 2000 }, (_, i) => `X-${i}: ${'v'.repeat(20)}\r\n`).join('');
+  await through(
+    (connection) =>
+      void connection.send(
+        SWITCHING.replace('\r\n\r\n', `\r\n${lines}X-Latin: caf\xe9\r\nx-Last: 1\r\n\r\n`),
+      ),
+    async (port) => {
+      const { connection, answer } = await openWebSocket(port, '/ws/x');
+      assert.equal(answer.headers.filter(([name]) => /^X-\d+$/.test(name)).length, 2000);
+      assert.equal(answer.header('x-latin'), 'caf\xe9');
+      assert.ok(answer.headers.some(([name]) => name === 'x-Last'));
+      assert.match(answer.header('x-request-id') ?? '', /./);
+      connection.destroy();
+    },
+  );
+});
+
+test('HTTP/1.0 has no Upgrade, and an absolute-form handshake is one like any other', async () => {
+  await through(
+    (connection, request) =>
+      void connection.send(request.header('upgrade') === undefined ? ok('ordinary') : SWITCHING),
+    async (port) => {
+      const old = handshake('/ws/x').replace('HTTP/1.1', 'HTTP/1.0');
+      assert.equal((await exchangeRaw(port, old)).body, 'ordinary');
+      const absolute = await exchangeRaw(port, handshake('http://a/ws/x'));
+      assert.match(absolute.startLine, / 101 /);
+    },
+  );
+});

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connectRaw, type RawConnection } from '../support/raw-connection.ts';
 import { answering, ok, startScriptedBackend } from '../support/scripted-backend.ts';
 import { type SidecarProcess, startProcess } from '../support/start-process.ts';
-import { openWebSocket, SWITCHING } from '../support/websocket.ts';
+import { handshake, openWebSocket, SWITCHING } from '../support/websocket.ts';
 
 const GET = 'GET /api/x HTTP/1.1\r\nHost: a\r\n\r\n';
 
@@ -41,6 +41,26 @@ test('WebSockets are ended when the process stops', async () => {
   assert.equal(await connection.closed(), '');
   connection.end();
   assert.equal(await ended, 0);
+  await backend.stop();
+});
+
+test('a WebSocket whose sides do not answer the end is cut at the deadline, also one opened or refused meanwhile', async () => {
+  const backend = await startScriptedBackend(async (connection) => {
+    const { startLine } = await connection.message();
+    if (startLine.includes('refused')) connection.send('HTTP/1.1 403 No\r\ncontent-length: 0\r\n\r\n');
+    else if (!startLine.includes('silent')) connection.send(SWITCHING);
+  });
+  const sidecar = await startProcess({ BACKEND_URL: backend.url, SHUTDOWN_GRACE_MS: '600' });
+  const { connection } = await openWebSocket(sidecar.port, '/ws/x');
+  const refused = await openWebSocket(sidecar.port, '/ws/refused');
+  const silent = await connectRaw(sidecar.port);
+  silent.send(handshake('/ws/silent'));
+  await backend.connection(2);
+  assert.equal(await sidecar.end(), 0);
+  for (const client of [connection, refused.connection, silent]) {
+    await client.closed();
+    client.destroy();
+  }
   await backend.stop();
 });
 

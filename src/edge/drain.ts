@@ -1,0 +1,58 @@
+/**
+ * The orderly end of a server: nobody who has sent a request goes without an answer, as long as the grace time lasts.
+ */
+import { Server as NetServer, type Socket } from 'node:net';
+import { type ListeningServer, responseUnderWay } from './server.ts';
+
+/** A keep-alive connection may be about to carry a request; it gets this long before it counts as idle, ms. */
+const QUIET_MS = 1_000;
+const LOOK_EVERY_MS = 100;
+
+/**
+ * Stops accepting, lets requests in flight finish, and after `graceMs` cuts what is left, WebSockets as well. Every
+ * response from now on says `Connection: close` (createApp's isDraining). Node's own close() would cut idle connections
+ * at once, and with them the requests that are already on their way to us.
+ */
+export async function closeServer(
+  { server, sockets, upgraded }: ListeningServer,
+  graceMs: number,
+): Promise<void> {
+  for (const socket of sockets) {
+    const response = responseUnderWay(socket);
+    if (response !== undefined && !response.headersSent) response.shouldKeepAlive = false;
+  }
+  const closeQuiet = createQuietCloser(sockets, Math.min(QUIET_MS, graceMs / 2));
+  const timers = [
+    // Behind the poll phase: after a stall of the process, what has arrived is read before it counts as not there.
+    setInterval(() => setImmediate(closeQuiet), LOOK_EVERY_MS),
+    // Not closeAllConnections(): it knows nothing of sockets that have left HTTP.
+    setTimeout(() => {
+      for (const socket of [...sockets, ...upgraded]) socket.destroy();
+    }, graceMs),
+  ];
+  await new Promise<void>((resolve) => {
+    NetServer.prototype.close.call(server, () => resolve());
+  });
+  for (const timer of timers) clearTimeout(timer);
+  server.close();
+}
+
+/**
+ * Closes connections that have neither a response under way nor sent a byte for `quietMs`. Not node:http's
+ * closeIdleConnections(): it takes a response for finished when end() was called, and throws away what a slow client
+ * has not taken yet.
+ */
+function createQuietCloser(sockets: ReadonlySet<Socket>, quietMs: number): () => void {
+  const seen = new WeakMap<Socket, { readonly bytes: number; readonly at: number }>();
+  return () => {
+    const now = performance.now();
+    for (const socket of sockets) {
+      const last = seen.get(socket);
+      if (last === undefined || responseUnderWay(socket) !== undefined || socket.bytesRead !== last.bytes) {
+        seen.set(socket, { bytes: socket.bytesRead, at: now });
+      } else if (now - last.at >= quietMs) {
+        socket.destroy();
+      }
+    }
+  };
+}
