@@ -52,19 +52,13 @@ export function downloadRequest(bytes: number): Buffer {
   return Buffer.from(`GET ${DOWNLOAD_PATH}${bytes} HTTP/1.1\r\n${BROWSER_HEADERS}\r\n\r\n`);
 }
 
-/** The key and its answer are those of RFC 6455 §1.3. */
+/** The example of RFC 6455 §1.3. */
+export const WEBSOCKET_KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
+
 export function webSocketHandshake(): Buffer {
   return Buffer.from(
     `GET /ws/chat/1 HTTP/1.1\r\n${BROWSER_HEADERS.replace('Connection: keep-alive', 'Connection: Upgrade')}\r\n` +
-      'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
-  );
-}
-
-/** The key is not the client's when a proxy opens a WebSocket of its own, as @fastify/http-proxy does. */
-export function webSocketAccepted(accept: string): string {
-  return (
-    'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
-    `Sec-WebSocket-Accept: ${accept}\r\n\r\n`
+      `Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${WEBSOCKET_KEY}\r\n\r\n`,
   );
 }
 
