@@ -12,7 +12,8 @@ import { WebSocketClient } from './websocket-client.ts';
 const OPEN_AT_ONCE = 100;
 const NOTHING: LoadResult = { wallUs: 0, p50Us: 0, p99Us: 0 };
 
-let loop: ClosedLoop | undefined;
+/** What is open, the last on top: idle WebSockets stay below the requests that are sent beside them. */
+const loops: ClosedLoop[] = [];
 
 async function perform(command: LoadCommand): Promise<LoadResult> {
   switch (command.kind) {
@@ -21,11 +22,9 @@ async function perform(command: LoadCommand): Promise<LoadResult> {
     case 'open-websockets':
       return await open(command.connections, (i) => new WebSocketClient(command.port, i));
     case 'run':
-      if (loop === undefined) throw new Error('nothing is open');
-      return await loop.run(command.exchanges);
+      return (await loops.at(-1)?.run(command.exchanges)) ?? NOTHING;
     case 'close':
-      loop?.close();
-      loop = undefined;
+      loops.pop()?.close();
       return NOTHING;
     case 'download':
       return await download(command.port, command.bytes);
@@ -43,7 +42,7 @@ async function open(connections: number, create: (index: number) => LoadClient):
     await Promise.all(batch.map((client) => client.opened));
     clients.push(...batch);
   }
-  loop = new ClosedLoop(clients);
+  loops.push(new ClosedLoop(clients));
   return NOTHING;
 }
 

@@ -7,7 +7,7 @@ export type LoadCommand =
   | { readonly kind: 'open'; readonly port: number; readonly method: 'GET' | 'POST'; readonly connections: number }
   /** Opens WebSockets that will send frames to be echoed. */
   | { readonly kind: 'open-websockets'; readonly port: number; readonly connections: number }
-  /** Sends `exchanges` requests or frames in all, each connection one at a time. */
+  /** Sends `exchanges` requests or frames in all over what was opened last, each connection one at a time. */
   | { readonly kind: 'run'; readonly exchanges: number }
   /** Closes what was opened last. */
   | { readonly kind: 'close' }
