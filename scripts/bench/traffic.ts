@@ -4,7 +4,10 @@
  */
 
 /** A token of the size that the backend issues: 200 bytes. */
-const TOKEN = `eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.${'eyJ1c2VyX2lkIjoxMjM0NTY3ODkw'.repeat(6)}`.slice(0, 200);
+const TOKEN = `eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.${'eyJ1c2VyX2lkIjoxMjM0NTY3ODkw'.repeat(6)}`.slice(
+  0,
+  200,
+);
 
 /** What the upstream looks for in every request. */
 export const AUTHORIZATION = `Bearer ${TOKEN}`;

@@ -7,7 +7,9 @@ import { type Contender, startProxy } from './contender.ts';
 
 /** @returns undefined when it is not installed */
 export function findHaproxy(): Contender | undefined {
-  const version = /version (\d[\w.]*)/.exec(spawnSync('haproxy', ['-v'], { encoding: 'utf8' }).stdout ?? '')?.[1];
+  const version = /version (\d[\w.]*)/.exec(
+    spawnSync('haproxy', ['-v'], { encoding: 'utf8' }).stdout ?? '',
+  )?.[1];
   if (version === undefined) return undefined;
   return {
     name: 'haproxy',

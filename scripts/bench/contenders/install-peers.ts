@@ -2,7 +2,15 @@
  * Installs the packages of the Node peers into a folder of the bench's own: the project never depends on them.
  */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 
 const PROGRAMS = resolve(import.meta.dirname, '../peers');
@@ -37,7 +45,15 @@ export function installPeers(say: (text: string) => void): void {
 }
 
 function npmInstall(): void {
-  const args = ['install', '--prefix', PEER_FOLDER, '--no-package-lock', '--ignore-scripts', '--no-audit', '--no-fund'];
+  const args = [
+    'install',
+    '--prefix',
+    PEER_FOLDER,
+    '--no-package-lock',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+  ];
   // `npm run` says where npm is; started in another way, it is looked up on PATH.
   const npm = process.env.npm_execpath;
   const [command, first] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];

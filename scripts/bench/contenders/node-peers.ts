@@ -13,7 +13,11 @@ export const nodePeers: readonly Contender[] = [
   nodePeer('hpm-agent', hpmVersion, 'http-proxy-middleware with a keep-alive agent; no log'),
   nodePeer('fastify', fastifyVersion, '@fastify/http-proxy with its defaults; no log'),
   {
-    ...nodePeer('fast-proxy', PACKAGES['fast-proxy'], 'on node:http, defaults; no log; forwards no WebSockets'),
+    ...nodePeer(
+      'fast-proxy',
+      PACKAGES['fast-proxy'],
+      'on node:http, defaults; no log; forwards no WebSockets',
+    ),
     forwardsWebSockets: false,
   },
   nodePeer('pipe', process.version, 'bare node:http, both sides piped, keep-alive agent; no log'),

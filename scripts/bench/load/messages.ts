@@ -4,7 +4,12 @@
 
 export type LoadCommand =
   /** Opens connections that will send small requests. */
-  | { readonly kind: 'open'; readonly port: number; readonly method: 'GET' | 'POST'; readonly connections: number }
+  | {
+      readonly kind: 'open';
+      readonly port: number;
+      readonly method: 'GET' | 'POST';
+      readonly connections: number;
+    }
   /** Opens WebSockets that will send frames to be echoed. */
   | { readonly kind: 'open-websockets'; readonly port: number; readonly connections: number }
   /** Sends `exchanges` requests or frames in all over what was opened last, each connection one at a time. */

@@ -26,7 +26,11 @@ export function chooseCores(): Cores {
 }
 
 /** The command line that runs a program on one core. taskset becomes the program: the process id stays. */
-export function pinned(command: string, args: readonly string[], core: number | undefined): [string, string[]] {
+export function pinned(
+  command: string,
+  args: readonly string[],
+  core: number | undefined,
+): [string, string[]] {
   if (core === undefined) return [command, [...args]];
   return ['taskset', ['--cpu-list', String(core), command, ...args]];
 }

@@ -19,7 +19,8 @@ const server = createServer((req, res) => {
 server.on('upgrade', (req, client, early) => {
   const upstream = connect({ host: '127.0.0.1', port: upstreamPort, noDelay: true });
   let head = `GET ${req.url} HTTP/1.1\r\n`;
-  for (let i = 0; i < req.rawHeaders.length; i += 2) head += `${req.rawHeaders[i]}: ${req.rawHeaders[i + 1]}\r\n`;
+  for (let i = 0; i < req.rawHeaders.length; i += 2)
+    head += `${req.rawHeaders[i]}: ${req.rawHeaders[i + 1]}\r\n`;
   upstream.write(`${head}\r\n`);
   upstream.write(early);
   upstream.pipe(client).pipe(upstream);

@@ -2,7 +2,14 @@
  * One connection of the upstream: reads requests, checks that they arrived whole, and answers like uvicorn.
  */
 import type { Socket } from 'node:net';
-import { AUTHORIZATION, DOWNLOAD_PATH, isPattern, PRODUCT_PATH, patternSlice, receivedBody } from '../traffic.ts';
+import {
+  AUTHORIZATION,
+  DOWNLOAD_PATH,
+  isPattern,
+  PRODUCT_PATH,
+  patternSlice,
+  receivedBody,
+} from '../traffic.ts';
 import { CLIENT_FRAME_BYTES, echoOf } from '../websocket-frames.ts';
 import { answer, downloadHead, productAnswer, webSocketAnswer } from './answers.ts';
 
@@ -110,7 +117,8 @@ export class UpstreamConnection {
     const isRight = isPattern(chunk, this.#bodyDone);
     this.#bodyDone += chunk.length;
     if (!isRight || this.#bodyDone > this.#bodyBytes) this.#refuse('a body that was altered');
-    else if (this.#bodyDone === this.#bodyBytes) this.#reply(answer(receivedBody(this.#bodyDone), this.#isLast));
+    else if (this.#bodyDone === this.#bodyBytes)
+      this.#reply(answer(receivedBody(this.#bodyDone), this.#isLast));
   }
 
   #acceptWebSocket(head: string): void {
@@ -146,6 +154,8 @@ export class UpstreamConnection {
 
   /** The load generator takes any status but 200 for a failure and shows the reason. */
   #refuse(reason: string): void {
-    this.#socket.end(`HTTP/1.1 400 The upstream got ${reason}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`);
+    this.#socket.end(
+      `HTTP/1.1 400 The upstream got ${reason}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`,
+    );
   }
 }

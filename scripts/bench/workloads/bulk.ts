@@ -4,7 +4,14 @@
 import type { RunningProxy } from '../contenders/contender.ts';
 import { cpuMicroseconds, forgetPeak, peakResidentBytes, residentBytes } from '../machine/process-figures.ts';
 import { runLoop } from './closed-loop-load.ts';
-import { type Bench, inTurns, type Row, type Sample, type Workload, type WorkloadResult } from './workload.ts';
+import {
+  type Bench,
+  inTurns,
+  type Row,
+  type Sample,
+  type Workload,
+  type WorkloadResult,
+} from './workload.ts';
 
 const MIB = 1024 * 1024;
 const BODY_BYTES = 256 * MIB;

@@ -50,7 +50,12 @@ async function measure(bench: Bench): Promise<Row[]> {
     const open: OpenCommand = { kind: 'open', port: proxy.port, method: 'GET', connections: 1 };
     await runLoop(bench, proxy, open, bench.quick ? QUICK_EXCHANGES : WARM_UP_EXCHANGES);
     return async () => {
-      const { p50Us, p99Us, cpuUs } = await runLoop(bench, proxy, open, bench.quick ? QUICK_EXCHANGES : EXCHANGES);
+      const { p50Us, p99Us, cpuUs } = await runLoop(
+        bench,
+        proxy,
+        open,
+        bench.quick ? QUICK_EXCHANGES : EXCHANGES,
+      );
       return { p50Us, p99Us, cpuUs };
     };
   });

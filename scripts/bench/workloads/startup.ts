@@ -46,7 +46,11 @@ const bareServer = (port: number): ProxyCommand => ({
 /** @returns ms */
 async function timeStart(bench: Bench, port: number, { command, args, env }: ProxyCommand): Promise<number> {
   const startedAt = performance.now();
-  const child = startChild(command, args, { core: undefined, env, outputFile: `${bench.folder}/startup.log` });
+  const child = startChild(command, args, {
+    core: undefined,
+    env,
+    outputFile: `${bench.folder}/startup.log`,
+  });
   try {
     while (!(await isLive(port))) {
       if (performance.now() - startedAt > PATIENCE_MS) throw new Error('no 200 from /livez');
@@ -61,7 +65,9 @@ async function timeStart(bench: Bench, port: number, { command, args, env }: Pro
 /** One GET on a connection of its own. */
 function isLive(port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write('GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n'));
+    const socket = connect(port, '127.0.0.1', () =>
+      socket.write('GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n'),
+    );
     socket.once('data', (chunk) => {
       resolve(chunk.toString('latin1').startsWith('HTTP/1.1 200 '));
       socket.destroy();

@@ -33,7 +33,11 @@ export const webSocketEcho: Workload = async (bench) => [
 
 export const idleWebSockets: Workload = async (bench) => {
   const connections = bench.quick ? QUICK_IDLE_CONNECTIONS : IDLE_CONNECTIONS;
-  const rows = withWebSockets(bench).map(({ name, kind }) => ({ contender: name, kind, samples: [] as Sample[] }));
+  const rows = withWebSockets(bench).map(({ name, kind }) => ({
+    contender: name,
+    kind,
+    samples: [] as Sample[],
+  }));
   for (let round = 0; round < Math.min(bench.rounds, IDLE_ROUNDS); round += 1) {
     bench.say(`idle: round ${round + 1}`);
     for (const [i, contender] of withWebSockets(bench).entries()) {

@@ -93,7 +93,11 @@ export async function inTurns(
 }
 
 export function startIn({ upstream, cores, folder }: Bench, contender: Contender): Promise<RunningProxy> {
-  const place = { upstreamPort: upstream.port, core: cores.proxy, folder: mkdtempSync(join(folder, 'proxy-')) };
+  const place = {
+    upstreamPort: upstream.port,
+    core: cores.proxy,
+    folder: mkdtempSync(join(folder, 'proxy-')),
+  };
   return blaming(contender.name, () => contender.start(place));
 }
 

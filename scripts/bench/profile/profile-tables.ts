@@ -1,0 +1,38 @@
+/**
+ * A profile as two Markdown tables: by group, and the functions that take longest themselves.
+ */
+import { GROUPS, type SelfTime } from './self-times.ts';
+
+const SHOWN_FUNCTIONS = 45;
+
+/** @param measured `cpuUs`: CPU time per request by the kernel's account, for comparison */
+export function profileTables(
+  times: readonly SelfTime[],
+  { requests, cpuUs }: { readonly requests: number; readonly cpuUs: number },
+): string {
+  const totalUs = sum(times);
+  const cells = (us: number) => `${(us / requests).toFixed(2)} | ${((us / totalUs) * 100).toFixed(1)} %`;
+  const groups = GROUPS.map(
+    (group) => `| ${group} | ${cells(sum(times.filter((time) => time.group === group)))} |`,
+  );
+  const functions = times
+    .slice(0, SHOWN_FUNCTIONS)
+    .map(({ name, place, group, us }) => `| ${name} | ${place} | ${group} | ${cells(us)} |`);
+  return [
+    `### Where the time of a small GET goes`,
+    '',
+    `${requests} requests over 64 connections: ${(totalUs / requests).toFixed(1)} µs each in the profile, idle time left`,
+    `out; ${cpuUs.toFixed(1)} µs of CPU by the kernel's account, the profiler's own cost included.`,
+    '',
+    '| group | µs a request | share |',
+    '|---|---:|---:|',
+    ...groups,
+    '',
+    '| function | where | group | µs a request | share |',
+    '|---|---|---|---:|---:|',
+    ...functions,
+    '',
+  ].join('\n');
+}
+
+const sum = (times: readonly SelfTime[]): number => times.reduce((total, { us }) => total + us, 0);
