@@ -1,15 +1,13 @@
 /**
  * haproxy as a private instance: one thread, HTTP mode, its log on stdout and so in a file.
  */
-import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { outputOf } from '../machine/tools.ts';
 import { type Contender, startProxy } from './contender.ts';
 
 /** @returns undefined when it is not installed */
 export function findHaproxy(): Contender | undefined {
-  const version = /version (\d[\w.]*)/.exec(
-    spawnSync('haproxy', ['-v'], { encoding: 'utf8' }).stdout ?? '',
-  )?.[1];
+  const version = /version (\d[\w.]*)/.exec(outputOf('haproxy', '-v') ?? '')?.[1];
   if (version === undefined) return undefined;
   return {
     name: 'haproxy',

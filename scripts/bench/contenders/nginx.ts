@@ -2,14 +2,13 @@
  * nginx as a private instance: one worker, connections to the upstream kept, streaming both ways as a front for this
  * backend has to, access log to a file.
  */
-import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { outputOf } from '../machine/tools.ts';
 import { type Contender, startProxy } from './contender.ts';
 
 /** @returns undefined when it is not installed */
 export function findNginx(): Contender | undefined {
-  // It prints its version on stderr.
-  const version = /nginx\/(\S+)/.exec(spawnSync('nginx', ['-v'], { encoding: 'utf8' }).stderr ?? '')?.[1];
+  const version = /nginx\/(\S+)/.exec(outputOf('nginx', '-v') ?? '')?.[1];
   if (version === undefined) return undefined;
   return {
     name: 'nginx',

@@ -12,7 +12,7 @@ export type Answer = 'incomplete' | 'right' | { readonly wrong: string };
 export function readAnswer(bytes: Buffer, expected: Buffer): Answer {
   const headEnd = bytes.indexOf('\r\n\r\n');
   if (headEnd === -1) return 'incomplete';
-  const head = bytes.latin1Slice(0, headEnd);
+  const head = bytes.toString('latin1', 0, headEnd);
   const length = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1]);
   if (bytes.compare(OK, 0, OK.length, 0, OK.length) !== 0 || length !== expected.length) {
     return { wrong: `a wrong answer:\n${head.slice(0, SHOWN_CHARS)}` };
@@ -21,7 +21,7 @@ export function readAnswer(bytes: Buffer, expected: Buffer): Answer {
   if (bytes.length < start + length) return 'incomplete';
   if (bytes.length > start + length) return { wrong: 'more than one answer to one request' };
   if (bytes.compare(expected, 0, length, start) !== 0) {
-    return { wrong: `a wrong body: ${bytes.latin1Slice(start, start + SHOWN_CHARS)}` };
+    return { wrong: `a wrong body: ${bytes.toString('latin1', start, start + SHOWN_CHARS)}` };
   }
   return 'right';
 }

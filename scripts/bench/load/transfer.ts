@@ -25,8 +25,8 @@ export function download(port: number, bytes: number): Promise<LoadResult> {
         head = Buffer.concat([head, chunk]);
         const end = head.indexOf('\r\n\r\n');
         if (end === -1) return;
-        if (!isDownloadHead(head.latin1Slice(0, end), bytes))
-          finish(`a wrong answer:\n${head.latin1Slice(0, end)}`);
+        if (!isDownloadHead(head.toString('latin1', 0, end), bytes))
+          finish(`a wrong answer:\n${head.toString('latin1', 0, end)}`);
         body = head.subarray(end + 4);
         head = undefined;
       }

@@ -55,7 +55,7 @@ export class WebSocketClient implements LoadClient {
       this.#pending = bytes;
       return;
     }
-    const head = bytes.latin1Slice(0, end);
+    const head = bytes.toString('latin1', 0, end);
     if (ACCEPTED.exec(head)?.[1] !== EXPECTED_ACCEPT || end + 4 !== bytes.length) {
       this.#onWrong(`a wrong answer to a WebSocket handshake:\n${head}`);
       return;

@@ -2,8 +2,8 @@
  * Which core runs what: the proxy alone on one, load and upstream on another, so that neither disturbs the other's
  * figures. Pinning is done by util-linux's taskset.
  */
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { outputOf } from './tools.ts';
 
 export interface Cores {
   /** Undefined: not pinned. */
@@ -16,7 +16,7 @@ export interface Cores {
 /** Takes the first two cores that this process may use. */
 export function chooseCores(): Cores {
   const [proxy, load] = allowedCores();
-  if (spawnSync('taskset', ['--version']).status !== 0) {
+  if (outputOf('taskset', '--version') === undefined) {
     return { proxy: undefined, load: undefined, note: 'NOT PINNED: taskset (util-linux) is not installed.' };
   }
   if (proxy === undefined || load === undefined) {
@@ -38,9 +38,8 @@ export function pinned(
 /** Moves a running process with all its threads to a core. @throws Error when it cannot be moved */
 export function moveTo(core: number | undefined, pid: number): void {
   if (core === undefined) return;
-  const args = ['--all-tasks', '--pid', '--cpu-list', String(core), String(pid)];
-  const { status, stderr } = spawnSync('taskset', args);
-  if (status !== 0) throw new Error(`Process ${pid} could not be moved to core ${core}: ${stderr}`);
+  const moved = outputOf('taskset', '--all-tasks', '--pid', '--cpu-list', String(core), String(pid));
+  if (moved === undefined) throw new Error(`Process ${pid} could not be moved to core ${core}.`);
 }
 
 /** `Cpus_allowed_list` of proc(5), e.g. `0-3,8`. */

@@ -65,7 +65,7 @@ export class UpstreamConnection {
       this.#pending = bytes;
       return;
     }
-    const head = bytes.latin1Slice(0, end);
+    const head = bytes.toString('latin1', 0, end);
     const rest = bytes.subarray(end + HEAD_END.length);
     const path = head.slice(head.indexOf(' ') + 1, head.indexOf(' HTTP/1.1\r\n'));
     this.#isLast = /\r\nconnection: *close/i.test(head);
