@@ -46,5 +46,12 @@ export async function startProxy(
   const { command, args, env } = await commandFor(port);
   const child = startChild(command, args, { core, env, outputFile: `${folder}/output.log` });
   await untilListening(child, port);
-  return { port, pids: withChildren(child.pid), stop: () => stopChild(child) };
+  return {
+    port,
+    // Asked for each time: nginx listens before it has started its worker.
+    get pids() {
+      return withChildren(child.pid);
+    },
+    stop: () => stopChild(child),
+  };
 }

@@ -23,8 +23,8 @@ export function workloadTable(result: WorkloadResult): string {
     return tableLine([
       row.contender,
       shown(row, main),
-      `${Math.round((spread(row.samples.map((sample) => sample[main.key] ?? Number.NaN)) / 2) * 100)} %`,
-      ours === undefined || ours === row ? '' : ratio(ours, row, main).toFixed(2),
+      disagreement(row, main),
+      ours === undefined || ours === row ? '' : finite(ratio(ours, row, main), 2),
       verdicts(own, 'must'),
       verdicts(own, 'stretch'),
       ...others.map((metric) => shown(row, metric)),
@@ -44,7 +44,16 @@ export function workloadTable(result: WorkloadResult): string {
 
 const tableLine = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 
-const shown = (row: Row, metric: Metric): string => figure(row, metric).toFixed(metric.digits);
+const shown = (row: Row, metric: Metric): string => finite(figure(row, metric), metric.digits);
+
+/** Half the distance between the lowest and the highest round. */
+function disagreement({ samples }: Row, { key }: Metric): string {
+  const percent = finite((spread(samples.map((sample) => sample[key] ?? Number.NaN)) / 2) * 100, 0);
+  return percent === '' ? '' : `${percent} %`;
+}
+
+const finite = (value: number, digits: number): string =>
+  Number.isFinite(value) ? value.toFixed(digits) : '';
 
 const verdicts = (outcomes: readonly Outcome[], level: 'must' | 'stretch'): string =>
   outcomes

@@ -68,19 +68,19 @@ const withWebSockets = (bench: Bench) => bench.contenders.filter((contender) => 
 async function measureIdle(bench: Bench, contender: Contender, connections: number): Promise<Sample> {
   const { load } = bench;
   const proxy = await startIn(bench, contender);
-  const { port, pids } = proxy;
+  const { port } = proxy;
   const gets = { kind: 'open', port, method: 'GET', connections: 64 } as const;
   const requests = bench.quick ? 500 : 10_000;
   try {
     await runLoop(bench, proxy, gets, requests);
     await sleep(SETTLE_MS);
-    const before = residentBytes(pids);
+    const before = residentBytes(proxy.pids);
     await load.do({ kind: 'open-websockets', port, connections });
     // Each echoes once: they are open all the way.
     await load.do({ kind: 'run', exchanges: connections });
     await runLoop(bench, proxy, gets, requests);
     await sleep(SETTLE_MS);
-    const after = residentBytes(pids);
+    const after = residentBytes(proxy.pids);
     await load.do({ kind: 'run', exchanges: connections });
     await load.do({ kind: 'close' });
     const mb = 1024 * 1024;
