@@ -8,11 +8,12 @@ import type { LoadCommand, LoadReply, LoadResult } from './messages.ts';
 
 export interface LoadGenerator {
   readonly child: Child;
-  /** @throws Error when an answer was wrong, a connection broke, or nothing came for a minute */
+  /** @throws Error when an answer was wrong, a connection broke, or nothing came for two minutes */
   do(command: LoadCommand): Promise<LoadResult>;
 }
 
-const PATIENCE_MS = 60_000;
+/** A window takes three seconds; on a machine that has other things to do, many times that. */
+const PATIENCE_MS = 120_000;
 
 /** @param core undefined: not pinned @param outputFile takes what it prints */
 export function startLoadGenerator(core: number | undefined, outputFile: string): LoadGenerator {

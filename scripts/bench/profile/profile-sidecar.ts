@@ -10,8 +10,8 @@ import type { Bench } from '../workloads/workload.ts';
 import { profileTables } from './profile-tables.ts';
 import { type CpuProfile, selfTimes } from './self-times.ts';
 
-const WARM_UP_REQUESTS = 30_000;
-const REQUESTS = 200_000;
+const WARM_UP_REQUESTS = 20_000;
+const REQUESTS = 80_000;
 const QUICK_REQUESTS = 10_000;
 /** Between two samples, µs. */
 const INTERVAL_US = 200;
