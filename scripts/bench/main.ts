@@ -78,25 +78,24 @@ async function prepare(options: BenchOptions, folder: string): Promise<Bench> {
 }
 
 async function compare(options: BenchOptions, bench: Bench): Promise<void> {
-  const machine = describeMachine();
+  const { contenders, rounds, quick } = bench;
+  const date = new Date().toISOString().slice(0, 10);
+  const conditions = { date, machine: describeMachine(), pinning: bench.cores.note, cpuClock, rounds, quick };
   const startedAt = performance.now();
   const results: WorkloadResult[] = [];
-  for (const name of options.workloads) results.push(...(await workloads[name](bench)));
-  const report: Report = {
-    date: new Date().toISOString().slice(0, 10),
-    machine,
-    pinning: bench.cores.note,
-    cpuClock,
-    rounds: bench.rounds,
-    quick: bench.quick,
-    seconds: (performance.now() - startedAt) / 1000,
-    contenders: bench.contenders,
-    results,
-  };
-  const markdown = reportMarkdown(report);
-  process.stdout.write(markdown);
-  if (options.markdownFile !== undefined) writeFileSync(options.markdownFile, markdown);
-  if (options.jsonFile !== undefined) writeFileSync(options.jsonFile, reportJson(report));
+  let report: Report | undefined;
+  for (const name of options.workloads) {
+    results.push(...(await workloads[name](bench)));
+    report = { ...conditions, seconds: (performance.now() - startedAt) / 1000, contenders, results };
+    // After each workload: what a later one breaks or Ctrl-C cuts off is not lost.
+    writeFiles(options, report);
+  }
+  if (report !== undefined) process.stdout.write(reportMarkdown(report));
+}
+
+function writeFiles({ jsonFile, markdownFile }: BenchOptions, report: Report): void {
+  if (markdownFile !== undefined) writeFileSync(markdownFile, reportMarkdown(report));
+  if (jsonFile !== undefined) writeFileSync(jsonFile, reportJson(report));
 }
 
 /** Seconds since the start, then what is being done. */

@@ -18,8 +18,8 @@ over interleaved rounds. Takes about eight minutes; progress on stderr, the tabl
   --quick            a smoke run of under a minute: small windows, one round; its figures are noise
   --only LIST        workloads, comma-separated: ${WORKLOADS.join(', ')} (default: all)
   --peers LIST       peers beside the sidecar: ${PEERS.join(', ')} (default: all)
-  --json FILE        write everything measured to FILE
-  --markdown FILE    write the tables to FILE as well
+  --json FILE        write everything measured to FILE, after each workload
+  --markdown FILE    write the tables to FILE as well, after each workload
   --profile          no comparison: the sidecar under \`node --cpu-prof\` with small GETs, and where its time goes
   --help             this text
 

@@ -38,8 +38,9 @@ export const idleWebSockets: Workload = async (bench) => {
     kind,
     samples: [] as Sample[],
   }));
-  for (let round = 0; round < Math.min(bench.rounds, IDLE_ROUNDS); round += 1) {
-    bench.say(`idle: round ${round + 1}`);
+  const rounds = Math.min(bench.rounds, IDLE_ROUNDS);
+  for (let round = 0; round < rounds; round += 1) {
+    bench.say(`idle: round ${round + 1} of ${rounds}`);
     for (const [i, contender] of withWebSockets(bench).entries()) {
       rows[i]?.samples.push(await blaming(contender.name, () => measureIdle(bench, contender, connections)));
     }
@@ -70,7 +71,7 @@ async function measureIdle(bench: Bench, contender: Contender, connections: numb
   const proxy = await startIn(bench, contender);
   const { port } = proxy;
   const gets = { kind: 'open', port, method: 'GET', connections: 64 } as const;
-  const requests = bench.quick ? 500 : 10_000;
+  const requests = bench.quick ? 500 : 5_000;
   try {
     await runLoop(bench, proxy, gets, requests);
     await sleep(SETTLE_MS);
