@@ -1,0 +1,61 @@
+/**
+ * Child process: sends the load, checks every answer, measures how long each took. Bare node:net and ready-made
+ * requests, so that one core can saturate a proxy on another.
+ */
+import { ClosedLoop, type LoadClient } from './closed-loop.ts';
+import { HttpClient } from './http-client.ts';
+import type { LoadCommand, LoadReply, LoadResult } from './messages.ts';
+import { download, upload } from './transfer.ts';
+import { WebSocketClient } from './websocket-client.ts';
+
+/** Connections that are opened at a time: fewer than a listen backlog of Node's holds. */
+const OPEN_AT_ONCE = 100;
+const NOTHING: LoadResult = { wallUs: 0, p50Us: 0, p99Us: 0 };
+
+/** What is open, the last on top: idle WebSockets stay below the requests that are sent beside them. */
+const loops: ClosedLoop[] = [];
+
+async function perform(command: LoadCommand): Promise<LoadResult> {
+  switch (command.kind) {
+    case 'open':
+      return await open(command.connections, (i) => new HttpClient(command.port, command.method, i));
+    case 'open-websockets':
+      return await open(command.connections, (i) => new WebSocketClient(command.port, i));
+    case 'run':
+      return (await loops.at(-1)?.run(command.exchanges)) ?? NOTHING;
+    case 'close':
+      loops.pop()?.close();
+      return NOTHING;
+    case 'download':
+      return await download(command.port, command.bytes);
+    case 'upload':
+      return await upload(command.port, command.bytes);
+  }
+}
+
+async function open(connections: number, create: (index: number) => LoadClient): Promise<LoadResult> {
+  const clients: LoadClient[] = [];
+  while (clients.length < connections) {
+    const first = clients.length;
+    const count = Math.min(OPEN_AT_ONCE, connections - first);
+    const batch = Array.from({ length: count }, (_, i) => create(first + i));
+    await Promise.all(batch.map((client) => client.opened));
+    clients.push(...batch);
+  }
+  loops.push(new ClosedLoop(clients));
+  return NOTHING;
+}
+
+process.on('message', (command: LoadCommand) => {
+  perform(command).then(
+    (result) => reply({ result }),
+    (error: Error) => reply({ error: error.message }),
+  );
+});
+
+function reply(message: LoadReply): void {
+  process.send?.(message);
+}
+
+// The bench is gone: so are we.
+process.on('disconnect', () => process.exit());

@@ -1,0 +1,28 @@
+/**
+ * What the bench and the load generator say to each other.
+ */
+
+export type LoadCommand =
+  /** Opens connections that will send small requests. */
+  | {
+      readonly kind: 'open';
+      readonly port: number;
+      readonly method: 'GET' | 'POST';
+      readonly connections: number;
+    }
+  /** Opens WebSockets that will send frames to be echoed. */
+  | { readonly kind: 'open-websockets'; readonly port: number; readonly connections: number }
+  /** Sends `exchanges` requests or frames in all over what was opened last, each connection one at a time. */
+  | { readonly kind: 'run'; readonly exchanges: number }
+  /** Closes what was opened last. */
+  | { readonly kind: 'close' }
+  | { readonly kind: 'download' | 'upload'; readonly port: number; readonly bytes: number };
+
+/** µs; the quantiles are those of single exchanges, 0 where there are none. */
+export interface LoadResult {
+  readonly wallUs: number;
+  readonly p50Us: number;
+  readonly p99Us: number;
+}
+
+export type LoadReply = { readonly result: LoadResult } | { readonly error: string };

@@ -1,0 +1,56 @@
+/**
+ * The sidecar under V8's sampling profiler with small GETs: where each microsecond goes.
+ */
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type RunningProxy, startProxy } from '../contenders/contender.ts';
+import { sidecarCommand } from '../contenders/sidecar.ts';
+import { type OpenCommand, runLoop } from '../workloads/closed-loop-load.ts';
+import type { Bench } from '../workloads/workload.ts';
+import { profileTables } from './profile-tables.ts';
+import { type CpuProfile, selfTimes } from './self-times.ts';
+
+const WARM_UP_REQUESTS = 20_000;
+const REQUESTS = 80_000;
+const QUICK_REQUESTS = 10_000;
+/** Between two samples, µs. */
+const INTERVAL_US = 200;
+
+/** @returns Markdown */
+export async function profileSidecar(bench: Bench): Promise<string> {
+  const folder = join(bench.folder, 'profile');
+  mkdirSync(folder);
+  const flags = ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-interval=${INTERVAL_US}`];
+  const place = { upstreamPort: bench.upstream.port, core: bench.cores.proxy, folder };
+  const proxy = await startProxy(place, (port) => sidecarCommand(port, bench.upstream.port, flags));
+  const requests = bench.quick ? QUICK_REQUESTS : REQUESTS;
+  const measured = await measure(bench, proxy, requests);
+  // Ending in order is what writes the profile.
+  await proxy.stop();
+  const profile = readProfile(folder);
+  const times = selfTimes(profile, measured.fromUs, measured.toUs);
+  return profileTables(times, { requests, cpuUs: measured.cpuUs });
+}
+
+/** Times are those of the monotonic clock that V8 stamps its samples with, µs. */
+async function measure(
+  bench: Bench,
+  proxy: RunningProxy,
+  requests: number,
+): Promise<{ fromUs: number; toUs: number; cpuUs: number }> {
+  const open: OpenCommand = { kind: 'open', port: proxy.port, method: 'GET', connections: 64 };
+  bench.say('profile: warming up');
+  await runLoop(bench, proxy, open, bench.quick ? 1_000 : WARM_UP_REQUESTS);
+  bench.say(`profile: ${requests} requests`);
+  const fromUs = monotonicUs();
+  const { cpuUs } = await runLoop(bench, proxy, open, requests);
+  return { fromUs, toUs: monotonicUs(), cpuUs };
+}
+
+const monotonicUs = (): number => Number(process.hrtime.bigint() / 1000n);
+
+function readProfile(folder: string): CpuProfile {
+  const file = readdirSync(folder).find((name) => name.endsWith('.cpuprofile'));
+  if (file === undefined) throw new Error('The sidecar wrote no profile.');
+  return JSON.parse(readFileSync(join(folder, file), 'utf8'));
+}

@@ -1,0 +1,105 @@
+/**
+ * What the sidecar has set itself: relative to peers, and absolute. `must` is promised, `stretch` is wished for.
+ */
+import { figure, type Metric, type Row, type WorkloadResult } from '../workloads/workload.ts';
+
+interface Limits {
+  readonly workload: string;
+  readonly must?: number;
+  readonly stretch?: number;
+}
+
+/** The sidecar's figure divided by a peer's. */
+interface RatioGoal extends Limits {
+  readonly against: string | 'every Node peer';
+  readonly limit: 'at most' | 'at least';
+}
+
+/** The sidecar's own figure must not be above. */
+interface AbsoluteGoal extends Limits {
+  /** Key of the metric. */
+  readonly metric: string;
+  readonly unit: string;
+}
+
+const EVERY_NODE_PEER = 'every Node peer';
+
+const RATIO_GOALS: readonly RatioGoal[] = [
+  { workload: 'GET', against: 'hpm', limit: 'at most', must: 0.45, stretch: 0.38 },
+  { workload: 'GET', against: 'fastify', limit: 'at most', must: 0.62, stretch: 0.52 },
+  { workload: 'GET', against: 'pipe', limit: 'at most', must: 0.65, stretch: 0.55 },
+  { workload: 'GET', against: 'nginx', limit: 'at most', stretch: 3.7 },
+  { workload: 'POST', against: 'hpm', limit: 'at most', must: 0.45, stretch: 0.38 },
+  { workload: 'POST', against: 'fastify', limit: 'at most', must: 0.6, stretch: 0.5 },
+  { workload: 'POST', against: 'nginx', limit: 'at most', stretch: 3.5 },
+  { workload: 'latency', against: 'hpm', limit: 'at most', must: 0.45 },
+  { workload: 'latency', against: 'nginx', limit: 'at most', stretch: 2.5 },
+  { workload: 'download', against: EVERY_NODE_PEER, limit: 'at least', must: 1 },
+  { workload: 'download', against: 'nginx', limit: 'at least', stretch: 0.5 },
+  { workload: 'upload', against: EVERY_NODE_PEER, limit: 'at least', must: 1 },
+  { workload: 'upload', against: 'nginx', limit: 'at least', stretch: 0.5 },
+  { workload: 'websocket', against: EVERY_NODE_PEER, limit: 'at most', must: 1 },
+  { workload: 'websocket', against: 'nginx', limit: 'at most', stretch: 1.4 },
+];
+
+const ABSOLUTE_GOALS: readonly AbsoluteGoal[] = [
+  { workload: 'download', metric: 'downloadGrowthMb', unit: 'MB of growth', must: 40 },
+  { workload: 'upload', metric: 'uploadGrowthMb', unit: 'MB of growth', must: 40 },
+  { workload: 'idle', metric: 'eachKb', unit: 'KB', must: 20, stretch: 8 },
+  { workload: 'log', metric: 'percent', unit: '%', must: 15 },
+  { workload: 'startup', metric: 'startMs', unit: 'ms', must: 350, stretch: 200 },
+];
+
+export interface Verdict {
+  readonly met: boolean;
+  /** E.g. `≤ 0.45`. */
+  readonly limit: string;
+}
+
+export interface Outcome {
+  readonly workload: string;
+  /** The row that it is shown in: the peer's, or ours when it is absolute. */
+  readonly contender: string;
+  readonly value: number;
+  readonly must?: Verdict;
+  readonly stretch?: Verdict;
+}
+
+/** The goals that a result can be held against; none for what did not take part. */
+export function outcomesOf(result: WorkloadResult): Outcome[] {
+  const ours = result.rows.find((row) => row.kind === 'ours');
+  if (ours === undefined) return [];
+  const [main] = result.metrics;
+  const ratios = RATIO_GOALS.filter((goal) => goal.workload === result.name).flatMap((goal) =>
+    peersOf(result.rows, goal).map((peer) =>
+      outcome(goal, peer.contender, ratio(ours, peer, main), goal.limit === 'at most' ? '≤' : '≥', ''),
+    ),
+  );
+  const absolutes = ABSOLUTE_GOALS.filter((goal) => goal.workload === result.name).flatMap((goal) => {
+    const metric = result.metrics.find(({ key }) => key === goal.metric);
+    return metric === undefined
+      ? []
+      : outcome(goal, ours.contender, figure(ours, metric), '≤', ` ${goal.unit}`);
+  });
+  return [...absolutes, ...ratios];
+}
+
+/** The sidecar's main figure divided by a peer's. */
+export const ratio = (ours: Row, peer: Row, main: Metric): number => figure(ours, main) / figure(peer, main);
+
+const peersOf = (rows: readonly Row[], { against }: RatioGoal): Row[] =>
+  rows.filter((row) => (against === EVERY_NODE_PEER ? row.kind === 'node' : row.contender === against));
+
+function outcome(limits: Limits, contender: string, value: number, sign: '≤' | '≥', unit: string): Outcome {
+  const verdict = (limit: number): Verdict => ({
+    met: sign === '≤' ? value <= limit : value >= limit,
+    limit: `${sign} ${limit}${unit}`,
+  });
+  return {
+    workload: limits.workload,
+    contender,
+    value,
+    ...(limits.must === undefined ? {} : { must: verdict(limits.must) }),
+    ...(limits.stretch === undefined ? {} : { stretch: verdict(limits.stretch) }),
+  };
+}

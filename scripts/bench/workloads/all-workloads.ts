@@ -1,0 +1,20 @@
+/**
+ * The workloads by the names of the command line.
+ */
+import type { WorkloadName } from '../options.ts';
+import { bulk } from './bulk.ts';
+import { oneConnection } from './one-connection.ts';
+import { smallGets, smallPosts } from './small-requests.ts';
+import { startup } from './startup.ts';
+import { idleWebSockets, webSocketEcho } from './websockets.ts';
+import type { Workload } from './workload.ts';
+
+export const workloads: Readonly<Record<WorkloadName, Workload>> = {
+  GET: smallGets,
+  POST: smallPosts,
+  latency: oneConnection,
+  bulk,
+  websocket: webSocketEcho,
+  idle: idleWebSockets,
+  startup,
+};

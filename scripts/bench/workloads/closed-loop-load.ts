@@ -1,0 +1,66 @@
+/**
+ * A closed loop of small exchanges through a proxy, and the CPU time that it costs the proxy.
+ */
+import type { RunningProxy } from '../contenders/contender.ts';
+import type { LoadCommand, LoadResult } from '../load/messages.ts';
+import { cpuMicroseconds } from '../machine/process-figures.ts';
+import type { Bench, Measure, Sample } from './workload.ts';
+
+/** Until V8 has compiled what is hot. */
+const WARM_UP_EXCHANGES = 8_000;
+const QUICK_WARM_UP_EXCHANGES = 500;
+/** CPU time of the proxy in a window, and the longest that a window may take, µs. */
+const WINDOW_CPU_US = 1_000_000;
+const QUICK_WINDOW_CPU_US = 60_000;
+const WINDOW_WALL_US = 3_000_000;
+/** Exchanges per connection before the window begins: new connections cost something of their own. */
+const FIRST_EXCHANGES = 4;
+
+export type OpenCommand = Extract<LoadCommand, { connections: number }>;
+
+/** Warms the proxy up and finds the number of exchanges that makes a good window; it stays fixed. */
+export async function prepareLoop(bench: Bench, proxy: RunningProxy, open: OpenCommand): Promise<Measure> {
+  const warmUp = bench.quick ? QUICK_WARM_UP_EXCHANGES : WARM_UP_EXCHANGES;
+  await runLoop(bench, proxy, open, warmUp);
+  const trial = await runLoop(bench, proxy, open, Math.ceil(warmUp / 4));
+  const windowUs = bench.quick ? QUICK_WINDOW_CPU_US : WINDOW_CPU_US;
+  const exchanges = Math.min(windowUs / trial.cpuUs, WINDOW_WALL_US / trial.wallUs);
+  return async () => sampleOf(await runLoop(bench, proxy, open, Math.ceil(exchanges)));
+}
+
+export interface LoopCost extends LoadResult {
+  /** Per exchange, µs. */
+  readonly cpuUs: number;
+  /** Per exchange, µs: `wallUs` of LoadResult divided by their number. */
+  readonly wallUs: number;
+}
+
+/** Opens connections, lets them settle, measures `exchanges` over them, closes them. */
+export async function runLoop(
+  { load }: Bench,
+  proxy: RunningProxy,
+  open: OpenCommand,
+  exchanges: number,
+): Promise<LoopCost> {
+  await load.do(open);
+  await load.do({ kind: 'run', exchanges: open.connections * FIRST_EXCHANGES });
+  const before = cpuMicroseconds(proxy.pids);
+  const result = await load.do({ kind: 'run', exchanges });
+  const cpuUs = (cpuMicroseconds(proxy.pids) - before) / exchanges;
+  await load.do({ kind: 'close' });
+  return { ...result, cpuUs, wallUs: result.wallUs / exchanges };
+}
+
+const sampleOf = ({ cpuUs, wallUs, p50Us, p99Us }: LoopCost): Sample => ({
+  cpuUs,
+  perSecond: 1e6 / wallUs,
+  p50Ms: p50Us / 1000,
+  p99Ms: p99Us / 1000,
+});
+
+/** The wall figures that go with a sample. */
+export const WALL_METRICS = [
+  { key: 'perSecond', title: 'per second', digits: 0 },
+  { key: 'p50Ms', title: 'p50 ms', digits: 2 },
+  { key: 'p99Ms', title: 'p99 ms', digits: 2 },
+] as const;
