@@ -6,6 +6,11 @@ import { type Logger, pino } from 'pino';
 import type { LogLevel } from '../config.ts';
 
 export type Log = Pick<Logger, 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace'> & {
+  /**
+   * Writes a line at `info` whose fields are JSON already, as `"name":value,…`. For the one line per request: putting an
+   * object together for pino to take apart again cost a tenth of a forwarded request (npm run bench -- --profile).
+   */
+  infoFields(fields: string): void;
   isLevelEnabled(level: string): boolean;
   flush(): void;
 };
@@ -20,7 +25,7 @@ export function createLogger(level: LogLevel, destination = 1): Log {
     {
       level,
       base: null,
-      timestamp: pino.stdTimeFunctions.isoTime,
+      timestamp: () => `,"time":"${isoNow()}"`,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: serializeError },
     },
@@ -28,7 +33,11 @@ export function createLogger(level: LogLevel, destination = 1): Log {
   );
   const timer = setInterval(() => stream.flush(), FLUSH_EVERY_MS);
   timer.unref();
+  const writesInfo = logger.isLevelEnabled('info');
   return Object.assign(logger, {
+    infoFields: (fields: string) => {
+      if (writesInfo) stream.write(`{"level":"info","time":"${isoNow()}",${fields}}\n`);
+    },
     flush: () => {
       try {
         stream.flushSync();
@@ -37,6 +46,19 @@ export function createLogger(level: LogLevel, destination = 1): Log {
       }
     },
   });
+}
+
+let isoAtMs = 0;
+let iso = '';
+
+/** Formatting a time costs more than reading it, and many lines fall into one millisecond. */
+function isoNow(): string {
+  const now = Date.now();
+  if (now !== isoAtMs) {
+    isoAtMs = now;
+    iso = new Date(now).toISOString();
+  }
+  return iso;
 }
 
 /**
