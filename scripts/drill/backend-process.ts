@@ -70,7 +70,8 @@ export async function startBackend(options: BackendOptions): Promise<DrillBacken
 function spawnBackend(options: BackendOptions, port: number, journal: string): ChildProcess {
   const { kind, idleCloseMs = 0, closeOnNext = false } = options;
   if (kind === 'uvicorn') {
-    const keepAlive = idleCloseMs === 0 ? [] : ['--timeout-keep-alive', String(Math.ceil(idleCloseMs / 1000))];
+    const keepAlive =
+      idleCloseMs === 0 ? [] : ['--timeout-keep-alive', String(Math.ceil(idleCloseMs / 1000))];
     const args = ['-m', 'uvicorn', 'asgi_backend:app', '--app-dir', import.meta.dirname];
     return spawn(PYTHON, [...args, '--port', String(port), '--log-level', 'critical', ...keepAlive], {
       env: { ...process.env, DRILL_JOURNAL: journal, PYTHONDONTWRITEBYTECODE: '1' },

@@ -27,7 +27,12 @@ export const resetMidBody: Drill = {
       const act = CUTS[cut % CUTS.length] ?? 'cut-length';
       return backendRequest(cut % 2 === 0 ? 'POST' : 'GET', { act, bytes: SIZES[cut % SIZES.length] ?? 0 });
     };
-    const samples = await loadFor(seconds * 1000, { port: scene.sidecar.port, clients: 12, everyMs: 60, next });
+    const samples = await loadFor(seconds * 1000, {
+      port: scene.sidecar.port,
+      clients: 12,
+      everyMs: 60,
+      next,
+    });
     const toBeCut = samples.filter(wasToBeCut);
     const whole = toBeCut.filter((s) => s.outcome === 'answered' || s.reason === REASON.wrongBody);
     const refusedOrdinary = samples.filter((s) => s.outcome === 'refused' && !wasToBeCut(s));

@@ -11,7 +11,10 @@ export const stalledBackend: Drill = {
   name: 'stalled-backend',
   summary: 'The backend never answers every tenth request; those are 504, the others notice nothing.',
   async run({ seconds, backend: kind }) {
-    await using scene = await startScene({ kind }, { BACKEND_HEADERS_TIMEOUT_MS: String(HEADERS_TIMEOUT_MS) });
+    await using scene = await startScene(
+      { kind },
+      { BACKEND_HEADERS_TIMEOUT_MS: String(HEADERS_TIMEOUT_MS) },
+    );
     const ordinary = mixed();
     let turn = 0;
     const next = () => {
@@ -19,9 +22,16 @@ export const stalledBackend: Drill = {
       if (turn % STALLED_SHARE !== 0) return ordinary();
       return backendRequest(turn % (2 * STALLED_SHARE) === 0 ? 'POST' : 'GET', { act: 'stall' });
     };
-    const samples = await loadFor(seconds * 1000, { port: scene.sidecar.port, clients: 30, everyMs: 60, next });
+    const samples = await loadFor(seconds * 1000, {
+      port: scene.sidecar.port,
+      clients: 30,
+      everyMs: 60,
+      next,
+    });
     const stalled = samples.filter(({ label }) => label === 'stall');
-    const refusedOrdinary = samples.filter(({ label, outcome }) => label !== 'stall' && outcome === 'refused');
+    const refusedOrdinary = samples.filter(
+      ({ label, outcome }) => label !== 'stall' && outcome === 'refused',
+    );
     return report({
       samples,
       doubledPosts: scene.backend.arrivals().doubledPosts,
