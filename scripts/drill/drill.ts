@@ -20,8 +20,8 @@ export interface Drill {
   run(settings: DrillSettings): Promise<DrillReport>;
 }
 
-/** One figure with its bound. */
-export interface Check {
+/** One figure with its bounds; without any it is only told. */
+export interface Figure {
   readonly what: string;
   readonly found: number;
   readonly atMost?: number;
@@ -43,34 +43,44 @@ export interface DrillReport {
   readonly doubledPosts: number;
   /** Longest time from the end of a fault to the next right answer, ms; null when nothing had to recover. */
   readonly recoveryMs: number | null;
-  readonly checks: readonly Check[];
+  readonly figures: readonly Figure[];
   /** What failed, and how often. */
   readonly failures: Readonly<Record<string, number>>;
 }
 
-export const isPassed = ({ found, atMost, atLeast }: Check): boolean =>
+export const isPassed = ({ found, atMost, atLeast }: Figure): boolean =>
   found <= (atMost ?? Number.POSITIVE_INFINITY) && found >= (atLeast ?? Number.NEGATIVE_INFINITY);
 
 /** A figure that must be zero. */
-export const none = (what: string, found: number): Check => ({ what, found, atMost: 0 });
+export const none = (what: string, found: number): Figure => ({ what, found, atMost: 0 });
+
+/** A figure that nobody can promise anything about. */
+export const told = (what: string, found: number): Figure => ({ what, found });
 
 /** A figure without which the drill would have tested nothing. */
-export const some = (what: string, found: number, atLeast = 1): Check => ({ what, found, atLeast });
+export const some = (what: string, found: number, atLeast = 1): Figure => ({ what, found, atLeast });
 
 export interface ReportOptions {
   readonly samples: readonly Sample[];
   readonly doubledPosts: number;
   readonly recoveryMs?: number | null;
-  readonly checks: readonly Check[];
+  readonly figures: readonly Figure[];
   /** A failure that is exactly what the drill asked for, e.g. a body that the backend was told to cut. */
   readonly isIntended?: (sample: Sample) => boolean;
   /** How many requests may fail; 0 unless something was killed that had requests in flight. */
   readonly mayFail?: number;
 }
 
-/** Counts the samples; adds the checks that every drill has. */
+/** Counts the samples; adds the figures that every drill has. */
 export function report(options: ReportOptions): DrillReport {
-  const { samples, doubledPosts, recoveryMs = null, checks, isIntended = () => false, mayFail = 0 } = options;
+  const {
+    samples,
+    doubledPosts,
+    recoveryMs = null,
+    figures,
+    isIntended = () => false,
+    mayFail = 0,
+  } = options;
   const failed = samples.filter((sample) => sample.outcome === 'failed' && !isIntended(sample));
   const answered = samples.filter(({ outcome }) => outcome === 'answered').length;
   return {
@@ -81,11 +91,11 @@ export function report(options: ReportOptions): DrillReport {
     raced: samples.filter(({ raced }) => raced).length,
     doubledPosts,
     recoveryMs,
-    checks: [
+    figures: [
       some('requests answered', answered),
       { what: 'requests failed', found: failed.length, atMost: mayFail },
       none('POSTs that reached the backend twice', doubledPosts),
-      ...checks,
+      ...figures,
     ],
     failures: countBy(failed, ({ label, reason }) => `${label}: ${reason}`),
   };

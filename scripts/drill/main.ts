@@ -45,7 +45,7 @@ async function main(): Promise<void> {
     const report = await drill.run(args);
     reports[drill.name] = report;
     process.stdout.write(tableRow(drill, report));
-    if (!report.checks.every(isPassed)) process.exitCode = 1;
+    if (!report.figures.every(isPassed)) process.exitCode = 1;
   }
   if (args.jsonPath !== undefined) writeFileSync(args.jsonPath, `${JSON.stringify(reports, null, 2)}\n`);
 }

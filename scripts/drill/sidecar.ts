@@ -16,6 +16,8 @@ export interface DrillSidecar extends AsyncDisposable {
   signal(name: NodeJS.Signals): void;
   /** Processes that said "listening" so far, in order. */
   listeners(): readonly number[];
+  /** How often a log message has been written. */
+  timesLogged(message: string): number;
   /** Resolves when a log message has been written so many times. */
   untilLogged(message: string, times?: number): Promise<void>;
 }
@@ -32,10 +34,9 @@ export async function followSidecar(child: ChildProcess): Promise<DrillSidecar> 
   const exited = followChild(child);
   const lines = collectLog(child);
   const listening = () => lines.filter(({ msg }) => msg === 'listening');
+  const timesLogged = (message: string) => lines.filter(({ msg }) => msg === message).length;
   const untilLogged = (message: string, times = 1) =>
-    until(`the sidecar to say "${message}"`, () => {
-      return lines.filter(({ msg }) => msg === message).length >= times;
-    });
+    until(`the sidecar to say "${message}"`, () => timesLogged(message) >= times);
   await untilLogged('listening');
   return {
     pid: child.pid ?? 0,
@@ -43,6 +44,7 @@ export async function followSidecar(child: ChildProcess): Promise<DrillSidecar> 
     exited,
     signal: (name) => child.kill(name),
     listeners: () => listening().map(({ pid }) => pid),
+    timesLogged,
     untilLogged,
     async [Symbol.asyncDispose]() {
       child.kill('SIGTERM');

@@ -32,7 +32,7 @@ export const backendRestart: Drill = {
       samples,
       doubledPosts: backend.arrivals().doubledPosts,
       recoveryMs: longestRecoveryMs(samples, outages),
-      checks: [
+      figures: [
         some('requests refused while the backend was down', refused.length),
         none('refusals other than 502', refused.filter(({ status }) => status !== 502).length),
         none(

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BackendOptions } from '../backend-process.ts';
 import { KeepAliveClient } from '../client.ts';
-import { type Check, type Drill, none, report, some } from '../drill.ts';
+import { type Drill, type Figure, none, report, some, told } from '../drill.ts';
 import type { Arrivals } from '../journal.ts';
 import { mixed } from '../requests.ts';
 import type { Sample } from '../sample.ts';
@@ -29,9 +29,9 @@ export const idleRace: Drill = {
     return report({
       samples: [...boundary.samples, ...worst.samples],
       doubledPosts: boundary.arrivals.doubledPosts + worst.arrivals.doubledPosts,
-      checks: [
-        ...checksOf('at the boundary', boundary),
-        ...checksOf('on every second request', worst),
+      figures: [
+        ...figuresOf('at the boundary', boundary),
+        ...figuresOf('on every second request', worst),
         some('GETs repeated when the backend closed on every second request', worst.arrivals.doubledGets),
       ],
     });
@@ -69,17 +69,13 @@ async function preciseSleep(ms: number): Promise<void> {
   while (performance.now() < until) await new Promise((wake) => setImmediate(wake));
 }
 
-function checksOf(where: string, { samples }: Part): Check[] {
+function figuresOf(where: string, { samples }: Part): Figure[] {
   const refused = samples.filter(({ outcome }) => outcome === 'refused');
   const refusedOf = (wanted: string) => refused.filter(({ method }) => method === wanted).length;
   return [
     none(`GETs refused when the backend closed ${where}`, refusedOf('GET')),
     // Nginx, too, answers 502 rather than send a POST twice.
-    {
-      what: `POSTs refused when the backend closed ${where}`,
-      found: refusedOf('POST'),
-      atMost: samples.filter(({ method }) => method === 'POST').length,
-    },
+    told(`POSTs refused when the backend closed ${where}`, refusedOf('POST')),
     none(
       `refusals other than 502 when the backend closed ${where}`,
       refused.filter(({ status }) => status !== 502).length,

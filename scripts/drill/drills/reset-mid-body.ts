@@ -40,7 +40,7 @@ export const resetMidBody: Drill = {
       samples,
       doubledPosts: scene.backend.arrivals().doubledPosts,
       isIntended: wasCut,
-      checks: [
+      figures: [
         some('responses cut by the backend and therefore by the sidecar', toBeCut.filter(wasCut).length),
         none('cut responses that looked whole', whole.length),
         none('other requests refused', refusedOrdinary.length),

@@ -35,7 +35,7 @@ export const stalledBackend: Drill = {
     return report({
       samples,
       doubledPosts: scene.backend.arrivals().doubledPosts,
-      checks: [
+      figures: [
         some('requests that the backend never answered', stalled.length),
         none('of these, ended with anything but 504', stalled.filter(({ status }) => status !== 504).length),
         none('other requests refused', refusedOrdinary.length),

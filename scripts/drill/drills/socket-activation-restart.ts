@@ -1,0 +1,79 @@
+/** `systemctl restart` with socket activation (forwarding.md, line 26). */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { baseEnv } from '../../../test/support/start-process.ts';
+import { startBackend } from '../backend-process.ts';
+import { until } from '../child.ts';
+import { type Drill, type DrillReport, none, report, some } from '../drill.ts';
+import { startLoad } from '../load.ts';
+import { mixed } from '../requests.ts';
+import { longestRecoveryMs, type Outage } from '../sample.ts';
+import { type DrillSidecar, followSidecar } from '../sidecar.ts';
+
+const RESTARTS_AT_LEAST = 2;
+const BEFORE_MS = 300;
+
+export const socketActivationRestart: Drill = {
+  name: 'socket-activation-restart',
+  summary:
+    'The sidecar is stopped and started on a socket that a supervisor holds; connections wait meanwhile.',
+  async run({ seconds, backend: kind }): Promise<DrillReport> {
+    await using backend = await startBackend({ kind });
+    await using sidecar = await startActivated({ BACKEND_URL: backend.url });
+    const load = startLoad({ port: sidecar.port, clients: 24, everyMs: 40, next: mixed({ delayMs: 10 }) });
+    const outages: Outage[] = [];
+    const endAt = performance.now() + seconds * 1000;
+    while (outages.length < RESTARTS_AT_LEAST || performance.now() < endAt) {
+      await sleep(BEFORE_MS);
+      const downAt = performance.now();
+      process.kill(sidecar.listeners().at(-1) ?? 0, 'SIGTERM');
+      await sidecar.untilLogged('listening', outages.length + 2);
+      outages.push({ downAt, upAt: performance.now() });
+    }
+    await sleep(BEFORE_MS);
+    const samples = await load.stop();
+    return report({
+      samples,
+      doubledPosts: backend.arrivals().doubledPosts,
+      recoveryMs: longestRecoveryMs(samples, outages),
+      figures: [
+        some('restarts', outages.length, RESTARTS_AT_LEAST),
+        none('exits with another status than 0', outages.length - sidecar.timesLogged('ended with status 0')),
+        none('requests refused', samples.filter(({ outcome }) => outcome === 'refused').length),
+        none('requests lost on idle connections', samples.filter(({ raced }) => raced).length),
+      ],
+    });
+  },
+};
+
+/** The supervisor with the sidecar that it runs; `pid` is the supervisor's. */
+async function startActivated(env: Record<string, string>): Promise<DrillSidecar> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../supervisor.ts')], {
+    // Not the port: the passed socket has one.
+    env: baseEnv({ ...env, PORT: '1' }),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const sidecar = await followSidecar(child);
+  const current = () => sidecar.listeners().at(-1) ?? 0;
+  const stopWithProcess = () => isAlive(current()) && process.kill(current(), 'SIGKILL');
+  process.once('exit', stopWithProcess);
+  return {
+    ...sidecar,
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL');
+      await sidecar.exited;
+      if (isAlive(current())) process.kill(current(), 'SIGTERM');
+      await until('the sidecar to stop', () => !isAlive(current()));
+      process.off('exit', stopWithProcess);
+    },
+  };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
