@@ -103,3 +103,7 @@ export function longestRecoveryMs(samples: readonly Sample[], outages: readonly 
   });
   return Math.round(Math.max(...recoveries));
 }
+
+/** Longest time from a request's start to its end, ms. */
+export const longestMs = (samples: readonly Sample[]): number =>
+  Math.round(samples.reduce((most, { startedAt, endedAt }) => Math.max(most, endedAt - startedAt), 0));

@@ -40,14 +40,15 @@ export async function keepWebSockets({ port, count, reopen }: WebSocketOptions):
   const talk = async (connection: RawConnection) => {
     open.add(connection);
     try {
-      for (let turn = 0; ; turn += 1) {
+      for (let turn = 0; isOpen(connection); turn += 1) {
         await connection.send(textFrame(`turn ${turn}`)).take(serverFrame(`turn ${turn}`));
         counts.echoed += 1;
         await sleep(PAUSE_MS);
       }
     } catch {
-      if (!stopping) counts.closed += 1;
+      // Closed while it waited for the echo.
     }
+    if (!stopping) counts.closed += 1;
     open.delete(connection);
     connection.destroy();
   };
@@ -67,7 +68,7 @@ export async function keepWebSockets({ port, count, reopen }: WebSocketOptions):
   if (!first.every((connection) => connection !== undefined)) throw new Error('A WebSocket did not open.');
   const running = first.map(keep);
   return {
-    open: () => open.size,
+    open: () => [...open].filter(isOpen).length,
     echoed: () => counts.echoed,
     closed: () => counts.closed,
     refused: () => counts.refused,
@@ -78,3 +79,5 @@ export async function keepWebSockets({ port, count, reopen }: WebSocketOptions):
     },
   };
 }
+
+const isOpen = ({ ended, failure }: RawConnection): boolean => !ended && failure === undefined;

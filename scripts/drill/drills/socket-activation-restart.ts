@@ -5,10 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { baseEnv } from '../../../test/support/start-process.ts';
 import { startBackend } from '../backend-process.ts';
 import { until } from '../child.ts';
-import { type Drill, type DrillReport, none, report, some } from '../drill.ts';
+import { type Drill, type DrillReport, none, report, some, told } from '../drill.ts';
 import { startLoad } from '../load.ts';
 import { mixed } from '../requests.ts';
-import { longestRecoveryMs, type Outage } from '../sample.ts';
+import { longestMs, longestRecoveryMs, type Outage } from '../sample.ts';
 import { type DrillSidecar, followSidecar } from '../sidecar.ts';
 
 const RESTARTS_AT_LEAST = 2;
@@ -41,6 +41,7 @@ export const socketActivationRestart: Drill = {
         some('restarts', outages.length, RESTARTS_AT_LEAST),
         none('exits with another status than 0', outages.length - sidecar.timesLogged('ended with status 0')),
         none('requests refused', samples.filter(({ outcome }) => outcome === 'refused').length),
+        told('longest wait of a request, ms', longestMs(samples)),
         none('requests lost on idle connections', samples.filter(({ raced }) => raced).length),
       ],
     });

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Drill, none, report, some, told } from '../drill.ts';
 import { startLoad } from '../load.ts';
 import { mixed } from '../requests.ts';
-import { isWithin, longestRecoveryMs, type Outage, type Sample } from '../sample.ts';
+import { isWithin, longestRecoveryMs, type Outage, REASON, type Sample } from '../sample.ts';
 import { startScene } from '../scene.ts';
 
 const WORKERS = 2;
@@ -46,6 +46,10 @@ export const workerKilled: Drill = {
       figures: [
         told('requests in flight when a worker was killed', mayFail),
         none('requests failed at another time', failed.filter((sample) => !isWithin(sample, kills)).length),
+        none(
+          'requests that got no answer at all',
+          failed.filter(({ reason }) => reason === REASON.hung).length,
+        ),
         none('requests refused', samples.filter(({ outcome }) => outcome === 'refused').length),
         some('workers replaced', sidecar.listeners().length - WORKERS, kills.length),
       ],
