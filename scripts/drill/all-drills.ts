@@ -1,6 +1,7 @@
 /** The drills in the order in which they run. */
 import type { Drill } from './drill.ts';
 import { backendRestart } from './drills/backend-restart.ts';
+import { databaseRestart } from './drills/database-restart.ts';
 import { idleRace } from './drills/idle-race.ts';
 import { overload } from './drills/overload.ts';
 import { resetMidBody } from './drills/reset-mid-body.ts';
@@ -16,6 +17,7 @@ export const ALL_DRILLS: readonly Drill[] = [
   idleRace,
   stalledBackend,
   resetMidBody,
+  databaseRestart,
   sigtermUnderLoad,
   sighupUnderLoad,
   socketActivationRestart,

@@ -26,3 +26,11 @@ export async function until(what: string, isTrue: () => boolean | Promise<boolea
     await new Promise((wake) => setTimeout(wake, 5));
   }
 }
+
+export function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}

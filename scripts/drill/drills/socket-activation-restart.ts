@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { baseEnv } from '../../../test/support/start-process.ts';
 import { startBackend } from '../backend-process.ts';
-import { until } from '../child.ts';
+import { isAlive, until } from '../child.ts';
 import { type Drill, type DrillReport, none, report, some, told } from '../drill.ts';
 import { startLoad } from '../load.ts';
 import { mixed } from '../requests.ts';
@@ -69,12 +69,4 @@ async function startActivated(env: Record<string, string>): Promise<DrillSidecar
       process.off('exit', stopWithProcess);
     },
   };
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
 }
