@@ -95,12 +95,13 @@ export async function arrivals({
   };
   const startedAt = performance.now();
   let due = 0;
-  for (let elapsed = 0; elapsed < forMs; elapsed = performance.now() - startedAt) {
+  for (let elapsed = 0; ; elapsed = Math.min(forMs, performance.now() - startedAt)) {
     for (; due < (elapsed * perSecond) / 1000; due += 1) {
       const client = take();
       if (client === undefined) unsent += 1;
       else send(client);
     }
+    if (elapsed === forMs) break;
     await sleep(TICK_MS);
   }
   await Promise.all(underWay);

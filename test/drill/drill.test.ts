@@ -21,10 +21,9 @@ for (const drill of ALL_DRILLS) {
 const MAIN = resolve(import.meta.dirname, '../../scripts/drill/main.ts');
 
 test('the drill command explains itself, names its drills and refuses what it does not know', async () => {
-  const help = await runNode(MAIN, ['--help'], {});
+  const run = (...args: string[]) => runNode(MAIN, args, {});
+  const [help, list, refused] = await Promise.all([run('--help'), run('--list'), run('--only', 'nonsense')]);
   assert.deepEqual([help.status, /Usage: npm run drill/.test(help.stdout)], [0, true]);
-  const list = await runNode(MAIN, ['--list'], {});
   for (const { name } of ALL_DRILLS) assert.match(list.stdout, new RegExp(`^${name} `, 'm'));
-  for (const args of [['--only', 'nonsense'], ['--seconds', '0'], ['--nonsense']])
-    assert.equal((await runNode(MAIN, args, {})).status, 2, args.join(' '));
+  assert.equal(refused.status, 2);
 });

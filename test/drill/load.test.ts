@@ -29,11 +29,11 @@ async function judged(
 ): Promise<Sample> {
   const server = await startScriptedBackend(script);
   const client = new KeepAliveClient(server.port);
-  let sample: Sample | undefined;
-  for (let i = 0; i < turn; i += 1) sample = await client.perform(request(method));
+  for (let i = 1; i < turn; i += 1) await client.perform(request(method));
+  const sample = await client.perform(request(method));
   client.close();
   await server.stop();
-  return sample as Sample;
+  return sample;
 }
 
 const refusal = (status: number, headers: string, body: string) =>
@@ -100,20 +100,18 @@ test('nobody listening is a failure, too', async () => {
   assert.equal((await client.perform(request())).reason, REASON.notConnected);
 });
 
-test('the paced load and the arrivals send what they were asked to', async () => {
+test('the paced load lets every client send, the arrivals are as many as asked for', async (t) => {
   const server = await startScriptedBackend(answering(ok('right')));
-  const paced = await loadFor(300, { port: server.port, clients: 3, everyMs: 20, next: () => request() });
-  assert.ok(paced.length >= 3 && paced.length <= 48, `${paced.length} requests`);
-  const open = await arrivals({
-    port: server.port,
-    perSecond: 100,
-    forMs: 300,
-    maxConnections: 30,
-    next: () => request('POST'),
-  });
+  t.after(() => server.stop());
+  const { port } = server;
+  const paced = await loadFor(200, { port, clients: 3, everyMs: 20, next: () => request() });
+  assert.ok(paced.length >= 3, `${paced.length} requests`);
+  const next = () => request('POST');
+  const open = await arrivals({ port, perSecond: 100, forMs: 200, maxConnections: 1_000, next });
+  assert.deepEqual([open.samples.length, open.unsent], [20, 0]);
   assert.ok([...paced, ...open.samples].every(({ outcome }) => outcome === 'answered'));
-  assert.ok(open.samples.length + open.unsent >= 29, `${open.samples.length} requests`);
-  await server.stop();
+  const crowded = await arrivals({ port, perSecond: 100, forMs: 200, maxConnections: 0, next });
+  assert.deepEqual([crowded.samples.length, crowded.unsent], [0, 20]);
 });
 
 test('the journal tells which requests came twice', () => {
@@ -139,7 +137,7 @@ test('a failed request or a doubled POST fails the drill, and the row says so', 
     report({ samples: [], doubledPosts: 0, figures: [] }),
   ]) {
     assert.equal(bad.figures.filter((figure) => !isPassed(figure)).length, 1);
-    assert.match(tableRow({ name: 'x' }, bad), / FAIL\n[^!]*\n {2}! /);
+    assert.match(tableRow({ name: 'x' }, bad), / FAIL\n(?: {4}.*\n)* {2}! /);
   }
 });
 

@@ -15,7 +15,7 @@ export const backendRestart: Drill = {
   async run({ seconds, backend: kind }) {
     await using scene = await startScene({ kind });
     const { backend, sidecar } = scene;
-    const load = startLoad({ port: sidecar.port, clients: 24, everyMs: 60, next: mixed({ delayMs: 5 }) });
+    const load = startLoad({ port: sidecar.port, clients: 16, everyMs: 60, next: mixed({ delayMs: 5 }) });
     const outages: Outage[] = [];
     for (let round = 0; round < Math.max(2, seconds); round += 1) {
       await sleep(UP_MS);

@@ -20,7 +20,7 @@ export const sighupUnderLoad: Drill = {
     const { port } = sidecar;
     await sidecar.untilLogged('all workers listen');
     const webSockets = await keepWebSockets({ port, count: 6, reopen: true });
-    const load = startLoad({ port, clients: 24, everyMs: 40, next: mixed({ delayMs: 10 }) });
+    const load = startLoad({ port, clients: 16, everyMs: 50, next: mixed({ delayMs: 10 }) });
     const endAt = performance.now() + seconds * 1000;
     let restarts = 0;
     while (restarts < RESTARTS_AT_LEAST || performance.now() < endAt) {

@@ -67,7 +67,7 @@ async function runRound(backend: DrillBackend): Promise<Round> {
     turn += 1;
     return backendRequest(turn % 3 === 0 ? 'POST' : 'GET', { delayMs: DELAYS_MS[turn % 4] ?? 0 });
   };
-  const load = startLoad({ port, clients: 24, everyMs: 40, next });
+  const load = startLoad({ port, clients: 16, everyMs: 50, next });
   await sleep(BEFORE_MS);
   const stoppedAt = performance.now();
   sidecar.signal('SIGTERM');

@@ -21,7 +21,7 @@ export const socketActivationRestart: Drill = {
   async run({ seconds, backend: kind }): Promise<DrillReport> {
     await using backend = await startBackend({ kind });
     await using sidecar = await startActivated({ BACKEND_URL: backend.url });
-    const load = startLoad({ port: sidecar.port, clients: 24, everyMs: 40, next: mixed({ delayMs: 10 }) });
+    const load = startLoad({ port: sidecar.port, clients: 16, everyMs: 50, next: mixed({ delayMs: 10 }) });
     const outages: Outage[] = [];
     const endAt = performance.now() + seconds * 1000;
     while (outages.length < RESTARTS_AT_LEAST || performance.now() < endAt) {

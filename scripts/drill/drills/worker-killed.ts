@@ -19,7 +19,7 @@ export const workerKilled: Drill = {
     await using scene = await startScene({ kind }, { WEB_CONCURRENCY: String(WORKERS) });
     const { sidecar, backend } = scene;
     await sidecar.untilLogged('all workers listen');
-    const load = startLoad({ port: sidecar.port, clients: 24, everyMs: 40, next: mixed({ delayMs: 20 }) });
+    const load = startLoad({ port: sidecar.port, clients: 16, everyMs: 50, next: mixed({ delayMs: 20 }) });
     const kills: Outage[] = [];
     const killed = new Set<number>();
     const kill = () => {
