@@ -5,6 +5,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { isListening } from '../../src/dev/console/is-listening.ts';
 import { followChild, until } from './child.ts';
 import type { BackendKind } from './drill.ts';
@@ -80,7 +81,7 @@ function spawnBackend(options: BackendOptions, port: number, journal: string): C
   }
   const args = ['--port', String(port), '--journal', journal, '--idle-close-ms', String(idleCloseMs)];
   if (closeOnNext) args.push('--close-on-next');
-  return spawn(process.execPath, [join(import.meta.dirname, 'backend.ts'), ...args], {
+  return spawn(process.execPath, [fileURLToPath(import.meta.resolve('./backend.ts')), ...args], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
 }

@@ -1,7 +1,7 @@
 /** `systemctl restart` with socket activation (forwarding.md, line 26). */
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { baseEnv } from '../../../test/support/start-process.ts';
 import { startBackend } from '../backend-process.ts';
 import { isAlive, until } from '../child.ts';
@@ -50,7 +50,7 @@ export const socketActivationRestart: Drill = {
 
 /** The supervisor with the sidecar that it runs; `pid` is the supervisor's. */
 async function startActivated(env: Record<string, string>): Promise<DrillSidecar> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../supervisor.ts')], {
+  const child = spawn(process.execPath, [fileURLToPath(import.meta.resolve('../supervisor.ts'))], {
     // Not the port: the passed socket has one.
     env: baseEnv({ ...env, PORT: '1' }),
     stdio: ['ignore', 'pipe', 'pipe'],
