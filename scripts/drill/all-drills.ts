@@ -8,6 +8,7 @@ import { resetMidBody } from './drills/reset-mid-body.ts';
 import { sighupUnderLoad } from './drills/sighup-under-load.ts';
 import { sigtermUnderLoad } from './drills/sigterm-under-load.ts';
 import { slowConnections } from './drills/slow-connections.ts';
+import { slowReaders } from './drills/slow-readers.ts';
 import { socketActivationRestart } from './drills/socket-activation-restart.ts';
 import { stalledBackend } from './drills/stalled-backend.ts';
 import { workerKilled } from './drills/worker-killed.ts';
@@ -19,6 +20,7 @@ export const ALL_DRILLS: readonly Drill[] = [
   resetMidBody,
   databaseRestart,
   sigtermUnderLoad,
+  slowReaders,
   sighupUnderLoad,
   socketActivationRestart,
   workerKilled,

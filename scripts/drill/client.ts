@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { RawConnection, type RawMessage } from '../../test/support/raw-connection.ts';
 import { judge, type LoadRequest, REASON, type Sample } from './sample.ts';
 
@@ -17,12 +18,15 @@ export class KeepAliveClient {
     this.#port = port;
   }
 
-  /** Sends one request and waits for what becomes of it; never throws. */
-  async perform(request: LoadRequest): Promise<Sample> {
+  /**
+   * Sends one request and waits for what becomes of it; never throws.
+   * @param readAfterMs leaves the answer in the kernel for so long, as a slow client does
+   */
+  async perform(request: LoadRequest, { readAfterMs = 0 } = {}): Promise<Sample> {
     const startedAt = performance.now();
-    const first = await this.#attempt(request);
+    const first = await this.#attempt(request, readAfterMs);
     const raced = first.reason === REASON.lostOnIdle;
-    const last = raced && request.method === 'GET' ? await this.#attempt(request) : first;
+    const last = raced && request.method === 'GET' ? await this.#attempt(request, 0) : first;
     const { id, label, method } = request;
     return { ...last, id, label, method, raced, startedAt, endedAt: performance.now() };
   }
@@ -32,13 +36,15 @@ export class KeepAliveClient {
     this.#connection = undefined;
   }
 
-  async #attempt(request: LoadRequest): Promise<Verdict> {
+  async #attempt(request: LoadRequest, readAfterMs: number): Promise<Verdict> {
     const isReused = this.#isUsable();
     const connection = isReused ? this.#connection : await this.#connect();
     if (connection === undefined) return { outcome: 'failed', status: null, reason: REASON.notConnected };
     const bytesBefore = connection.socket.bytesRead;
     try {
-      const answer = await connection.send(request.bytes).message();
+      connection.send(request.bytes);
+      if (readAfterMs > 0) await readLater(connection, readAfterMs);
+      const answer = await connection.message();
       if (saysClose(answer)) this.close();
       return judge(request, answer);
     } catch {
@@ -69,6 +75,12 @@ export class KeepAliveClient {
     this.#connection = new RawConnection(socket);
     return this.#connection;
   }
+}
+
+async function readLater({ socket }: RawConnection, ms: number): Promise<void> {
+  socket.pause();
+  await sleep(ms);
+  socket.resume();
 }
 
 type Verdict = Pick<Sample, 'outcome' | 'status' | 'reason'>;
