@@ -17,6 +17,8 @@ export interface BackendWish {
   readonly delayMs?: number;
   /** Padding in the answer, bytes. */
   readonly bytes?: number;
+  /** Asks for the connection to be closed afterwards, so that the next request comes on a new one. */
+  readonly isLast?: boolean;
 }
 
 const POST_BODY = 'p'.repeat(300);
@@ -24,10 +26,11 @@ let count = 0;
 
 /** A request with an id of its own; its label is the method, or the act. */
 export function backendRequest(method: 'GET' | 'POST', wish: BackendWish = {}): LoadRequest {
-  const { act = 'answer', delayMs = 0, bytes = 200 } = wish;
+  const { act = 'answer', delayMs = 0, bytes = 200, isLast = false } = wish;
   count += 1;
   const id = `${method.toLowerCase()}-${count}`;
   const body = method === 'POST' ? POST_BODY : '';
+  const close = isLast ? 'Connection: close\r\n' : '';
   const length = method === 'POST' ? `Content-Length: ${body.length}\r\n` : '';
   return {
     id,
@@ -35,7 +38,7 @@ export function backendRequest(method: 'GET' | 'POST', wish: BackendWish = {}): 
     method,
     bytes:
       `${method} /api/drill/${id}?act=${act}&delay=${delayMs}&bytes=${bytes} HTTP/1.1\r\n` +
-      `Host: shop.example.com\r\nAccept: application/json\r\n${length}\r\n${body}`,
+      `Host: shop.example.com\r\nAccept: application/json\r\n${close}${length}\r\n${body}`,
     isRight: (answer) => isEcho(answer, id, body.length, bytes),
   };
 }
@@ -52,4 +55,11 @@ export function mixed(wish: BackendWish = {}): () => LoadRequest {
     turn += 1;
     return backendRequest(turn % 3 === 0 ? 'POST' : 'GET', wish);
   };
+}
+
+/** The same, where every fourth client makes a new connection for each request. */
+export function mixedConnections(wish: BackendWish = {}): (client: number) => LoadRequest {
+  const kept = mixed(wish);
+  const closed = mixed({ ...wish, isLast: true });
+  return (client) => (client % 4 === 0 ? closed() : kept());
 }

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Drill, none, report, some, told } from '../drill.ts';
 import { startLoad } from '../load.ts';
-import { mixed } from '../requests.ts';
+import { mixedConnections } from '../requests.ts';
 import { startScene } from '../scene.ts';
 import { keepWebSockets } from '../web-sockets.ts';
 
@@ -20,7 +20,7 @@ export const sighupUnderLoad: Drill = {
     const { port } = sidecar;
     await sidecar.untilLogged('all workers listen');
     const webSockets = await keepWebSockets({ port, count: 6, reopen: true });
-    const load = startLoad({ port, clients: 16, everyMs: 50, next: mixed({ delayMs: 10 }) });
+    const load = startLoad({ port, clients: 16, everyMs: 50, next: mixedConnections({ delayMs: 10 }) });
     const endAt = performance.now() + seconds * 1000;
     let restarts = 0;
     while (restarts < RESTARTS_AT_LEAST || performance.now() < endAt) {

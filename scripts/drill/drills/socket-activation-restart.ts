@@ -7,7 +7,7 @@ import { startBackend } from '../backend-process.ts';
 import { isAlive, until } from '../child.ts';
 import { type Drill, type DrillReport, none, report, some, told } from '../drill.ts';
 import { startLoad } from '../load.ts';
-import { mixed } from '../requests.ts';
+import { mixedConnections } from '../requests.ts';
 import { longestMs, longestRecoveryMs, type Outage } from '../sample.ts';
 import { type DrillSidecar, followSidecar } from '../sidecar.ts';
 
@@ -21,7 +21,12 @@ export const socketActivationRestart: Drill = {
   async run({ seconds, backend: kind }): Promise<DrillReport> {
     await using backend = await startBackend({ kind });
     await using sidecar = await startActivated({ BACKEND_URL: backend.url });
-    const load = startLoad({ port: sidecar.port, clients: 16, everyMs: 50, next: mixed({ delayMs: 10 }) });
+    const load = startLoad({
+      port: sidecar.port,
+      clients: 16,
+      everyMs: 50,
+      next: mixedConnections({ delayMs: 10 }),
+    });
     const outages: Outage[] = [];
     const endAt = performance.now() + seconds * 1000;
     while (outages.length < RESTARTS_AT_LEAST || performance.now() < endAt) {

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Drill, none, report, some, told } from '../drill.ts';
 import { startLoad } from '../load.ts';
-import { mixed } from '../requests.ts';
+import { mixedConnections } from '../requests.ts';
 import { isWithin, longestRecoveryMs, type Outage, REASON, type Sample } from '../sample.ts';
 import { startScene } from '../scene.ts';
 
@@ -19,7 +19,12 @@ export const workerKilled: Drill = {
     await using scene = await startScene({ kind }, { WEB_CONCURRENCY: String(WORKERS) });
     const { sidecar, backend } = scene;
     await sidecar.untilLogged('all workers listen');
-    const load = startLoad({ port: sidecar.port, clients: 16, everyMs: 50, next: mixed({ delayMs: 20 }) });
+    const load = startLoad({
+      port: sidecar.port,
+      clients: 16,
+      everyMs: 50,
+      next: mixedConnections({ delayMs: 20 }),
+    });
     const kills: Outage[] = [];
     const killed = new Set<number>();
     const kill = () => {
