@@ -2,7 +2,7 @@
  * Starts, kills and restarts the drills' backend: our own small server, or uvicorn in front of the same application.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +11,7 @@ import { followChild, until } from './child.ts';
 import type { BackendKind } from './drill.ts';
 import { type Arrivals, readJournal } from './journal.ts';
 import { restartablePort } from './ports.ts';
+import { makeScratchFolder } from './scratch-folder.ts';
 
 export interface BackendOptions {
   readonly kind: BackendKind;
@@ -37,8 +38,8 @@ export const isUvicornInstalled = (): boolean =>
   spawnSync(PYTHON, ['-c', 'import uvicorn, websockets'], { stdio: 'ignore' }).status === 0;
 
 export async function startBackend(options: BackendOptions): Promise<DrillBackend> {
-  const folder = mkdtempSync(join(tmpdir(), 'sidecar-drill-'));
-  const journal = join(folder, 'journal');
+  const folder = makeScratchFolder(tmpdir());
+  const journal = join(folder.path, 'journal');
   writeFileSync(journal, '');
   const port = await restartablePort();
   let child: ChildProcess;
@@ -63,7 +64,7 @@ export async function startBackend(options: BackendOptions): Promise<DrillBacken
     arrivals: () => readJournal(journal),
     async [Symbol.asyncDispose]() {
       await kill();
-      rmSync(folder, { recursive: true });
+      folder.remove();
     },
   };
 }

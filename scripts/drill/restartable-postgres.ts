@@ -3,13 +3,14 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { startEmbeddedPostgres } from '../../src/dev/embedded-postgres.ts';
 import { isAlive, until } from './child.ts';
 import { restartablePort } from './ports.ts';
+import { makeScratchFolder } from './scratch-folder.ts';
 
 export interface RestartablePostgres extends AsyncDisposable {
   readonly url: string;
@@ -30,11 +31,11 @@ export interface RestartablePostgres extends AsyncDisposable {
 const MEMORY = '/dev/shm';
 
 export async function startRestartablePostgres(): Promise<RestartablePostgres> {
-  const folder = await mkdtemp(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'sidecar-drill-db-'));
+  const folder = makeScratchFolder(existsSync(MEMORY) ? MEMORY : tmpdir());
   // As root PostgreSQL runs as another user, who must be able to enter.
-  await chmod(folder, 0o755);
+  await chmod(folder.path, 0o755);
   const options = {
-    dataDir: join(folder, 'data'),
+    dataDir: join(folder.path, 'data'),
     port: await restartablePort(),
     user: 'app',
     password: 'app',
@@ -43,6 +44,9 @@ export async function startRestartablePostgres(): Promise<RestartablePostgres> {
     throwaway: false,
   };
   let server = await startEmbeddedPostgres(options);
+  // Not in order, as the embedded server would: its data goes, too.
+  const killWithProcess = () => isAlive(server.pid) && process.kill(server.pid, 'SIGKILL');
+  process.prependOnceListener('exit', killWithProcess);
   const signalAll = async (signal: NodeJS.Signals) => {
     const pids = [server.pid, ...(await childrenOf(server.pid))];
     for (const pid of pids) if (isAlive(pid)) process.kill(pid, signal);
@@ -62,7 +66,8 @@ export async function startRestartablePostgres(): Promise<RestartablePostgres> {
     async [Symbol.asyncDispose]() {
       await signalAll('SIGCONT');
       await server.stop();
-      await rm(folder, { recursive: true, force: true });
+      process.off('exit', killWithProcess);
+      folder.remove();
     },
   };
 }
