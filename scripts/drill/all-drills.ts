@@ -9,7 +9,7 @@ import { sighupUnderLoad } from './drills/sighup-under-load.ts';
 import { sigtermUnderLoad } from './drills/sigterm-under-load.ts';
 import { slowConnections } from './drills/slow-connections.ts';
 import { slowReaders } from './drills/slow-readers.ts';
-import { socketActivationRestart } from './drills/socket-activation-restart.ts';
+import { socketActivationRestart, socketActivationWorkers } from './drills/socket-activation-restart.ts';
 import { stalledBackend } from './drills/stalled-backend.ts';
 import { workerKilled } from './drills/worker-killed.ts';
 
@@ -23,6 +23,7 @@ export const ALL_DRILLS: readonly Drill[] = [
   slowReaders,
   sighupUnderLoad,
   socketActivationRestart,
+  socketActivationWorkers,
   workerKilled,
   overload,
   slowConnections,

@@ -9,6 +9,7 @@ import { RawConnection, type RawMessage } from '../../test/support/raw-connectio
 import { judge, type LoadRequest, REASON, type Sample } from './sample.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
+const WAITS = 3;
 
 export class KeepAliveClient {
   readonly #port: number;
@@ -44,14 +45,14 @@ export class KeepAliveClient {
     try {
       connection.send(request.bytes);
       if (readAfterMs > 0) await readLater(connection, readAfterMs);
+      await firstByte(connection);
       const answer = await connection.message();
       if (saysClose(answer)) this.close();
       return judge(request, answer);
     } catch {
-      const isBroken = connection.ended || connection.failure !== undefined;
       const isSilent = connection.socket.bytesRead === bytesBefore;
       this.close();
-      return { outcome: 'failed', status: null, reason: reasonOf(isBroken, isSilent, isReused) };
+      return { outcome: 'failed', status: null, reason: reasonOf(isBroken(connection), isSilent, isReused) };
     }
   }
 
@@ -59,7 +60,7 @@ export class KeepAliveClient {
   #isUsable(): boolean {
     const connection = this.#connection;
     if (connection === undefined) return false;
-    return !connection.ended && connection.failure === undefined && connection.received === '';
+    return !isBroken(connection) && connection.received === '';
   }
 
   /** undefined: refused, or not in time. */
@@ -77,6 +78,19 @@ export class KeepAliveClient {
   }
 }
 
+/** RawConnection waits 10 s; the app waits 30 (contract, section 3). @throws when none comes */
+async function firstByte(connection: RawConnection): Promise<void> {
+  for (let wait = 1; ; wait += 1) {
+    try {
+      return await connection.until((received) => received !== '', 'answer');
+    } catch (error) {
+      if (wait === WAITS || isBroken(connection)) throw error;
+    }
+  }
+}
+
+const isBroken = ({ ended, failure }: RawConnection): boolean => ended || failure !== undefined;
+
 async function readLater({ socket }: RawConnection, ms: number): Promise<void> {
   socket.pause();
   await sleep(ms);
@@ -88,8 +102,8 @@ type Verdict = Pick<Sample, 'outcome' | 'status' | 'reason'>;
 const saysClose = (answer: RawMessage): boolean =>
   /\bclose\b/i.test(answer.header('connection') ?? '') || answer.startLine.startsWith('HTTP/1.0');
 
-function reasonOf(isBroken: boolean, isSilent: boolean, isReused: boolean): string {
-  if (!isBroken) return REASON.hung;
+function reasonOf(isOver: boolean, isSilent: boolean, isReused: boolean): string {
+  if (!isOver) return REASON.hung;
   if (!isSilent) return REASON.cut;
   return isReused ? REASON.lostOnIdle : REASON.unanswered;
 }

@@ -14,8 +14,8 @@ export interface DrillSidecar extends AsyncDisposable {
   /** Exit status once it has ended; null after SIGKILL. */
   readonly exited: Promise<number | null>;
   signal(name: NodeJS.Signals): void;
-  /** Processes that said "listening" so far, in order. */
-  listeners(): readonly number[];
+  /** The `pid` of each such log message so far, in order: of "listening", the workers. */
+  pidsOf(message: string): readonly number[];
   /** How often a log message has been written. */
   timesLogged(message: string): number;
   /** Resolves when a log message has been written so many times. */
@@ -33,17 +33,17 @@ const STOP_TIMEOUT_MS = 15_000;
 export async function followSidecar(child: ChildProcess): Promise<DrillSidecar> {
   const exited = followChild(child);
   const lines = collectLog(child);
-  const listening = () => lines.filter(({ msg }) => msg === 'listening');
-  const timesLogged = (message: string) => lines.filter(({ msg }) => msg === message).length;
+  const logged = (message: string) => lines.filter(({ msg }) => msg === message);
+  const timesLogged = (message: string) => logged(message).length;
   const untilLogged = (message: string, times = 1) =>
     until(`the sidecar to say "${message}"`, () => timesLogged(message) >= times);
   await untilLogged('listening');
   return {
     pid: child.pid ?? 0,
-    port: listening()[0]?.port ?? 0,
+    port: logged('listening')[0]?.port ?? 0,
     exited,
     signal: (name) => child.kill(name),
-    listeners: () => listening().map(({ pid }) => pid),
+    pidsOf: (message) => logged(message).map(({ pid }) => pid),
     timesLogged,
     untilLogged,
     async [Symbol.asyncDispose]() {
@@ -57,8 +57,8 @@ export async function followSidecar(child: ChildProcess): Promise<DrillSidecar> 
 
 interface LogLine {
   readonly msg: string;
-  /** Of the line "listening". */
   readonly pid: number;
+  /** Of the line "listening". */
   readonly port: number;
 }
 

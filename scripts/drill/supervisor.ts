@@ -13,7 +13,8 @@ const server = createServer();
 server.listen({ port: 0, host: '127.0.0.1', backlog: BACKLOG }, () => {
   const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
   // LISTEN_PID is the process's own number (sd_listen_fds(3)), which only a shell can put into its environment.
-  const command = `LISTEN_FDS=1 LISTEN_PID=$$ exec "${process.execPath}" "${MAIN}"`;
+  const started = `printf '{"msg":"started","pid":%d}\\n' $$`;
+  const command = `${started}; LISTEN_FDS=1 LISTEN_PID=$$ exec "${process.execPath}" "${MAIN}"`;
   for (;;) {
     // Synchronous on purpose: while it waits, this process's event loop cannot accept connections itself.
     const { status } = spawnSync('/bin/sh', ['-c', command], { stdio: ['ignore', 'inherit', 'inherit', fd] });

@@ -37,7 +37,7 @@ export const sighupUnderLoad: Drill = {
       samples,
       doubledPosts: backend.arrivals().doubledPosts,
       figures: [
-        some('workers replaced', sidecar.listeners().length - WORKERS, restarts * WORKERS),
+        some('workers replaced', sidecar.pidsOf('listening').length - WORKERS, restarts * WORKERS),
         none('requests refused', samples.filter(({ outcome }) => outcome === 'refused').length),
         none('requests lost on idle connections', samples.filter(({ raced }) => raced).length),
         told('WebSockets closed by a leaving worker', webSockets.closed()),

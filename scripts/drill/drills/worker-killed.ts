@@ -28,7 +28,7 @@ export const workerKilled: Drill = {
     const kills: Outage[] = [];
     const killed = new Set<number>();
     const kill = () => {
-      const victim = sidecar.listeners().find((pid) => !killed.has(pid)) ?? 0;
+      const victim = sidecar.pidsOf('listening').find((pid) => !killed.has(pid)) ?? 0;
       killed.add(victim);
       const downAt = performance.now();
       process.kill(victim, 'SIGKILL');
@@ -56,7 +56,7 @@ export const workerKilled: Drill = {
           failed.filter(({ reason }) => reason === REASON.hung).length,
         ),
         none('requests refused', samples.filter(({ outcome }) => outcome === 'refused').length),
-        some('workers replaced', sidecar.listeners().length - WORKERS, kills.length),
+        some('workers replaced', sidecar.pidsOf('listening').length - WORKERS, kills.length),
       ],
     });
   },
