@@ -1,0 +1,65 @@
+/** PostgreSQL dies, comes back, hangs, and goes on (contract.md, section 4; issue: a database that is down never stops the rest). */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { untilMigrated } from '../../../test/support/until-migrated.ts';
+import { type Drill, none, report, some } from '../drill.ts';
+import { startLoad } from '../load.ts';
+import { mixed } from '../requests.ts';
+import { startRestartablePostgres } from '../restartable-postgres.ts';
+import { auditReviews, createReviewLoad, makeAuthors } from '../reviews.ts';
+import { isWithin, longestMs, longestRecoveryMs, type Outage } from '../sample.ts';
+import { startScene } from '../scene.ts';
+
+const AUTHORS = 12;
+const BEFORE_MS = 500;
+const DOWN_MS = 400;
+/** Contract, section 4: 503 within 5 s. */
+const MOST_MS = 5_000;
+
+export const databaseRestart: Drill = {
+  name: 'database-restart',
+  summary: 'PostgreSQL is killed and restarted, and frozen and thawed, under forwarded requests and reviews.',
+  async run({ seconds, backend: kind }) {
+    await using postgres = await startRestartablePostgres();
+    await makeAuthors(postgres.url, AUTHORS);
+    await using scene = await startScene({ kind }, { DATABASE_URL: postgres.url, MIGRATE_ON_START: 'true' });
+    const { port } = scene.sidecar;
+    await untilMigrated(postgres.url);
+    const forwarding = startLoad({ port, clients: 12, everyMs: 50, next: mixed() });
+    const reviewing = startLoad({ port, clients: AUTHORS, everyMs: 50, next: createReviewLoad().next });
+    const outages: Outage[] = [];
+    const during = async (begin: () => Promise<void>, ms: number, end: () => Promise<void>) => {
+      await sleep(BEFORE_MS);
+      const downAt = performance.now();
+      await begin();
+      await sleep(ms);
+      await end();
+      outages.push({ downAt, upAt: performance.now() });
+    };
+    for (let i = 0; i < Math.max(1, seconds / 3); i += 1) {
+      await during(postgres.kill, DOWN_MS, postgres.start);
+      // Longer than the sidecar's own limit (4.5 s) in the long form, shorter in the short one.
+      await during(postgres.freeze, seconds >= 10 ? MOST_MS : seconds * 300, postgres.thaw);
+    }
+    await sleep(BEFORE_MS);
+    const forwarded = await forwarding.stop();
+    const reviews = await reviewing.stop();
+    const audit = await auditReviews(postgres.url, reviews);
+    const refused = reviews.filter(({ outcome }) => outcome === 'refused');
+    return report({
+      samples: [...forwarded, ...reviews],
+      doubledPosts: scene.backend.arrivals().doubledPosts,
+      recoveryMs: longestRecoveryMs(reviews, outages),
+      figures: [
+        none('forwarded requests refused', forwarded.filter(({ outcome }) => outcome === 'refused').length),
+        some('reviews requests answered', reviews.filter(({ outcome }) => outcome === 'answered').length),
+        some('reviews requests refused while the database was down', refused.length),
+        none('of these, with another status than 503', refused.filter(({ status }) => status !== 503).length),
+        none('reviews requests refused while it was up', refused.filter((s) => !isWithin(s, outages)).length),
+        { what: 'slowest refusal, ms', found: longestMs(refused), atMost: MOST_MS, isMeasured: true },
+        none('acknowledged reviews lost', audit.lost),
+        none('reviews doubled', audit.doubled),
+        none('products with wrong stats', audit.wrongStats),
+      ],
+    });
+  },
+};

@@ -1,0 +1,93 @@
+/** Four times the load that can be carried (forwarding.md, line 19). */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Drill, none, report, some, told } from '../drill.ts';
+import { arrivals, loadFor } from '../load.ts';
+import { mixed } from '../requests.ts';
+import type { Sample } from '../sample.ts';
+import { startScene } from '../scene.ts';
+import { residentBytes } from '../sidecar.ts';
+
+const MAX_IN_FLIGHT = 20;
+const BACKEND_DELAY_MS = 100;
+const OVERLOAD = 4;
+const LEAST_GOODPUT = 0.8;
+const MAX_CONNECTIONS = 500;
+const MAX_GROWTH_MIB = 64;
+const LOOK_EVERY_MS = 250;
+
+export const overload: Drill = {
+  name: 'overload',
+  summary:
+    'Four times the load that it can carry: goodput holds, the rest is 503 at once, memory is bounded.',
+  async run({ seconds, backend: kind }) {
+    await using scene = await startScene({ kind }, { MAX_IN_FLIGHT: String(MAX_IN_FLIGHT) });
+    const { port, pid } = scene.sidecar;
+    const next = mixed({ delayMs: BACKEND_DELAY_MS });
+    // As many clients as there are places find the peak: nobody is refused and no place is ever empty for long.
+    const peakMs = (seconds * 1000) / 3;
+    const atPeak = await loadFor(peakMs, { port, clients: MAX_IN_FLIGHT, everyMs: 0, next });
+    const peak = goodput(atPeak, peakMs);
+
+    const memory = watchMemory(pid);
+    const forMs = (seconds * 1000 * 2) / 3;
+    const perSecond = OVERLOAD * peak;
+    const over = await arrivals({ port, perSecond, forMs, maxConnections: MAX_CONNECTIONS, next });
+    const growthMib = await memory.growthMib();
+    const refused = over.samples.filter(({ outcome }) => outcome === 'refused');
+    return report({
+      samples: [...atPeak, ...over.samples],
+      doubledPosts: scene.backend.arrivals().doubledPosts,
+      figures: [
+        told('right answers a second at the peak', Math.round(peak)),
+        measured(
+          some(
+            'the same under overload',
+            Math.round(goodput(over.samples, forMs)),
+            Math.ceil(LEAST_GOODPUT * peak),
+          ),
+        ),
+        none('requests refused at the peak', atPeak.filter(({ outcome }) => outcome === 'refused').length),
+        some('requests refused under overload', refused.length),
+        none('refusals other than 503', refused.filter(({ status }) => status !== 503).length),
+        measured({
+          what: 'median time of a refusal, ms',
+          found: medianMs(refused),
+          atMost: BACKEND_DELAY_MS / 2,
+        }),
+        measured(none('arrivals that the load generator could not send', over.unsent)),
+        { what: 'growth of memory, MiB', found: growthMib, atMost: MAX_GROWTH_MIB },
+      ],
+    });
+  },
+};
+
+const measured = <T extends object>(figure: T) => ({ ...figure, isMeasured: true });
+
+/** Right answers a second. */
+const goodput = (samples: readonly Sample[], ms: number): number =>
+  (samples.filter(({ outcome }) => outcome === 'answered').length / ms) * 1000;
+
+function medianMs(samples: readonly Sample[]): number {
+  const durations = samples.map(({ startedAt, endedAt }) => endedAt - startedAt).sort((a, b) => a - b);
+  return Math.round(durations[Math.floor(durations.length / 2)] ?? 0);
+}
+
+/** Looks at the process's memory until asked how much it has grown at most. */
+function watchMemory(pid: number): { growthMib(): Promise<number> } {
+  let stopped = false;
+  const watching = (async () => {
+    const before = await residentBytes(pid);
+    let most = before;
+    while (!stopped) {
+      await sleep(LOOK_EVERY_MS);
+      most = Math.max(most, await residentBytes(pid));
+    }
+    return Math.round((most - before) / 1024 / 1024);
+  })();
+  return {
+    growthMib() {
+      stopped = true;
+      return watching;
+    },
+  };
+}

@@ -1,0 +1,66 @@
+/** A worker dies without a word (forwarding.md, line 27). */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Drill, none, report, some, told } from '../drill.ts';
+import { startLoad } from '../load.ts';
+import { mixedConnections } from '../requests.ts';
+import { isWithin, longestRecoveryMs, type Outage, REASON, type Sample } from '../sample.ts';
+import { startScene } from '../scene.ts';
+
+const WORKERS = 2;
+const MOST_KILLS = 4;
+const BEFORE_MS = 600;
+/** From the signal until every client has noticed that its connection is gone, ms. */
+const NOTICE_MS = 100;
+
+export const workerKilled: Drill = {
+  name: 'worker-killed',
+  summary: 'A worker is killed (SIGKILL) under load: only requests in flight may fail, and it is replaced.',
+  async run({ seconds, backend: kind }) {
+    await using scene = await startScene({ kind }, { WEB_CONCURRENCY: String(WORKERS) });
+    const { sidecar, backend } = scene;
+    await sidecar.untilLogged('all workers listen');
+    const load = startLoad({
+      port: sidecar.port,
+      clients: 16,
+      everyMs: 50,
+      next: mixedConnections({ delayMs: 20 }),
+    });
+    const kills: Outage[] = [];
+    const killed = new Set<number>();
+    const kill = () => {
+      const victim = sidecar.pidsOf('listening').find((pid) => !killed.has(pid)) ?? 0;
+      killed.add(victim);
+      const downAt = performance.now();
+      process.kill(victim, 'SIGKILL');
+      kills.push({ downAt, upAt: downAt + NOTICE_MS });
+    };
+    for (let i = 0; i < Math.min(MOST_KILLS, Math.max(1, seconds / 2)); i += 1) {
+      await sleep(BEFORE_MS);
+      kill();
+      await sidecar.untilLogged('listening', WORKERS + kills.length);
+    }
+    await sleep(BEFORE_MS);
+    const samples = await load.stop();
+    const mayFail = inFlightAt(samples, kills);
+    const failed = samples.filter(({ outcome }) => outcome === 'failed');
+    return report({
+      samples,
+      doubledPosts: backend.arrivals().doubledPosts,
+      recoveryMs: longestRecoveryMs(samples, kills),
+      mayFail,
+      figures: [
+        told('requests in flight when a worker was killed', mayFail),
+        none('requests failed at another time', failed.filter((sample) => !isWithin(sample, kills)).length),
+        none(
+          'requests that got no answer at all',
+          failed.filter(({ reason }) => reason === REASON.hung).length,
+        ),
+        none('requests refused', samples.filter(({ outcome }) => outcome === 'refused').length),
+        some('workers replaced', sidecar.pidsOf('listening').length - WORKERS, kills.length),
+      ],
+    });
+  },
+};
+
+const inFlightAt = (samples: readonly Sample[], kills: readonly Outage[]): number =>
+  samples.filter((s) => kills.some(({ downAt }) => s.startedAt <= downAt && s.endedAt >= downAt)).length;

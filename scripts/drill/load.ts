@@ -1,0 +1,110 @@
+/**
+ * The load: a fixed number of clients, each sending one request at a time at a steady pace; or arrivals that wait for
+ * nobody, for overload.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { KeepAliveClient } from './client.ts';
+import type { LoadRequest, Sample } from './sample.ts';
+
+export interface LoadOptions {
+  readonly port: number;
+  readonly clients: number;
+  /** From the start of a client's request to the start of its next, ms; a slower answer delays the next. */
+  readonly everyMs: number;
+  /** Makes the next request of client number `client`. */
+  readonly next: (client: number) => LoadRequest;
+}
+
+export interface Load {
+  /** Everything that has ended so far. */
+  readonly samples: readonly Sample[];
+  /** Sends no more, waits for what is under way; all samples. */
+  stop(): Promise<readonly Sample[]>;
+}
+
+/** Starts the load at once; the clients' starts are spread over `everyMs`. */
+export function startLoad({ port, clients, everyMs, next }: LoadOptions): Load {
+  const samples: Sample[] = [];
+  const stopping = new AbortController();
+  const pause = (ms: number) => sleep(ms, undefined, { signal: stopping.signal }).catch(() => undefined);
+  const run = async (index: number) => {
+    const client = new KeepAliveClient(port);
+    await pause((index * everyMs) / clients);
+    while (!stopping.signal.aborted) {
+      const nextAt = performance.now() + everyMs;
+      samples.push(await client.perform(next(index)));
+      await pause(Math.max(0, nextAt - performance.now()));
+    }
+    client.close();
+  };
+  const running = Array.from({ length: clients }, (_, index) => run(index));
+  return {
+    samples,
+    async stop() {
+      stopping.abort();
+      await Promise.all(running);
+      return samples;
+    },
+  };
+}
+
+/** Runs a load for a time. */
+export async function loadFor(ms: number, options: LoadOptions): Promise<readonly Sample[]> {
+  const load = startLoad(options);
+  await sleep(ms);
+  return load.stop();
+}
+
+export interface ArrivalOptions {
+  readonly port: number;
+  readonly perSecond: number;
+  readonly forMs: number;
+  /** Connections that the generator may hold; an arrival beyond it is counted in `unsent`. */
+  readonly maxConnections: number;
+  readonly next: () => LoadRequest;
+}
+
+const TICK_MS = 4;
+
+/** Sends requests at a fixed rate whether or not earlier ones have been answered (an open loop). */
+export async function arrivals({
+  port,
+  perSecond,
+  forMs,
+  maxConnections,
+  next,
+}: ArrivalOptions): Promise<{ samples: readonly Sample[]; unsent: number }> {
+  const samples: Sample[] = [];
+  const free: KeepAliveClient[] = [];
+  const underWay = new Set<Promise<void>>();
+  let made = 0;
+  let unsent = 0;
+  const take = () => {
+    const idle = free.pop();
+    if (idle !== undefined || made >= maxConnections) return idle;
+    made += 1;
+    return new KeepAliveClient(port);
+  };
+  const send = (client: KeepAliveClient) => {
+    const work = client.perform(next()).then((sample) => {
+      samples.push(sample);
+      free.push(client);
+      underWay.delete(work);
+    });
+    underWay.add(work);
+  };
+  const startedAt = performance.now();
+  let due = 0;
+  for (let elapsed = 0; ; elapsed = Math.min(forMs, performance.now() - startedAt)) {
+    for (; due < (elapsed * perSecond) / 1000; due += 1) {
+      const client = take();
+      if (client === undefined) unsent += 1;
+      else send(client);
+    }
+    if (elapsed === forMs) break;
+    await sleep(TICK_MS);
+  }
+  await Promise.all(underWay);
+  for (const client of free) client.close();
+  return { samples, unsent };
+}
