@@ -36,8 +36,9 @@ export function readRequestHead(req: IncomingMessage): RequestHead {
   if (req.method === 'TRACE') throw new AppError(405, 'TRACE is not allowed.');
   const fields = readFramingFields(req.rawHeaders);
   checkHost(fields, req.httpVersionMinor);
-  // RFC 9110 §10.1.1
-  if (fields.expect !== undefined && fields.expect.toLowerCase() !== '100-continue')
+  // RFC 9110 §10.1.1: HTTP/1.0 knows no Expect, and no interim response.
+  const expects = fields.expect !== undefined && req.httpVersionMinor === 1;
+  if (expects && fields.expect?.toLowerCase() !== '100-continue')
     throw new AppError(417, 'Only Expect: 100-continue is understood.');
   return {
     target: originForm(req.url ?? '', fields.host),
@@ -45,7 +46,7 @@ export function readRequestHead(req: IncomingMessage): RequestHead {
     requestId:
       fields.requestId !== undefined && REQUEST_ID.test(fields.requestId) ? fields.requestId : undefined,
     offersUpgrade: fields.offersUpgrade,
-    expectsContinue: fields.expect !== undefined,
+    expectsContinue: expects,
     hasHost: fields.hosts > 0,
   };
 }

@@ -67,9 +67,9 @@ export class RequestHistogram {
   async get() {
     const { name, help, type, aggregator } = this;
     const values: Sample[] = [];
+    // Status classes begin at 1: the array has holes.
     for (const byOwner of this.#series.values())
       for (const byMethod of byOwner.values())
-        // Status classes begin at 1: the array has holes.
         for (const byClass of byMethod.values())
           for (const series of byClass) if (series !== undefined) values.push(...samplesOf(name, series));
     return { name, help, type, aggregator, values };

@@ -256,6 +256,27 @@ test('an early 413 reaches a client that is still sending', async () => {
   );
 });
 
+test('an early answer reaches the client also when the backend resets right behind it', async () => {
+  await through(
+    async (connection) => {
+      await connection.until((received) => received.length > 100_000);
+      connection.send('HTTP/1.1 413 Too Large\r\ncontent-length: 3\r\nconnection: close\r\n\r\nbig');
+      // With bytes unread this is a reset, as of a server that stops reading a body it has refused.
+      connection.destroy();
+    },
+    async ({ port }) => {
+      for (let i = 0; i < 20; i += 1) {
+        const client = await connectRaw(port);
+        client.send(`POST /api/x HTTP/1.1\r\nHost: a\r\nContent-Length: ${8 * 1024 * 1024}\r\n\r\n`);
+        for (let sent = 0; sent < 8; sent += 1) client.send(Buffer.alloc(1024 * 1024));
+        const answer = await client.message();
+        assert.deepEqual([answer.startLine, answer.body], ['HTTP/1.1 413 Too Large', 'big']);
+        client.destroy();
+      }
+    },
+  );
+});
+
 test('hundreds of open streams do not hold up the next request', async () => {
   await through(
     async (connection) => {

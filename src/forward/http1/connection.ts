@@ -30,6 +30,8 @@ export interface ConnectionOwner {
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 const MAX_INTERIM_RESPONSES = 32;
+/** How long an answer may be looked for after a failed write, ms. */
+const READ_ON_MS = 500;
 /** Peers that vanished without a word are found after this, ms. */
 const TCP_KEEP_ALIVE_MS = 30_000;
 
@@ -56,6 +58,8 @@ export class Connection {
   #left = 0;
   #decoder: ChunkedDecoder | undefined;
   #paused = false;
+  /** The request could not be sent to its end; the connection serves no other. */
+  #writeFailed = false;
   /** Coarse time at which the current phase has taken too long. */
   deadline: number;
 
@@ -75,6 +79,9 @@ export class Connection {
           },
     );
     this.deadline = owner.now() + options.connectTimeoutMs;
+    const { destroy } = this.#socket;
+    this.#socket.destroy = (error) =>
+      this.#mayHaveAnswered(error) ? this.#socket : destroy.call(this.#socket, error);
     this.#socket
       .on('connect', () => this.#onConnect())
       .on('data', (chunk: Buffer) => this.#onBytes(chunk))
@@ -138,6 +145,7 @@ export class Connection {
   expire(): void {
     if (!this.#connected) this.fail(new BackendError('connect', 'connecting took too long'));
     else if (this.#handler === undefined) this.#socket.destroy();
+    else if (this.#writeFailed) this.#fail('reset', 'the connection to the backend broke');
     else if (this.#reading === 'head')
       this.fail(new BackendError('headers-timeout', 'no response head in time'));
     else this.fail(new BackendError('body-timeout', 'the response body stood still'));
@@ -309,7 +317,12 @@ export class Connection {
   #finish(trailers: string[], surplus = false): void {
     const handler = this.#handler;
     const requestSent = this.#body === undefined || this.#body.sent;
-    const reusable = requestSent && !surplus && this.#head?.keepAlive === true && this.#socket.writable;
+    const reusable =
+      requestSent &&
+      !this.#writeFailed &&
+      !surplus &&
+      this.#head?.keepAlive === true &&
+      this.#socket.writable;
     const paused = this.#paused;
     this.#release();
     if (reusable) {
@@ -328,6 +341,22 @@ export class Connection {
     if (this.#handler === undefined) return;
     if (this.#reading === 'until-close') this.#finish([]);
     else this.#fail('reset', 'the backend closed the connection');
+  }
+
+  /**
+   * A backend may refuse a large body early and reset the connection. Its answer is then in our receive buffer when the
+   * next write fails, and Node would throw it away with the socket: read on instead, for a moment (RFC 9112 §9.5).
+   */
+  #mayHaveAnswered(error?: Error): boolean {
+    const isFailedWrite = error !== undefined && 'syscall' in error && error.syscall === 'write';
+    if (!isFailedWrite || this.#writeFailed || this.#reading !== 'head' || this.#body === undefined)
+      return false;
+    this.#writeFailed = true;
+    this.#body.detach();
+    // Node marks the reading side as failed, too, and would drop what it reads.
+    (this.#socket as Socket & { _readableState: { errored: Error | null } })._readableState.errored = null;
+    this.deadline = this.#owner.now() + READ_ON_MS;
+    return true;
   }
 
   #onSocketError(error: Error): void {

@@ -41,10 +41,7 @@ export class RequestBody {
     this.#socket.write(head, 'latin1');
   }
 
-  /**
-   * What is written leaves when this turn of the event loop has read all sockets. A backend that answers early and
-   * resets would otherwise fail our write first, and its answer, already here, would be lost with the socket.
-   */
+  /** What one turn of the event loop reads leaves in one write: head and body of a small request, or many pieces. */
   #cork(): void {
     if (this.#corked) return;
     this.#corked = true;
