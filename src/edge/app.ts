@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import express, { type NextFunction, type Request, type Response } from 'express';
+import type { NextFunction, Request, Response } from 'express';
 import { badRequest, busy, notFound } from '../errors.ts';
 import { requestHeaders } from '../forward/headers.ts';
 import type { ForwardRequest, HttpForwarder } from '../forward/http.ts';
@@ -36,7 +36,7 @@ export interface AppOptions {
 /** Creates the request listener of the server. It never throws. */
 export function createApp(options: AppOptions): RequestListener {
   const { ownership, accessLog, sendError } = options;
-  const ours = createOurs(options);
+  let ours: OurRoutes | undefined;
 
   /** Sockets on which nothing more is believed: where one message ends is in doubt, and so is where the next begins. */
   const distrusted = new WeakSet<Socket>();
@@ -91,7 +91,12 @@ export function createApp(options: AppOptions): RequestListener {
   function answer(owner: Exclude<Owner, 'forward'>, req: IncomingMessage, res: ServerResponse): void {
     switch (owner) {
       case 'ours':
-        ours(req, res);
+        if (ours !== undefined) ours(req, res);
+        else
+          loadOurs().then(
+            (loaded) => loaded(req, res),
+            (error) => sendError(req, res, error),
+          );
         break;
       case 'health':
         options.health.handle(req, res);
@@ -111,6 +116,12 @@ export function createApp(options: AppOptions): RequestListener {
     }
   }
 
+  /** Express is loaded for the first request that needs it: forwarding must not wait for it at the start. */
+  async function loadOurs(): Promise<OurRoutes> {
+    ours ??= await createOurs(options);
+    return ours;
+  }
+
   /** Health checks are still answered: a busy process is alive, and a restart would make it worse. */
   function shed(req: IncomingMessage, res: ServerResponse, requestId: string): void {
     res.setHeader('X-Request-Id', requestId);
@@ -126,12 +137,11 @@ export function createApp(options: AppOptions): RequestListener {
   }
 }
 
+type OurRoutes = (req: IncomingMessage, res: ServerResponse) => void;
+
 /** Express with our routes on the app itself: a nested Router would answer OPTIONS on its own. */
-function createOurs({
-  routes,
-  cors,
-  sendError,
-}: AppOptions): (req: IncomingMessage, res: ServerResponse) => void {
+async function createOurs({ routes, cors, sendError }: AppOptions): Promise<OurRoutes> {
+  const { default: express } = await import('express');
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');

@@ -3,7 +3,7 @@
  * user is looked up; 401 is for the token and nothing else, because the clients drop their token on it.
  */
 import type { IncomingMessage } from 'node:http';
-import jwt from 'jsonwebtoken';
+import type jwt from 'jsonwebtoken';
 import type { TokenAlgorithm } from '../config.ts';
 import { forbidden, unauthorized } from '../errors.ts';
 
@@ -32,7 +32,7 @@ const MAX_USER_ID = 2 ** 31 - 1;
 
 export function createRequireUser({ token, findUser }: AuthOptions): RequireUser {
   return async (request) => {
-    const id = userIdOf(verify(bearerToken(request), token));
+    const id = userIdOf(await verify(bearerToken(request), token));
     const user = id <= MAX_USER_ID ? await findUser(id) : null;
     if (user === null) throw unauthorized('User not found');
     if (user.isBlocked) throw forbidden('This account is blocked.');
@@ -49,10 +49,12 @@ function bearerToken(request: IncomingMessage): string {
 }
 
 /** One pinned algorithm (RFC 8725 §3.1), no leeway, and `exp` must be there: the backend's own tokens always have it. */
-function verify(token: string, { secret, algorithm }: AuthOptions['token']): jwt.JwtPayload {
+async function verify(token: string, { secret, algorithm }: AuthOptions['token']): Promise<jwt.JwtPayload> {
+  // On first use: forwarding never looks at a token, and must not wait for the library at the start.
+  const { default: jsonwebtoken } = await import('jsonwebtoken');
   let payload: string | jwt.JwtPayload;
   try {
-    payload = jwt.verify(token, secret, { algorithms: [algorithm] });
+    payload = jsonwebtoken.verify(token, secret, { algorithms: [algorithm] });
   } catch {
     throw unauthorized('Invalid token');
   }

@@ -3,23 +3,28 @@
  * Forwarded requests never come near this file.
  */
 import { isUtf8 } from 'node:buffer';
-import express, { type Request, type Response } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import { z } from 'zod';
 import { AppError, badRequest, tooLarge, unprocessable, unsupportedType } from '../errors.ts';
 
 /** Largest JSON body that our routes take, bytes. */
 export const MAX_JSON_BYTES = 64 * 1024;
 
-const parseJson = express.json({
-  limit: MAX_JSON_BYTES,
-  inflate: false,
-  strict: false,
-  type: () => true,
-  verify: (_req, _res, body) => {
-    // body-parser would replace broken sequences by U+FFFD and store what the client never wrote.
-    if (!isUtf8(body)) throw unprocessable('The body is not valid UTF-8.');
-  },
-});
+let jsonParser: Promise<RequestHandler> | undefined;
+
+async function createJsonParser(): Promise<RequestHandler> {
+  const { default: express } = await import('express');
+  return express.json({
+    limit: MAX_JSON_BYTES,
+    inflate: false,
+    strict: false,
+    type: () => true,
+    verify: (_req, _res, body) => {
+      // body-parser would replace broken sequences by U+FFFD and store what the client never wrote.
+      if (!isUtf8(body)) throw unprocessable('The body is not valid UTF-8.');
+    },
+  });
+}
 
 /**
  * Reads and checks a JSON body.
@@ -28,6 +33,8 @@ const parseJson = express.json({
 export async function readJsonBody<T>(req: Request, res: Response, schema: z.ZodType<T>): Promise<T> {
   const mediaType = (req.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
   if (mediaType !== 'application/json') throw unsupportedType('Content-Type must be application/json.');
+  jsonParser ??= createJsonParser();
+  const parseJson = await jsonParser;
   await new Promise<void>((resolve, reject) => {
     parseJson(req, res, (error?: unknown) => (error ? reject(toAppError(error)) : resolve()));
   });

@@ -6,7 +6,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { createProxyMiddleware } from 'http-proxy-middleware';
+import type { RequestHandler } from 'http-proxy-middleware';
 import type { AppError } from '../errors.ts';
 import type { BackendAddress } from './backend-client.ts';
 import { createHandshake, type Handshake } from './websocket-handshake.ts';
@@ -49,18 +49,12 @@ export interface WebSocketForwarder {
 export function createWebSocketForwarder(options: WebSocketForwarderOptions): WebSocketForwarder {
   const handshakes = new Map<IncomingMessage, Handshake>();
   const relays = new Set<Relay>();
-  const proxy = createProxyMiddleware({
-    target: targetOf(options.backend),
-    upgradeTimeout: options.handshakeTimeoutMs,
-    // Its default plugins log on the console and answer errors with text that names the backend.
-    ejectPlugins: true,
-    plugins: [
-      (server) => {
-        server.on('proxyReqWs', (proxyReq, req) => handshakes.get(req)?.begin(proxyReq));
-        server.on('error', (error, req) => req && handshakes.get(req)?.fail(error));
-      },
-    ],
-  });
+  let proxy: Promise<Proxy> | undefined;
+  // For the first handshake: plain forwarding must not wait for the library at the start.
+  const loadProxy = () => {
+    proxy ??= createProxy(options, (req) => handshakes.get(req));
+    return proxy;
+  };
 
   const startRelay = (client: Socket, backend: Socket, finish: (status: number) => void) => {
     const pair = relay(client, backend, () => {
@@ -93,7 +87,10 @@ export function createWebSocketForwarder(options: WebSocketForwarderOptions): We
       handshakes.set(req, handshake);
       // It copies what it finds here, and an Expect would send the head before the right one is put in.
       req.headers = { host: 'replaced', connection: 'Upgrade', upgrade: 'websocket' };
-      proxy.upgrade(req, client, head);
+      loadProxy().then(
+        ({ upgrade }) => client.destroyed || upgrade(req, client, head),
+        (error) => handshake.fail(error),
+      );
     },
     count: () => handshakes.size + relays.size,
     closeAll() {
@@ -101,6 +98,27 @@ export function createWebSocketForwarder(options: WebSocketForwarderOptions): We
       for (const pair of relays) pair.end();
     },
   };
+}
+
+type Proxy = Pick<RequestHandler, 'upgrade'>;
+
+async function createProxy(
+  { backend, handshakeTimeoutMs }: WebSocketForwarderOptions,
+  handshakeOf: (req: IncomingMessage) => Handshake | undefined,
+): Promise<Proxy> {
+  const { createProxyMiddleware } = await import('http-proxy-middleware');
+  return createProxyMiddleware({
+    target: targetOf(backend),
+    upgradeTimeout: handshakeTimeoutMs,
+    // Its default plugins log on the console and answer errors with text that names the backend.
+    ejectPlugins: true,
+    plugins: [
+      (server) => {
+        server.on('proxyReqWs', (proxyReq, req) => handshakeOf(req)?.begin(proxyReq));
+        server.on('error', (error, req) => req && handshakeOf(req)?.fail(error));
+      },
+    ],
+  });
 }
 
 /** Made here, so that what waits for the end of a WebSocket holds no request and no socket. */
