@@ -14,6 +14,8 @@ export type ErrorResponder = (req: IncomingMessage, res: ServerResponse, error: 
 
 export function createErrorResponder(options: { cors: CorsPolicy; log: Log }): ErrorResponder {
   return (req, res, thrown) => {
+    // The edge has answered in the meantime (a body that broke or stood still), and the route did not know.
+    if (res.writableEnded && isHeadersSent(thrown)) return;
     const error = toAppError(thrown);
     logError(options.log, req, error);
     if (res.headersSent) {
@@ -56,6 +58,9 @@ export function endSocketWithError(socket: Duplex, error: AppError, requestId: s
       `Connection: close\r\n\r\n${body}`,
   );
 }
+
+const isHeadersSent = (error: unknown) =>
+  error instanceof Error && 'code' in error && error.code === 'ERR_HTTP_HEADERS_SENT';
 
 function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;

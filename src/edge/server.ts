@@ -93,20 +93,29 @@ function onClientError(
     // A body that breaks after its request was answered must not be answered a second time.
     if (requestUnderWay(socket)) socket.destroy();
     else refuseSocket(socket, clientError(error.code));
-  } else if (!response.req.complete) {
+  } else if (!response.req.complete && hasBody(response.req)) {
     if (response.headersSent) socket.destroy();
     else refuseBody(response, clientError(error.code));
-  } else if (response.writableFinished) {
-    socket.destroy();
   } else if (!ending.has(socket)) {
-    // The answer under way is owed to a request that was fine; what follows it on the connection was not.
     ending.add(socket);
-    response.once('finish', () => socket.destroySoon());
+    endWhenAnswered(socket);
   }
 }
 
 /** Every packet of garbage is an error of its own; one is enough. */
 const ending = new WeakSet<Socket>();
+
+/** The answers under way are owed to requests that were fine; what follows them on the connection was not. */
+function endWhenAnswered(socket: Socket): void {
+  const response = responseUnderWay(socket);
+  if (response === undefined) socket.destroySoon();
+  // node:http hands the socket to the next response of a pipeline when this one has finished.
+  else response.once('close', () => setImmediate(endWhenAnswered, socket));
+}
+
+/** One whose Upgrade was ignored never becomes `complete`. */
+const hasBody = ({ headers }: IncomingMessage) =>
+  headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
 
 function clientError(code: string | undefined): AppError {
   switch (code) {

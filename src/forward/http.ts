@@ -83,8 +83,6 @@ class Forwarding implements BackendResponseHandler {
   #draining = false;
   /** Bytes that a Content-Length announced; -1 when the end is not known beforehand. */
   #expectedBytes = -1;
-  /** A 205 has no content (RFC 9110 §15.3.6); what a backend sends with one is read, so that its connection stays good. */
-  #dropsBody = false;
   /** The backend's head, until it goes out with the first bytes of the body: up to then a 502 is still possible. */
   #pendingHead: PendingHead | undefined;
 
@@ -137,11 +135,17 @@ class Forwarding implements BackendResponseHandler {
     }
     const { headers, contentLength, hasRequestId } = responseHeaders(raw);
     if (!hasRequestId) headers.push('X-Request-Id', this.#request.requestId);
-    this.#dropsBody = status === 205;
     const bodyless = status === 204 || status === 205 || status === 304 || this.#req.method === 'HEAD';
     this.#expectedBytes = bodyless ? 0 : (contentLength ?? -1);
     this.#pendingHead = { status, reason, headers: withoutForbiddenLength(status, headers) };
-    process.nextTick(flushHead, this);
+    if (status === 205) this.#endWithoutBody();
+    else process.nextTick(flushHead, this);
+  }
+
+  /** A 205 has no content (RFC 9110 §15.3.6). What a backend sends with one all the same is nobody's. */
+  #endWithoutBody(): void {
+    this.#exchange?.abort();
+    this.onEnd([]);
   }
 
   /** Sends a head whose body has not begun, so that an event stream's client sees it at once. */
@@ -163,7 +167,6 @@ class Forwarding implements BackendResponseHandler {
   }
 
   onData(chunk: Buffer): boolean {
-    if (this.#dropsBody) return true;
     const res = this.#res;
     if (this.#writeHead() && chunk.length === this.#expectedBytes) {
       // Head and body in one string are one write; as a Buffer the body would be a second one.
@@ -188,7 +191,7 @@ class Forwarding implements BackendResponseHandler {
     const { req, res } = { req: this.#req, res: this.#res };
     if (!req.complete) lingerFor(req);
     if (res.writableEnded) return;
-    if (trailers.length > 0 && res.chunkedEncoding && !this.#dropsBody) res.addTrailers(pairs(trailers));
+    if (trailers.length > 0 && res.chunkedEncoding) res.addTrailers(pairs(trailers));
     res.end('', 'latin1');
   }
 

@@ -202,6 +202,25 @@ test('a body that breaks is answered 400 once, and not at all when its request h
   );
 });
 
+test('answers owed to a pipeline are given before the connection ends over what follows it', async () => {
+  const seen: string[] = [];
+  await through(recording(seen), async ({ port }) => {
+    const client = await connectRaw(port);
+    client.send(
+      get('/api/1') +
+        post('/api/2', 'Content-Length: 2\r\n', 'hi') +
+        get('/api/3', 'Connection: close\r\n') +
+        get('/api/4'),
+    );
+    for (const path of ['/api/1', '/api/2', '/api/3']) {
+      assert.equal((await client.message()).body, `answer to ${path}`);
+    }
+    assert.equal(await client.closed(), '');
+    client.destroy();
+    assert.deepEqual(seen, ['/api/1', '/api/2', '/api/3']);
+  });
+});
+
 test('a body that stands still is given up: 408, and its place is free again', async () => {
   await through(
     answering(ok('x')),

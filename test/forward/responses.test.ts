@@ -86,6 +86,12 @@ test('HEAD, 204, 205 and 304 are framed so that the next response on the connect
     { request: 'GET', head: 'HTTP/1.1 204 No Content\r\n\r\n', bodyless: true },
     { request: 'GET', head: 'HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n', bodyless: true },
     { request: 'GET', head: 'HTTP/1.1 205 Reset Content\r\ncontent-length: 0\r\n\r\n', bodyless: false },
+    { request: 'GET', head: 'HTTP/1.1 205 Reset Content\r\ncontent-length: 9\r\n\r\ncut', bodyless: false },
+    {
+      request: 'GET',
+      head: 'HTTP/1.1 205 Reset Content\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n',
+      bodyless: false,
+    },
     {
       request: 'GET',
       head: 'HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\netag: "a"\r\n\r\n',
