@@ -3,7 +3,6 @@
  * docs/architecture.md.
  */
 import cluster from 'node:cluster';
-import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -17,6 +16,7 @@ import { createErrorResponder, endSocketWithError } from './edge/error-response.
 import { createHealth } from './edge/health.ts';
 import { createOverloadWatch } from './edge/overload.ts';
 import { createOwnership } from './edge/ownership.ts';
+import { newRequestId } from './edge/request-id.ts';
 import { createHttpServer, listen } from './edge/server.ts';
 import { createTrustedProxies } from './edge/trusted-proxies.ts';
 import { createUpgradeHandler } from './edge/upgrade.ts';
@@ -93,7 +93,7 @@ export function createSidecar(config: Config, log: Log): Sidecar {
   const isDraining = () => draining;
   const overload = createOverloadWatch(config.maxEventLoopDelayMs);
   const refuse = (socket: Duplex, error: AppError, target = '') => {
-    const requestId = randomUUID();
+    const requestId = newRequestId();
     accessLog.refused(target, requestId, error.status);
     endSocketWithError(socket, error, requestId);
   };

@@ -50,7 +50,8 @@ export function createAccessLog(log: Log, count: (finished: FinishedRequest) => 
   return {
     watch(req, res, { requestId, owner, route }) {
       const startedAt = performance.now();
-      res.once('close', () => {
+      // Not once(): it comes once, and the wrapper costs more than the listener.
+      res.on('close', () => {
         write(req.url ?? '', requestId, {
           owner,
           method: req.method ?? '',

@@ -2,7 +2,6 @@
  * The way of a request, in order: check the head, give it an id, decide whose it is, log it, hand it over. A forwarded
  * request never enters Express: routing it there costs CPU and buys nothing (docs/decisions/0002-routes-as-data.md).
  */
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { NextFunction, Request, Response } from 'express';
@@ -16,6 +15,7 @@ import type { ErrorResponder } from './error-response.ts';
 import type { Health } from './health.ts';
 import type { Owner, Ownership } from './ownership.ts';
 import { type RequestHead, readRequestHead } from './request-head.ts';
+import { newRequestId } from './request-id.ts';
 import type { Route } from './route.ts';
 import { forwardedBy, type IsTrustedPeer } from './trusted-proxies.ts';
 
@@ -68,7 +68,7 @@ export function createApp(options: AppOptions): RequestListener {
     }
     // One that we ignore: node:http drops what came in the same packet, so the next request may have lost its head.
     if (head.offersUpgrade) endWithThisAnswer(req, res);
-    const requestId = head.requestId ?? randomUUID();
+    const requestId = head.requestId ?? newRequestId();
     const owner = ownership.whose(req.method ?? '', head.target, preflightMethod(req));
     const route = owner === 'ours' ? ownership.routeOf(head.target) : undefined;
     if (head.contentLength !== 0) options.bodyWatch.watch(req, res);
@@ -129,7 +129,7 @@ export function createApp(options: AppOptions): RequestListener {
   }
 
   function refuse(req: IncomingMessage, res: ServerResponse, error: unknown): void {
-    const requestId = randomUUID();
+    const requestId = newRequestId();
     accessLog.watch(req, res, { requestId, owner: 'invalid', route: undefined });
     res.setHeader('X-Request-Id', requestId);
     endWithThisAnswer(req, res);

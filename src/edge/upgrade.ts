@@ -1,7 +1,6 @@
 /**
  * Upgrade requests: the same checks and the same ownership as any other request, then the WebSocket forwarder.
  */
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { AppError, badRequest, busy } from '../errors.ts';
@@ -9,6 +8,7 @@ import { requestHeaders } from '../forward/headers.ts';
 import type { WebSocketForwarder } from '../forward/websocket.ts';
 import type { Ownership } from './ownership.ts';
 import { readRequestHead } from './request-head.ts';
+import { newRequestId } from './request-id.ts';
 import { responseUnderWay } from './server.ts';
 import { forwardedBy, type IsTrustedPeer } from './trusted-proxies.ts';
 
@@ -58,7 +58,7 @@ export function createUpgradeHandler({
         if (isOverloaded()) throw busy();
         const checked = readRequestHead(req);
         if (checked.contentLength !== 0) throw badRequest('A WebSocket handshake has no body.');
-        const requestId = checked.requestId ?? randomUUID();
+        const requestId = checked.requestId ?? newRequestId();
         req.url = checked.target;
         const headers = requestHeaders(req.rawHeaders, forwardedBy(req, checked, requestId, isTrustedPeer));
         webSockets.upgrade(req, socket, head, { headers, requestId });

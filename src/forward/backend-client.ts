@@ -30,6 +30,8 @@ export interface BackendResponseHandler {
   onHead(status: number, reason: string, headers: string[]): void;
   /** A body chunk with transfer coding removed. Return false to pause until `exchange.resume()`. */
   onData(chunk: Buffer): boolean;
+  /** Everything that one read brought has been told: what was held back for the next piece can go now. */
+  onBatchEnd?(): void;
   /** The response ended as its framing announced; flat raw trailer pairs. */
   onEnd(trailers: string[]): void;
   /** The exchange failed; after onHead it means that the response was cut short. Not called after `abort()`. */

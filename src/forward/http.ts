@@ -96,7 +96,8 @@ class Forwarding implements BackendResponseHandler {
     this.#req = req;
     this.#res = res;
     this.#request = request;
-    res.once('close', () => this.#onClientClose());
+    // Not once(): it comes once, and the wrapper costs more than the listener.
+    res.on('close', () => this.#onClientClose());
   }
 
   send(freshConnection: boolean): void {
@@ -139,7 +140,6 @@ class Forwarding implements BackendResponseHandler {
     this.#expectedBytes = bodyless ? 0 : (contentLength ?? -1);
     this.#pendingHead = { status, reason, headers: withoutForbiddenLength(status, headers) };
     if (status === 205) this.#endWithoutBody();
-    else process.nextTick(flushHead, this);
   }
 
   /** A 205 has no content (RFC 9110 §15.3.6). What a backend sends with one all the same is nobody's. */
@@ -149,7 +149,7 @@ class Forwarding implements BackendResponseHandler {
   }
 
   /** Sends a head whose body has not begun, so that an event stream's client sees it at once. */
-  flushHead(): void {
+  onBatchEnd(): void {
     if (!this.#writeHead()) return;
     // Not flushHeaders(): it encodes the head as UTF-8, which doubles every latin1 byte.
     this.#res.write('', 'latin1');
@@ -244,8 +244,6 @@ class Forwarding implements BackendResponseHandler {
     this.#exchange?.abort();
   }
 }
-
-const flushHead = (forwarding: Forwarding) => forwarding.flushHead();
 
 /** Up to here copying a body into the head's string costs less than a second write (measured: npm run bench). */
 const ONE_WRITE_BYTES = 16 * 1024;

@@ -99,7 +99,10 @@ class UndiciExchange implements Exchange, Dispatcher.DispatchHandler {
   ): void {
     const raw = latin1Pairs(controller.rawHeaders);
     if (status < 200) this.#handler.onInterim(status, raw);
-    else this.#handler.onHead(status, reason ?? '', raw);
+    else {
+      this.#handler.onHead(status, reason ?? '', raw);
+      process.nextTick(() => this.#handler.onBatchEnd?.());
+    }
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {

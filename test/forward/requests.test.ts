@@ -152,7 +152,7 @@ test('a request id is kept, sent on and returned', async () => {
 test('a missing or unusable request id is replaced by one that backend and client both see', async () => {
   for (const header of ['', 'X-Request-Id: with space\r\n', `X-Request-Id: ${'x'.repeat(200)}\r\n`]) {
     const answer = await exchangeRaw(sidecar.port, `GET /api/x HTTP/1.1\r\nHost: a\r\n${header}\r\n`);
-    assert.match(answer.header('x-request-id') ?? '', /^[0-9a-f-]{36}$/);
+    assert.match(answer.header('x-request-id') ?? '', /^[0-9a-f]{16}-[0-9a-f]{8,}$/);
     const ids = seen.at(-1)?.headers.filter(([name]) => name.toLowerCase() === 'x-request-id');
     assert.deepEqual(
       ids?.map(([, value]) => value),

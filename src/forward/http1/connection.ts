@@ -188,8 +188,10 @@ export class Connection {
       return;
     }
     this.#answered = true;
+    const handler = this.#handler;
     try {
       this.#consume(chunk);
+      if (this.#handler === handler) handler.onBatchEnd?.();
     } catch (error) {
       const message =
         error instanceof ResponseSyntaxError ? error.message : 'the response could not be passed on';
