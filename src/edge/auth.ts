@@ -6,6 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import jwt from 'jsonwebtoken';
 import type { TokenAlgorithm } from '../config.ts';
 import { forbidden, unauthorized } from '../errors.ts';
+import { databaseTimeOf } from './deadline.ts';
 
 export interface User {
   readonly id: number;
@@ -21,10 +22,16 @@ export interface UserRecord extends User {
   readonly isBlocked: boolean;
 }
 
+/**
+ * The user's row; null when there is none.
+ * @param untilMs when to give up, on performance.now()'s clock
+ * @throws AppError 503 when the database cannot answer
+ */
+export type FindUser = (id: number, untilMs: number) => Promise<UserRecord | null>;
+
 export interface AuthOptions {
   readonly token: { readonly secret: string; readonly algorithm: TokenAlgorithm };
-  /** The user's row; null when there is none. @throws AppError 503 */
-  readonly findUser: (id: number) => Promise<UserRecord | null>;
+  readonly findUser: FindUser;
 }
 
 /** PostgreSQL `integer`, the type of users.id. */
@@ -33,7 +40,8 @@ const MAX_USER_ID = 2 ** 31 - 1;
 export function createRequireUser({ token, findUser }: AuthOptions): RequireUser {
   return async (request) => {
     const id = userIdOf(verify(bearerToken(request), token));
-    const user = id <= MAX_USER_ID ? await findUser(id) : null;
+    const user =
+      id <= MAX_USER_ID ? await databaseTimeOf(request).spend((untilMs) => findUser(id, untilMs)) : null;
     if (user === null) throw unauthorized('User not found');
     if (user.isBlocked) throw forbidden('This account is blocked.');
     if (!user.isActive) throw forbidden('This account is not active.');

@@ -31,7 +31,7 @@ const withTls = (
   host?: string,
 ): DatabaseTarget => {
   const target = parseDatabaseUrl(url);
-  return { ...target, host: host ?? target.host, tls: { mode, rootCertPath } };
+  return { ...target, host: host ?? target.host, tls: { mode, rootCertPath, clientCert: null } };
 };
 
 const encrypted = (database: Database) =>
