@@ -66,7 +66,14 @@ export function parseDatabaseUrl(value: string): DatabaseTarget {
 }
 
 /** They choose another server, another user or another protection; ignored they would do so without a word. */
-const UNSUPPORTED = new Set(['service', 'servicefile', 'passfile', 'hostaddr', 'requirepeer', 'require_auth']);
+const UNSUPPORTED = new Set([
+  'service',
+  'servicefile',
+  'passfile',
+  'hostaddr',
+  'requirepeer',
+  'require_auth',
+]);
 const KNOWN_TLS = new Set(['ssl', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'sslcompression', 'sslsni']);
 
 /** Anything else is a driver's own, such as prepared_statement_cache_size, and changes nothing here. */

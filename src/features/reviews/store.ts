@@ -105,11 +105,7 @@ async function listPage(
 }
 
 /** products.id is an integer; any other id is no product of the backend's. Without the table every id is one. */
-async function productExists(
-  database: Database,
-  productId: string,
-  options?: RunOptions,
-): Promise<boolean> {
+async function productExists(database: Database, productId: string, options?: RunOptions): Promise<boolean> {
   const id = /^[1-9]\d{0,9}$/.test(productId) && Number(productId) < 2 ** 31 ? Number(productId) : -1;
   try {
     const sql = 'SELECT EXISTS (SELECT 1 FROM products WHERE id = ?) AS found';

@@ -64,6 +64,8 @@ async function refuseForeignTypes(trx: Knex.Transaction): Promise<void> {
     .filter(([name, accepted]) => !accepted.includes(types.get(name) ?? ''))
     .map(([name, accepted]) => `${name} is ${types.get(name) ?? 'missing'} instead of ${accepted[0]}`);
   if (problems.length > 0) {
-    throw new Error(`The table product_reviews cannot be adopted, nothing was changed: ${problems.join(', ')}.`);
+    throw new Error(
+      `The table product_reviews cannot be adopted, nothing was changed: ${problems.join(', ')}.`,
+    );
   }
 }

@@ -90,4 +90,3 @@ const INDEXES = [
   `CREATE INDEX IF NOT EXISTS product_reviews_current_page
      ON product_reviews (product_id, (id + 0) DESC) WHERE superseded_at IS NULL`,
 ];
-

@@ -6,9 +6,9 @@
  * current, and the stats change once per product. Work per statement, not per row: an import of many rows stays
  * linear, and what it locks it locks in order.
  *
- * The order of locks is the same everywhere, so that writers wait for each other and never in a circle: author's turn →
- * the rows to supersede → stats. A delete has its rows already and must not wait for an author's turn; deletes take
- * turns among themselves instead.
+ * The order of locks is the same everywhere, so that writers wait for each other and never in a circle: the turn of
+ * statements with many rows → author's turn → the rows to supersede → stats. A delete has its rows before it knows
+ * their authors, so it leaves out the second; whoever waits for its rows has no stats yet.
  */
 import type { Knex } from 'knex';
 
@@ -87,7 +87,8 @@ const TURN = `
   CREATE FUNCTION product_review_turn(product text, author text) RETURNS bigint
   LANGUAGE sql IMMUTABLE PARALLEL SAFE
   AS $$ SELECT 7206150332000 + (hashtextextended(product || chr(31) || author, 0) & 1023) $$`;
-const DELETES_TURN = 7_206_150_331_999;
+/** Of statements that take rows away or insert for several authors: they meet rows in any order. */
+const MANY_ROWS_TURN = 7_206_150_331_999;
 
 /**
  * The newest rows of some authors become current, their former ones superseded.
@@ -103,6 +104,9 @@ const MAKE_CURRENT = `
   DECLARE
     locked bigint;
   BEGIN
+    IF cardinality(products) > 1 THEN
+      PERFORM pg_advisory_xact_lock(${MANY_ROWS_TURN});
+    END IF;
     PERFORM pg_advisory_xact_lock(turn)
        FROM (SELECT DISTINCT product_review_turn(product, author) AS turn
                FROM unnest(products, authors) AS pair (product, author) ORDER BY turn) AS turns;
@@ -142,7 +146,7 @@ const FUNCTIONS = [
   PROMOTE,
   `CREATE FUNCTION product_reviews_hold() RETURNS trigger LANGUAGE plpgsql
    AS $$ BEGIN NEW.superseded_at := coalesce(NEW.superseded_at, now()); RETURN NEW; END $$`,
-  trigger('take_turns', `PERFORM pg_advisory_xact_lock(${DELETES_TURN});`),
+  trigger('take_turns', `PERFORM pg_advisory_xact_lock(${MANY_ROWS_TURN});`),
   trigger('after_insert', forPairs('make_current', 'TABLE new_rows')),
   // A row that changes hands leaves like a deleted one and arrives like an inserted one.
   trigger(
