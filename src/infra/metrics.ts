@@ -7,7 +7,7 @@ import { createServer, type Server } from 'node:http';
 import type { Histogram, Registry } from 'prom-client';
 
 /** Read when somebody scrapes; costs nothing per request. */
-export interface Gauges {
+export interface Readings {
   readonly inFlight: () => number;
   readonly retries: () => number;
   readonly aborted: () => number;
@@ -33,7 +33,7 @@ export interface Metrics {
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 const BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-export async function createMetrics(gauges: Gauges): Promise<Metrics> {
+export async function createMetrics(readings: Readings): Promise<Metrics> {
   const { AggregatorRegistry, Histogram, Registry, collectDefaultMetrics } = await import('prom-client');
   const registry = new Registry();
   // In a worker the primary asks for these and adds them up.
@@ -48,7 +48,7 @@ export async function createMetrics(gauges: Gauges): Promise<Metrics> {
     buckets: BUCKETS_S,
     registers: [registry],
   });
-  await registerGauges(registry, gauges);
+  await registerReadings(registry, readings);
   // Looking a label set up costs more than counting: keep the child of every set that occurs.
   const children = new Map<string, Histogram.Internal<'owner' | 'method' | 'status' | 'route'>>();
   return {
@@ -67,35 +67,40 @@ export async function createMetrics(gauges: Gauges): Promise<Metrics> {
   };
 }
 
-async function registerGauges(registry: Registry, gauges: Gauges): Promise<void> {
-  const { Gauge } = await import('prom-client');
+/** Nothing is counted here: whoever does the work counts it, and is asked when somebody scrapes. */
+async function registerReadings(registry: Registry, readings: Readings): Promise<void> {
+  const { Counter, Gauge } = await import('prom-client');
+  const registers = [registry];
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
       name: `sidecar_${name}`,
       help,
-      registers: [registry],
+      registers,
       collect() {
         this.set(read());
       },
     });
-  gauge('in_flight', 'Forwarded requests whose response head has not arrived', gauges.inFlight);
-  gauge('retries_total', 'Requests sent again after the keep-alive race', gauges.retries);
-  gauge('aborted_total', 'Forwarded requests whose client went away', gauges.aborted);
-  gauge('truncated_total', 'Responses that the backend cut short', gauges.truncated);
-  gauge('websockets', 'WebSockets open', gauges.webSockets);
-  gauge('backend_connections_open', 'Connections to the backend', () => gauges.backendConnections().open);
-  gauge(
-    'backend_connections_idle',
-    'Connections to the backend that are idle',
-    () => gauges.backendConnections().idle,
-  );
-  gauge('database_connections_used', 'Database connections in use', () => gauges.databasePool().used);
-  gauge('database_connections_free', 'Database connections free', () => gauges.databasePool().free);
-  gauge(
-    'database_waiting',
-    'Requests waiting for a database connection',
-    () => gauges.databasePool().waiting,
-  );
+  const counter = (name: string, help: string, read: () => number) =>
+    new Counter({
+      name: `sidecar_${name}`,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+  const { backendConnections: backend, databasePool: pool } = readings;
+  gauge('in_flight', 'Forwarded requests whose response head has not arrived', readings.inFlight);
+  counter('retries_total', 'Requests sent again after the keep-alive race', readings.retries);
+  counter('aborted_total', 'Forwarded requests whose client went away', readings.aborted);
+  counter('truncated_total', 'Responses that the backend cut short', readings.truncated);
+  gauge('websockets', 'WebSockets open', readings.webSockets);
+  gauge('backend_connections_open', 'Connections to the backend', () => backend().open);
+  gauge('backend_connections_idle', 'Connections to the backend that are idle', () => backend().idle);
+  gauge('database_connections_used', 'Database connections in use', () => pool().used);
+  gauge('database_connections_free', 'Database connections free', () => pool().free);
+  gauge('database_waiting', 'Requests waiting for a database connection', () => pool().waiting);
 }
 
 /** Serves `GET /metrics` on loopback only. @throws when the port is taken */
