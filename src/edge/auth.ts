@@ -56,12 +56,16 @@ function bearerToken(request: IncomingMessage): string {
   return token;
 }
 
+/** jsonwebtoken's words for a key that does not go with the algorithm: our mistake, for which nobody is logged out. */
+const KEY_PROBLEM = /^secretOrPublicKey|^"alg" parameter/;
+
 /** One pinned algorithm (RFC 8725 §3.1), no leeway, and `exp` must be there: the backend's own tokens always have it. */
 function verify(token: string, { secret, algorithm }: AuthOptions['token']): jwt.JwtPayload {
   let payload: string | jwt.JwtPayload;
   try {
     payload = jwt.verify(token, secret, { algorithms: [algorithm] });
-  } catch {
+  } catch (error) {
+    if (error instanceof Error && KEY_PROBLEM.test(error.message)) throw error;
     throw unauthorized('Invalid token');
   }
   if (typeof payload === 'string' || typeof payload.exp !== 'number') throw unauthorized('Invalid token');
