@@ -2,10 +2,11 @@
  * `npm run dev`: the sidecar in front of everything it needs, on a machine with nothing but Node. What the environment
  * (or .env) names is used instead of the embedded part.
  */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { banner } from '../src/dev/console/banner.ts';
+import { removeData, sidecarPidFile, stopOrphans } from '../src/dev/console/clear-up.ts';
 import { isListening } from '../src/dev/console/is-listening.ts';
 import {
   type PartContext,
@@ -18,7 +19,6 @@ import { type RunningParts, runParts } from '../src/dev/console/running-parts.ts
 import { writeSampleFile } from '../src/dev/console/sample-file.ts';
 import { checkConfiguration, startSidecarProcess, untilReady } from '../src/dev/console/sidecar-process.ts';
 import { closedFolder, defaultStateFolder } from '../src/dev/console/state-place.ts';
-import { stopOrphanedPostgres } from '../src/dev/embedded-postgres.ts';
 import { type StateFolder, takeStateFolder } from '../src/dev/state-folder.ts';
 
 const HELP = `Usage: npm run dev [-- --state DIR] [--no-watch] [--reset] [--help]
@@ -43,6 +43,8 @@ Every other setting of the sidecar works as well.
 
 const PROJECT = resolve(import.meta.dirname, '..');
 const DEFAULT_PORT = 8010;
+/** For what is made only later, so that a mistake in the settings is told before anything starts. */
+const PLACEHOLDERS = { JWT_SECRET: 'later', DATABASE_URL: 'postgresql://later' };
 const IS_ROOT = process.getuid?.() === 0;
 
 interface Options {
@@ -116,8 +118,10 @@ function isRefused(error: unknown): boolean {
 
 async function start(context: PartContext, options: Options): Promise<void> {
   const { settings, state, parts } = context;
+  await checkConfiguration({ ...PLACEHOLDERS, ...settings });
+  await stopOrphans(state, say);
   const address = await freeAddress(settings);
-  await clearUp(state, options);
+  if (options.reset) removeData(state, say);
   const jwtSecret = settings.JWT_SECRET ?? state.secret('jwt-secret');
   const database = await startDatabase(context);
   parts.signal.throwIfAborted();
@@ -134,7 +138,8 @@ async function start(context: PartContext, options: Options): Promise<void> {
     ...storage.env,
     ...backend.env,
   };
-  await runSidecar(env, address.url, options.watch, parts);
+  const pidFile = sidecarPidFile(state);
+  await runSidecar(env, { url: address.url, watch: options.watch, pidFile }, parts);
   console.log(
     banner({
       sidecarUrl: address.url,
@@ -165,25 +170,13 @@ async function freeAddress(settings: Settings): Promise<{ port: number; url: str
   return { port, url: `http://${host.includes(':') ? `[${host}]` : host}:${port}` };
 }
 
-/** What an earlier run left, and what the developer wants gone. */
-async function clearUp(state: StateFolder, { reset }: Options): Promise<void> {
-  if (await stopOrphanedPostgres(state.at('postgres')))
-    say('stopped a PostgreSQL that an earlier run left behind');
-  if (!reset) return;
-  say(`removing the data in ${state.path}`);
-  for (const name of ['postgres', 'objects', 'media'])
-    rmSync(state.at(name), { recursive: true, force: true });
-}
-
 async function runSidecar(
   env: Settings,
-  url: string,
-  watch: boolean,
+  { url, watch, pidFile }: { url: string; watch: boolean; pidFile: string },
   { signal, onStop, stop }: RunningParts,
 ): Promise<void> {
-  await checkConfiguration(env);
-  signal.throwIfAborted();
-  const sidecar = startSidecarProcess(env, { watch, print: (line) => console.log(`sidecar | ${line}`) });
+  const print = (line: string) => console.log(`sidecar | ${line}`);
+  const sidecar = startSidecarProcess(env, { watch, print, pidFile });
   onStop(sidecar.stop);
   sidecar.exited.then((status) => {
     if (!signal.aborted)

@@ -4,7 +4,18 @@
  * PostgreSQL refuses to run as root.
  */
 import { existsSync } from 'node:fs';
-import { chmod, cp, lstat, mkdtemp, readFile, rename, rm, symlink } from 'node:fs/promises';
+import {
+  access,
+  chmod,
+  constants,
+  cp,
+  lstat,
+  mkdtemp,
+  readFile,
+  rename,
+  rm,
+  symlink,
+} from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -77,7 +88,12 @@ async function linkLibraries(folder: string): Promise<void> {
   for (const { source, target } of links) {
     await symlink(basename(source), inside(target)).catch(ignoreExisting);
   }
-  for (const program of ['initdb', 'pg_ctl', 'postgres']) await chmod(join(folder, 'bin', program), 0o755);
+  for (const program of ['initdb', 'pg_ctl', 'postgres']) await makeExecutable(join(folder, 'bin', program));
+}
+
+/** Not when it is so already: it may belong to somebody else, who installed it for all. */
+async function makeExecutable(path: string): Promise<void> {
+  await access(path, constants.X_OK).catch(() => chmod(path, 0o755));
 }
 
 function ignoreExisting(error: NodeJS.ErrnoException): void {

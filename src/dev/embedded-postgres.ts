@@ -3,12 +3,13 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, chown, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { type PostgresProgram, preparePostgresProgram } from './embedded-postgres-program.ts';
+import { processIn, untilEnded } from './process-command.ts';
 
 export interface EmbeddedPostgresOptions {
   /** Folder of the cluster; created on the first start, kept afterwards. */
@@ -42,7 +43,7 @@ const run = promisify(execFile);
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const dataDir = resolve(options.dataDir);
-  await refuseRunningServer(dataDir);
+  refuseRunningServer(dataDir);
   const program = await preparePostgresProgram();
   if (!existsSync(join(dataDir, 'PG_VERSION'))) await initialise(program, dataDir, options);
   const port = options.port === 0 ? await freePort() : options.port;
@@ -59,38 +60,28 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   }
 }
 
-/** Stops a server that an earlier process left running on the folder (killed before it could). @returns whether there was one */
+/**
+ * Stops a server that an earlier process left running on the folder (killed before it could). @returns whether there
+ * was one @throws Error with a sentence when it does not stop
+ */
 export async function stopOrphanedPostgres(dataDir: string): Promise<boolean> {
-  const pid = await runningServerPid(resolve(dataDir));
+  const pid = runningServerPid(resolve(dataDir));
   if (pid === null) return false;
   process.kill(pid, 'SIGINT');
-  while (await isPostgres(pid)) await new Promise((wake) => setTimeout(wake, 50));
+  await untilEnded(pid, onFolder(resolve(dataDir)));
   return true;
 }
 
-async function refuseRunningServer(dataDir: string): Promise<void> {
-  const pid = await runningServerPid(dataDir);
+function refuseRunningServer(dataDir: string): void {
+  const pid = runningServerPid(dataDir);
   if (pid !== null) throw new Error(`PostgreSQL already runs on ${dataDir} (process ${pid}). Stop it first.`);
 }
 
-/** postmaster.pid may be stale after a crash, and its number taken by another program since. */
-async function runningServerPid(dataDir: string): Promise<number | null> {
-  const text = await readFile(join(dataDir, 'postmaster.pid'), 'utf8').catch(() => '');
-  const pid = Number.parseInt(text, 10);
-  return Number.isInteger(pid) && (await isPostgres(pid)) ? pid : null;
-}
+/** postmaster.pid may be stale after a crash, and its number taken since, even by a PostgreSQL of somebody else's. */
+const runningServerPid = (dataDir: string) => processIn(join(dataDir, 'postmaster.pid'), onFolder(dataDir));
 
-async function isPostgres(pid: number): Promise<boolean> {
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  const { stdout } = await run('ps', ['-o', 'command=', '-p', String(pid)]).catch(() => ({
-    stdout: 'postgres',
-  }));
-  return stdout.includes('postgres') && !stdout.includes('<defunct>');
-}
+/** As startServer() writes it. */
+const onFolder = (dataDir: string) => `-D ${dataDir} -p `;
 
 /** Makes the cluster beside its place and moves it there, so that an interrupted start leaves nothing half made. */
 async function initialise(

@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { processIn } from './process-command.ts';
 
 export interface StateFolder {
   readonly path: string;
@@ -28,12 +29,7 @@ export function takeStateFolder(path: string): StateFolder {
   // PostgreSQL runs as another user when we are root, and must be able to pass through.
   if (process.getuid?.() === 0) chmodSync(path, 0o755);
   const lock = join(path, 'dev.pid');
-  const holder = holderOf(lock);
-  if (holder !== null)
-    throw new Error(
-      `\`npm run dev\` already runs with this state folder (process ${holder}). Stop it first.`,
-    );
-  writeFileSync(lock, String(process.pid));
+  takeLock(lock);
   return {
     path,
     at: (name) => join(path, name),
@@ -46,14 +42,19 @@ export function takeStateFolder(path: string): StateFolder {
   };
 }
 
-/** A lock of a process that is gone, or whose number now belongs to itself, counts for nothing. */
-function holderOf(lock: string): number | null {
-  const pid = existsSync(lock) ? Number.parseInt(readFileSync(lock, 'utf8'), 10) : Number.NaN;
-  if (!Number.isInteger(pid) || pid === process.pid) return null;
+/** Made only when it is not there: of two that start at the same moment one fails. */
+function takeLock(lock: string): void {
+  const holder = processIn(lock, 'dev.ts');
+  // A lock of a process that is gone, or whose number is another program's now, counts for nothing.
+  if (holder === null || holder === process.pid) rmSync(lock, { force: true });
+  else throw alreadyRuns(holder);
   try {
-    process.kill(pid, 0);
-    return pid;
-  } catch {
-    return null;
+    writeFileSync(lock, String(process.pid), { flag: 'wx' });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    throw alreadyRuns(Number.parseInt(readFileSync(lock, 'utf8'), 10));
   }
 }
+
+const alreadyRuns = (pid: number) =>
+  new Error(`\`npm run dev\` already runs with this state folder (process ${pid}). Stop it first.`);

@@ -6,6 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import type jwt from 'jsonwebtoken';
 import type { TokenAlgorithm } from '../config.ts';
 import { forbidden, unauthorized } from '../errors.ts';
+import { databaseTimeOf } from './deadline.ts';
 
 export interface User {
   readonly id: number;
@@ -21,10 +22,16 @@ export interface UserRecord extends User {
   readonly isBlocked: boolean;
 }
 
+/**
+ * The user's row; null when there is none.
+ * @param untilMs when to give up, on performance.now()'s clock
+ * @throws AppError 503 when the database cannot answer
+ */
+export type FindUser = (id: number, untilMs: number) => Promise<UserRecord | null>;
+
 export interface AuthOptions {
   readonly token: { readonly secret: string; readonly algorithm: TokenAlgorithm };
-  /** The user's row; null when there is none. @throws AppError 503 */
-  readonly findUser: (id: number) => Promise<UserRecord | null>;
+  readonly findUser: FindUser;
 }
 
 /** PostgreSQL `integer`, the type of users.id. */
@@ -33,7 +40,8 @@ const MAX_USER_ID = 2 ** 31 - 1;
 export function createRequireUser({ token, findUser }: AuthOptions): RequireUser {
   return async (request) => {
     const id = userIdOf(await verify(bearerToken(request), token));
-    const user = id <= MAX_USER_ID ? await findUser(id) : null;
+    const user =
+      id <= MAX_USER_ID ? await databaseTimeOf(request).spend((untilMs) => findUser(id, untilMs)) : null;
     if (user === null) throw unauthorized('User not found');
     if (user.isBlocked) throw forbidden('This account is blocked.');
     if (!user.isActive) throw forbidden('This account is not active.');
@@ -48,6 +56,9 @@ function bearerToken(request: IncomingMessage): string {
   return token;
 }
 
+/** jsonwebtoken's words for a key that does not go with the algorithm: our mistake, for which nobody is logged out. */
+const KEY_PROBLEM = /^secretOrPublicKey|^"alg" parameter/;
+
 /** One pinned algorithm (RFC 8725 §3.1), no leeway, and `exp` must be there: the backend's own tokens always have it. */
 async function verify(token: string, { secret, algorithm }: AuthOptions['token']): Promise<jwt.JwtPayload> {
   // On first use: forwarding never looks at a token, and must not wait for the library at the start.
@@ -55,7 +66,8 @@ async function verify(token: string, { secret, algorithm }: AuthOptions['token']
   let payload: string | jwt.JwtPayload;
   try {
     payload = jsonwebtoken.verify(token, secret, { algorithms: [algorithm] });
-  } catch {
+  } catch (error) {
+    if (error instanceof Error && KEY_PROBLEM.test(error.message)) throw error;
     throw unauthorized('Invalid token');
   }
   if (typeof payload === 'string' || typeof payload.exp !== 'number') throw unauthorized('Invalid token');

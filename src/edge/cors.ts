@@ -28,12 +28,12 @@ export function preflightMethod(req: IncomingMessage): string | undefined {
   return req.headers['access-control-request-method'];
 }
 
-/** Answers a preflight for a route of ours, as Starlette's CORSMiddleware words it. */
+/** Answers a preflight for a route of ours as Starlette's CORSMiddleware does; a refusal is our kind of error. */
 export function answerPreflight(policy: CorsPolicy, req: IncomingMessage, res: ServerResponse): void {
   const allowed = corsHeaders(policy, req.headers.origin);
   if (allowed['Access-Control-Allow-Origin'] === undefined) {
-    res.writeHead(400, { ...allowed, 'Content-Type': 'text/plain; charset=utf-8' });
-    res.end('Disallowed CORS origin');
+    res.writeHead(400, { ...allowed, 'Content-Type': 'application/json' });
+    res.end(JSON.stringify({ detail: 'Disallowed CORS origin' }));
     return;
   }
   const wanted = req.headers['access-control-request-headers'];

@@ -31,8 +31,14 @@ async function createJsonParser(): Promise<RequestHandler> {
  * @throws AppError 415 not application/json, 413 over MAX_JSON_BYTES, 422 anything else wrong in it
  */
 export async function readJsonBody<T>(req: Request, res: Response, schema: z.ZodType<T>): Promise<T> {
-  const mediaType = (req.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
-  if (mediaType !== 'application/json') throw unsupportedType('Content-Type must be application/json.');
+  const contentType = (req.headers['content-type'] ?? '').toLowerCase();
+  if (!/^\s*application\/json\s*(;|$)/.test(contentType)) {
+    throw unsupportedType('Content-Type must be application/json.');
+  }
+  // body-parser would decode UTF-16 and UTF-7 as well, after isUtf8 has looked at bytes of another meaning.
+  for (const [, charset] of contentType.matchAll(/;\s*charset\s*=\s*"?([^\s";]*)/g)) {
+    if (charset !== 'utf-8') throw unsupportedType('The charset must be UTF-8.');
+  }
   jsonParser ??= createJsonParser();
   const parseJson = await jsonParser;
   await new Promise<void>((resolve, reject) => {
@@ -75,8 +81,6 @@ function toAppError(error: unknown): unknown {
       return unprocessable('The body is not valid JSON.');
     case 'encoding.unsupported':
       return unsupportedType('Content-Encoding is not supported here.');
-    case 'charset.unsupported':
-      return unsupportedType('The charset must be UTF-8.');
     case 'request.aborted':
     case 'request.size.invalid':
       return badRequest('The body ended before its announced length.');

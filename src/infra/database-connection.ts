@@ -3,26 +3,38 @@
  * libpq) and TLS as libpq means it.
  */
 import { readFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { connect, Socket } from 'node:net';
 import type { ClientConfig } from 'pg';
 import type { DatabaseTarget } from './database-url.ts';
 
 /** Deadline for connect, TLS and login together, ms. */
 const CONNECT_TIMEOUT_MS = 2_500;
+/** A peer that is gone without a word is noticed in minutes, not after Linux's two hours. */
+const KEEP_ALIVE_AFTER_MS = 10_000;
 
-/** Settings for a `pg.Client`. Asks the server whether it speaks TLS when the mode leaves that open. */
-export async function connectionSettings(target: DatabaseTarget): Promise<ClientConfig> {
-  const { host, port, user, password, database } = target;
+/**
+ * Settings for a `pg.Client`. Asks the server whether it speaks TLS when the mode leaves that open.
+ * @param signal cuts the connection when it is aborted, in whatever state it is
+ * @throws Error of the network, or of a certificate file that cannot be read
+ */
+export async function connectionSettings(
+  target: DatabaseTarget,
+  signal?: AbortSignal,
+): Promise<ClientConfig> {
+  const { host, port, user, password, database, options } = target;
   return {
     host,
     port,
     user,
     password,
     database,
-    ssl: await tlsOptions(target),
+    ...(options === null ? {} : { options }),
+    ...(signal === undefined ? {} : { stream: () => new Socket({ signal }) }),
+    ssl: await tlsOptions(target, signal),
     application_name: 'gogomarket-sidecar',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
   };
 }
 
@@ -31,31 +43,39 @@ export async function connectionSettings(target: DatabaseTarget): Promise<Client
  * unless a root certificate is given, which makes it `verify-ca`; `prefer` takes TLS when there is some. `allow` is
  * treated as `prefer`, which is never weaker.
  */
-async function tlsOptions({ host, port, tls }: DatabaseTarget): Promise<ClientConfig['ssl']> {
+async function tlsOptions(
+  { host, port, tls }: DatabaseTarget,
+  signal: AbortSignal | undefined,
+): Promise<ClientConfig['ssl']> {
   const isSocket = host.startsWith('/');
   if (tls.mode === 'disable' || isSocket) return false;
-  const ca = tls.rootCertPath === null ? {} : { ca: await readFile(tls.rootCertPath, 'utf8') };
-  switch (tls.mode) {
-    case 'allow':
-    case 'prefer':
-      return (await offersTls(host, port)) ? { rejectUnauthorized: false } : false;
-    case 'require':
-      if (tls.rootCertPath === null) return { rejectUnauthorized: false };
-      return { rejectUnauthorized: true, ...ca, checkServerIdentity: () => undefined };
-    case 'verify-ca':
-      return { rejectUnauthorized: true, ...ca, checkServerIdentity: () => undefined };
-    case 'verify-full':
-      return { rejectUnauthorized: true, ...ca };
+  if (tls.mode === 'prefer' || tls.mode === 'allow') {
+    if (!(await offersTls(host, port, signal))) return false;
+    return { rejectUnauthorized: false, ...(await clientCertificate(tls)) };
   }
+  const identity = await clientCertificate(tls);
+  if (tls.mode === 'require' && tls.rootCertPath === null) return { rejectUnauthorized: false, ...identity };
+  const ca = tls.rootCertPath === null ? {} : { ca: await readFile(tls.rootCertPath, 'utf8') };
+  const anyName = tls.mode === 'verify-full' ? {} : { checkServerIdentity: () => undefined };
+  return { rejectUnauthorized: true, ...ca, ...anyName, ...identity };
+}
+
+async function clientCertificate({ clientCert }: DatabaseTarget['tls']): Promise<object> {
+  if (clientCert === null) return {};
+  const [cert, key] = await Promise.all([
+    readFile(clientCert.certPath, 'utf8'),
+    readFile(clientCert.keyPath, 'utf8'),
+  ]);
+  return { cert, key };
 }
 
 /** SSLRequest and its answer, https://www.postgresql.org/docs/current/protocol-message-formats.html */
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
 const YES = 0x53; // S
 
-function offersTls(host: string, port: number): Promise<boolean> {
+function offersTls(host: string, port: number, signal: AbortSignal | undefined): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, timeout: CONNECT_TIMEOUT_MS });
+    const socket = connect({ host, port, timeout: CONNECT_TIMEOUT_MS, ...(signal ? { signal } : {}) });
     socket.once('connect', () => socket.write(SSL_REQUEST));
     socket.once('data', (answer) => {
       resolve(answer[0] === YES);

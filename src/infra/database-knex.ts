@@ -4,29 +4,30 @@
  */
 import type { Knex } from 'knex';
 import { connectionSettings } from './database-connection.ts';
-import { isConnectionLost } from './database-failure.ts';
+import { explained, isConnectionLost, isUnsupportedStartupParameter } from './database-failure.ts';
 import type { DatabaseTarget } from './database-url.ts';
 
 const ACQUIRE_TIMEOUT_MS = 2_500;
 /** The server gives up first; the client's limit is for a server that cannot even do that. */
 const STATEMENT_TIMEOUT_MS = 3_500;
 const QUERY_TIMEOUT_MS = 4_000;
+/** A migration or a rebuild reads whole tables; nothing of ours needs longer than this. */
+const LONG_STATEMENT_TIMEOUT_MS = 10 * 60_000;
+const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 
 export interface KnexOptions {
   readonly poolMax: number;
-  /** Limits per statement, ms; 0: none (migrations). */
-  readonly statementTimeoutMs?: number;
+  /** `short`, the default, is for requests; `long` for migrations and rebuilds. */
+  readonly statements?: 'short' | 'long';
+  /** Cuts every connection when it is aborted. */
+  readonly signal?: AbortSignal;
 }
 
 /** Loads Knex and makes an instance; nothing connects yet. */
 export async function createKnex(target: DatabaseTarget, options: KnexOptions): Promise<Knex> {
   const { default: knex } = await import('knex');
-  const limits =
-    options.statementTimeoutMs === 0
-      ? {}
-      : { statement_timeout: STATEMENT_TIMEOUT_MS, query_timeout: QUERY_TIMEOUT_MS };
   return knex({
-    client: await clientFor(target, { ...limits, idle_in_transaction_session_timeout: 10_000 }),
+    client: await clientFor(target, options),
     connection: {},
     pool: { min: 0, max: options.poolMax, idleTimeoutMillis: 60_000 },
     acquireConnectionTimeout: ACQUIRE_TIMEOUT_MS,
@@ -36,13 +37,31 @@ export async function createKnex(target: DatabaseTarget, options: KnexOptions): 
 }
 
 /** Knex's PostgreSQL client with two things changed: how a connection is opened, and which are handed out again. */
-async function clientFor(target: DatabaseTarget, limits: object): Promise<typeof Knex.Client> {
+async function clientFor(
+  target: DatabaseTarget,
+  { statements = 'short', signal }: KnexOptions,
+): Promise<typeof Knex.Client> {
   const { default: PostgresClient } = await import('knex/lib/dialects/postgres/index.js');
+  const clientLimits = statements === 'short' ? { query_timeout: QUERY_TIMEOUT_MS } : {};
+  let serverLimits: object = {
+    statement_timeout: statements === 'short' ? STATEMENT_TIMEOUT_MS : LONG_STATEMENT_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+  };
   return class SidecarClient extends PostgresClient {
     /** Settings anew for every connection: a server may gain or lose TLS with a restart. */
     override async acquireRawConnection(): Promise<unknown> {
-      this.connectionSettings = { ...(await connectionSettings(target)), ...limits };
-      return super.acquireRawConnection();
+      try {
+        const settings = await connectionSettings(target, signal);
+        this.connectionSettings = { ...settings, ...clientLimits, ...serverLimits };
+        return await super.acquireRawConnection();
+      } catch (error) {
+        if (!isUnsupportedStartupParameter(error) || Object.keys(serverLimits).length === 0) {
+          throw explained(error);
+        }
+        // PgBouncer takes none but its own few; the client's limit still holds.
+        serverLimits = {};
+        return this.acquireRawConnection();
+      }
     }
 
     /**

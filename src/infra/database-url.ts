@@ -12,18 +12,25 @@ export interface DatabaseTarget {
   readonly user: string;
   readonly password: string;
   readonly database: string;
-  readonly tls: {
-    readonly mode: TlsMode;
-    /** PEM file that a server certificate is checked against; null: the system's certificates. */
-    readonly rootCertPath: string | null;
-  };
+  /** Command-line options for the session, e.g. `-csearch_path=shop`; null: none. */
+  readonly options: string | null;
+  readonly tls: DatabaseTls;
+}
+
+export interface DatabaseTls {
+  readonly mode: TlsMode;
+  /** PEM file that a server certificate is checked against; null: the system's certificates. */
+  readonly rootCertPath: string | null;
+  /** PEM files of our own certificate, for a server that asks for one. */
+  readonly clientCert: { readonly certPath: string; readonly keyPath: string } | null;
 }
 
 const SCHEMES = /^postgres(ql)?(\+(asyncpg|psycopg|psycopg2|psycopg_async|pg8000))?$/;
 
 /**
- * Reads a SQLAlchemy or libpq URL: any driver suffix, percent-encoded credentials, `sslmode=` or `ssl=`.
- * No mode means libpq's default, `prefer` (https://www.postgresql.org/docs/current/libpq-ssl.html).
+ * Reads a SQLAlchemy or libpq URL: any driver suffix, percent-encoded credentials, `sslmode=` or `ssl=`; libpq's
+ * parameters stand above what comes before the `?`, as they do there
+ * (https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS).
  * @throws Error whose message is one sentence fragment, e.g. "must be a postgresql:// URL"
  */
 export function parseDatabaseUrl(value: string): DatabaseTarget {
@@ -38,34 +45,87 @@ export function parseDatabaseUrl(value: string): DatabaseTarget {
   if (hash !== undefined || credentials.includes('#') || authority.includes('@') || path.includes('@')) {
     throw new Error('is malformed: #, @, / and ? in the user name or password must be percent-encoded');
   }
+  if (path.includes('/')) throw new Error('has a malformed database name');
   const parameters = new URLSearchParams(query);
+  refuseUnsupported(parameters);
   const colon = credentials.indexOf(':');
-  const { host, port } = hostAndPort(authority, parameters);
-  const user = decoded(colon === -1 ? credentials : credentials.slice(0, colon));
-  return {
-    host,
-    port,
-    user: user === '' ? 'postgres' : user,
-    password: colon === -1 ? '' : decoded(credentials.slice(colon + 1)),
-    database: decoded(path) || user || 'postgres',
-    tls: { mode: tlsMode(parameters), rootCertPath: parameters.get('sslrootcert') },
+  const user = parameters.get('user') ?? decoded(colon === -1 ? credentials : credentials.slice(0, colon));
+  const target = {
+    ...hostAndPort(authority, parameters),
+    user: user || 'postgres',
+    password: parameters.get('password') ?? (colon === -1 ? '' : decoded(credentials.slice(colon + 1))),
+    database: parameters.get('dbname') || decoded(path) || user || 'postgres',
+    options: parameters.get('options') || null,
+    tls: readTls(parameters),
   };
+  // It would end the value early in the protocol's start message.
+  if (Object.values(target).some((part) => typeof part === 'string' && part.includes('\0'))) {
+    throw new Error('is malformed: it has a NUL character in it');
+  }
+  return target;
+}
+
+/** They choose another server, another user or another protection; ignored they would do so without a word. */
+const UNSUPPORTED = new Set([
+  'service',
+  'servicefile',
+  'passfile',
+  'hostaddr',
+  'requirepeer',
+  'require_auth',
+]);
+const KNOWN_TLS = new Set(['ssl', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'sslcompression', 'sslsni']);
+
+/** Anything else is a driver's own, such as prepared_statement_cache_size, and changes nothing here. */
+function refuseUnsupported(parameters: URLSearchParams): void {
+  for (const name of parameters.keys()) {
+    // Also a misspelt one: `SSLMODE=require` asks for TLS and must not go without.
+    if (UNSUPPORTED.has(name.toLowerCase()) || (/^ssl/i.test(name) && !KNOWN_TLS.has(name))) {
+      throw new Error(
+        `has a parameter that is not supported: none of ${[...UNSUPPORTED].join(', ')}, and of those that begin with ssl only ${[...KNOWN_TLS].join(', ')}`,
+      );
+    }
+  }
 }
 
 function hostAndPort(authority: string, parameters: URLSearchParams): { host: string; port: number } {
-  const parts = /^(\[[0-9a-f:.]+\]|[^:[\]]*)(?::(\d{1,5}))?$/i.exec(authority);
-  if (parts === null) throw new Error('has a malformed host or port');
-  const host = decoded((parts[1] ?? '').replace(/^\[|\]$/g, '')) || parameters.get('host') || 'localhost';
-  const port = Number(parts[2] ?? parameters.get('port') ?? 5432);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new Error('has a malformed host or port');
+  const named = parameters.get('host') ?? '';
+  if (`${authority}${named}${parameters.get('port') ?? ''}`.includes(',') || /%2c/i.test(authority)) {
+    throw new Error('names several hosts: give the one that accepts writes');
+  }
+  const parts = /^(\[[0-9a-f:.]+\]|[^:[\]]*)(?::(\d{0,5}))?$/i.exec(authority);
+  const host = named || decoded((parts?.[1] ?? '').replace(/^\[|\]$/g, '')) || 'localhost';
+  const port = Number(parameters.get('port') || parts?.[2] || 5432);
+  const isHost = host.startsWith('/') || !/[\s/]/.test(host);
+  if (parts === null || !isHost || !Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new Error('has a malformed host or port');
+  }
   return { host, port };
 }
 
-/** `sslmode` is libpq's word, `ssl` asyncpg's; both at once must agree, so that TLS is never off by accident. */
-function tlsMode(parameters: URLSearchParams): TlsMode {
+function readTls(parameters: URLSearchParams): DatabaseTls {
+  const mode = tlsMode(parameters);
+  const rootCert = parameters.get('sslrootcert') || null;
+  const [certPath, keyPath] = [parameters.get('sslcert') || null, parameters.get('sslkey') || null];
+  if ((certPath === null) !== (keyPath === null)) throw new Error('needs both of sslcert and sslkey');
+  const clientCert = certPath === null || keyPath === null ? null : { certPath, keyPath };
+  // libpq: the system's authorities certify anybody's host, so nothing less than verify-full goes with them.
+  if (rootCert === 'system') {
+    if (mode !== null && mode !== 'verify-full')
+      throw new Error('needs sslmode=verify-full with sslrootcert=system');
+    return { mode: 'verify-full', rootCertPath: null, clientCert };
+  }
+  return { mode: mode ?? 'prefer', rootCertPath: rootCert, clientCert };
+}
+
+/**
+ * `sslmode` is libpq's word, `ssl` asyncpg's; both at once must agree, so that TLS is never off by accident. null: not
+ * given, which is libpq's `prefer` (https://www.postgresql.org/docs/current/libpq-ssl.html).
+ */
+function tlsMode(parameters: URLSearchParams): TlsMode | null {
   const modes = [...parameters.getAll('sslmode'), ...parameters.getAll('ssl')].map(readMode);
   if (new Set(modes).size > 1) throw new Error('has contradicting sslmode and ssl parameters');
-  return modes[0] ?? 'prefer';
+  return modes[0] ?? null;
 }
 
 function readMode(word: string): TlsMode {

@@ -8,13 +8,18 @@ import { isUnavailable } from './database-failure.ts';
 import { createKnex } from './database-knex.ts';
 import type { DatabaseTarget } from './database-url.ts';
 
+export interface RunOptions {
+  /** When the caller gives up, on performance.now()'s clock; WORK_TIMEOUT_MS from now at the latest. */
+  readonly untilMs?: number;
+}
+
 export interface Database {
   /**
    * Runs work on the pool. @throws AppError 503 when the database cannot answer in time; errors of the SQL itself pass
    */
-  run<T>(work: (knex: Knex) => Promise<T>): Promise<T>;
+  run<T>(work: (knex: Knex) => Promise<T>, options?: RunOptions): Promise<T>;
   /** The same inside a transaction. */
-  transaction<T>(work: (trx: Knex.Transaction) => Promise<T>): Promise<T>;
+  transaction<T>(work: (trx: Knex.Transaction) => Promise<T>, options?: RunOptions): Promise<T>;
   /** Does it answer a query within 2 s? Never throws. */
   ping(): Promise<boolean>;
   /** Connections of the pool, for the metrics. */
@@ -36,10 +41,12 @@ export function createDatabase(target: DatabaseTarget, options: { readonly poolM
   };
   let pool: Knex['client']['pool'] | undefined;
 
-  const run = async <T>(work: (knex: Knex) => Promise<T>, timeoutMs = WORK_TIMEOUT_MS): Promise<T> => {
+  const run: Database['run'] = async (work, { untilMs = Number.POSITIVE_INFINITY } = {}) => {
     const knex = await open();
     pool = knex.client.pool;
+    const timeoutMs = Math.min(WORK_TIMEOUT_MS, untilMs - performance.now());
     try {
+      if (timeoutMs <= 0) throw new WorkTimeoutError();
       return await within(timeoutMs, work(knex));
     } catch (error) {
       if (isUnavailable(error)) throw unavailable('The database is not available. Please try again.', error);
@@ -48,10 +55,10 @@ export function createDatabase(target: DatabaseTarget, options: { readonly poolM
   };
 
   return {
-    run: (work) => run(work),
-    transaction: (work) => run((knex) => knex.transaction(work)),
+    run,
+    transaction: (work, options) => run((knex) => knex.transaction(work), options),
     ping: () =>
-      run((knex) => knex.raw('SELECT 1'), PING_TIMEOUT_MS).then(
+      run((knex) => knex.raw('SELECT 1'), { untilMs: performance.now() + PING_TIMEOUT_MS }).then(
         () => true,
         () => false,
       ),

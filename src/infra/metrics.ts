@@ -8,7 +8,7 @@ import type { Metric, Registry } from 'prom-client';
 import { type ObservedRequest, RequestHistogram } from './request-histogram.ts';
 
 /** Read when somebody scrapes; costs nothing per request. */
-export interface Gauges {
+export interface Readings {
   readonly inFlight: () => number;
   readonly retries: () => number;
   readonly aborted: () => number;
@@ -23,7 +23,7 @@ export interface Metrics {
   readonly registry: Registry;
 }
 
-export async function createMetrics(gauges: Gauges): Promise<Metrics> {
+export async function createMetrics(readings: Readings): Promise<Metrics> {
   const { AggregatorRegistry, Registry, collectDefaultMetrics } = await import('prom-client');
   const registry = new Registry();
   // In a worker the primary asks for these and adds them up.
@@ -34,39 +34,44 @@ export async function createMetrics(gauges: Gauges): Promise<Metrics> {
   const durations = new RequestHistogram();
   // It has what the registry uses of a metric, and none of the rest.
   registry.registerMetric(durations as unknown as Metric);
-  await registerGauges(registry, gauges);
+  await registerReadings(registry, readings);
   return { registry, observe: (request) => durations.observe(request) };
 }
 
-async function registerGauges(registry: Registry, gauges: Gauges): Promise<void> {
-  const { Gauge } = await import('prom-client');
+/** Nothing is counted here: whoever does the work counts it, and is asked when somebody scrapes. */
+async function registerReadings(registry: Registry, readings: Readings): Promise<void> {
+  const { Counter, Gauge } = await import('prom-client');
+  const registers = [registry];
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
       name: `sidecar_${name}`,
       help,
-      registers: [registry],
+      registers,
       collect() {
         this.set(read());
       },
     });
-  gauge('in_flight', 'Forwarded requests whose response head has not arrived', gauges.inFlight);
-  gauge('retries_total', 'Requests sent again after the keep-alive race', gauges.retries);
-  gauge('aborted_total', 'Forwarded requests whose client went away', gauges.aborted);
-  gauge('truncated_total', 'Responses that the backend cut short', gauges.truncated);
-  gauge('websockets', 'WebSockets open', gauges.webSockets);
-  gauge('backend_connections_open', 'Connections to the backend', () => gauges.backendConnections().open);
-  gauge(
-    'backend_connections_idle',
-    'Connections to the backend that are idle',
-    () => gauges.backendConnections().idle,
-  );
-  gauge('database_connections_used', 'Database connections in use', () => gauges.databasePool().used);
-  gauge('database_connections_free', 'Database connections free', () => gauges.databasePool().free);
-  gauge(
-    'database_waiting',
-    'Requests waiting for a database connection',
-    () => gauges.databasePool().waiting,
-  );
+  const counter = (name: string, help: string, read: () => number) =>
+    new Counter({
+      name: `sidecar_${name}`,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+  const { backendConnections: backend, databasePool: pool } = readings;
+  gauge('in_flight', 'Forwarded requests whose response head has not arrived', readings.inFlight);
+  counter('retries_total', 'Requests sent again after the keep-alive race', readings.retries);
+  counter('aborted_total', 'Forwarded requests whose client went away', readings.aborted);
+  counter('truncated_total', 'Responses that the backend cut short', readings.truncated);
+  gauge('websockets', 'WebSockets open', readings.webSockets);
+  gauge('backend_connections_open', 'Connections to the backend', () => backend().open);
+  gauge('backend_connections_idle', 'Connections to the backend that are idle', () => backend().idle);
+  gauge('database_connections_used', 'Database connections in use', () => pool().used);
+  gauge('database_connections_free', 'Database connections free', () => pool().free);
+  gauge('database_waiting', 'Requests waiting for a database connection', () => pool().waiting);
 }
 
 /** Serves `GET /metrics` on loopback only. @throws when the port is taken */

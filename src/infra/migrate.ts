@@ -1,10 +1,12 @@
 /**
  * Brings the schema up to date: Knex's migrator with the list in migrations/, under our own table names (the backend
  * keeps its own migrations in the same database), one process at a time.
+ *
+ * Each migration is one transaction on one connection: lock, change and record stand or fall together, whatever kills
+ * the process, and also behind a pooler that hands out connections per transaction.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
-import { connectionSettings } from './database-connection.ts';
 import { createKnex } from './database-knex.ts';
 import type { DatabaseTarget } from './database-url.ts';
 
@@ -16,9 +18,15 @@ export interface Migration {
   down(trx: Knex.Transaction): Promise<void>;
 }
 
+export interface MigrateOptions {
+  /** Ends it at once, by cutting the connection: what is not finished is as if it had never begun. */
+  readonly signal?: AbortSignal;
+}
+
 const TABLE = 'gogomarket_sidecar_migrations';
 /** Any number, as long as nobody else uses it: the advisory lock that makes migrating processes take turns. */
 const ADVISORY_LOCK = 7_206_150_331;
+const TURN_POLL_MS = 200;
 /**
  * DDL that waits for a busy table makes every later query wait behind it; better to step aside and come again
  * (https://www.postgresql.org/docs/current/explicit-locking.html).
@@ -31,13 +39,15 @@ const LOCK_NOT_AVAILABLE = '55P03';
 export function migrateDatabase(
   target: DatabaseTarget,
   migrations: readonly Migration[],
+  options: MigrateOptions = {},
 ): Promise<{ readonly applied: readonly string[] }> {
-  return exclusively(target, async (knex, config) => {
-    const [, applied] = (await retryingLocks(() => knex.migrate.latest(config(migrations)))) as [
-      number,
-      string[],
-    ];
-    return { applied };
+  return connected(target, options, async (knex) => {
+    const applied: string[] = [];
+    for (;;) {
+      const names = await oneStep(knex, options, (trx) => trx.migrate.up(migratorConfig(migrations)));
+      if (names.length === 0) return { applied };
+      applied.push(...names);
+    }
   });
 }
 
@@ -45,80 +55,81 @@ export function migrateDatabase(
 export function rollBackDatabase(
   target: DatabaseTarget,
   migrations: readonly Migration[],
+  options: MigrateOptions = {},
 ): Promise<{ readonly undone: readonly string[] }> {
-  return exclusively(target, async (knex, config) => {
-    const [, undone] = (await retryingLocks(() => knex.migrate.down(config(migrations)))) as [
-      number,
-      string[],
-    ];
-    return { undone };
-  });
+  return connected(target, options, async (knex) => ({
+    undone: await oneStep(knex, options, (trx) => trx.migrate.down(migratorConfig(migrations))),
+  }));
 }
 
 /** Which are applied and which are not, without changing anything. */
-export async function migrationStatus(
+export function migrationStatus(
   target: DatabaseTarget,
   migrations: readonly Migration[],
 ): Promise<{ readonly applied: readonly string[]; readonly pending: readonly string[] }> {
-  const knex = await createKnex(target, { poolMax: 1 });
-  try {
+  return connected(target, {}, async (knex) => {
     const there = await knex.schema.hasTable(TABLE);
     const rows: { name: string }[] = there ? await knex(TABLE).select('name').orderBy('id') : [];
     const applied = rows.map((row) => row.name);
     return { applied, pending: migrations.map(({ name }) => name).filter((name) => !applied.includes(name)) };
-  } finally {
-    await knex.destroy();
-  }
+  });
 }
 
-type ConfigOf = (migrations: readonly Migration[]) => Knex.MigratorConfig;
-
-/** A session-level lock on a connection of its own: Knex's lock table would make the second process fail, not wait. */
-async function exclusively<T>(
+async function connected<T>(
   target: DatabaseTarget,
-  work: (knex: Knex, config: ConfigOf) => Promise<T>,
+  { signal }: MigrateOptions,
+  work: (knex: Knex) => Promise<T>,
 ): Promise<T> {
-  const { default: pg } = await import('pg');
-  const holder = new pg.Client(await connectionSettings(target));
-  // Without a listener a lost connection would end the process; the query in progress fails anyway.
-  holder.on('error', () => undefined);
-  const knex = await createKnex(target, { poolMax: 2, statementTimeoutMs: 0 });
+  const knex = await createKnex(target, { poolMax: 1, statements: 'long', ...(signal ? { signal } : {}) });
   try {
-    await holder.connect();
-    await holder.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK]);
-    return await work(knex, migratorConfig);
+    return await work(knex);
   } finally {
     await knex.destroy();
-    await holder.end().catch(() => undefined);
   }
 }
 
-const migratorConfig: ConfigOf = (migrations) => ({
+/** At most one migration, in one transaction; again when a lock was not to be had. @returns its name, if there was one */
+async function oneStep(
+  knex: Knex,
+  { signal }: MigrateOptions,
+  migrate: (trx: Knex.Transaction) => Promise<unknown>,
+): Promise<string[]> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await knex.transaction(async (trx) => {
+        await takeTurn(trx, signal);
+        await trx.raw(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
+        const [, names] = (await migrate(trx)) as [batch: number, names: string[]];
+        return names;
+      });
+    } catch (error) {
+      const locked = error instanceof Error && 'code' in error && error.code === LOCK_NOT_AVAILABLE;
+      if (!locked || attempt === LOCK_TRIES) throw error;
+      await sleep(200 * attempt, undefined, { signal });
+    }
+  }
+}
+
+/**
+ * Asks again and again instead of waiting in the server, which would not notice that we are gone. Belongs to the
+ * transaction: a session's lock would outlive us at a pooler.
+ */
+async function takeTurn(trx: Knex.Transaction, signal?: AbortSignal): Promise<void> {
+  const sql = 'SELECT pg_try_advisory_xact_lock(?) AS taken';
+  while (!(await trx.raw<{ rows: { taken: boolean }[] }>(sql, [ADVISORY_LOCK])).rows[0]?.taken) {
+    await sleep(TURN_POLL_MS, undefined, { signal });
+  }
+}
+
+const migratorConfig = (migrations: readonly Migration[]): Knex.MigratorConfig => ({
   tableName: TABLE,
   disableMigrationsListValidation: true,
   migrationSource: {
     getMigrations: async () => [...migrations],
-    getMigrationName: (migration: Migration) => migration.name,
-    getMigration: async (migration: Migration) => ({
-      up: (trx: Knex) => withLockTimeout(trx, migration.up),
-      down: (trx: Knex) => withLockTimeout(trx, migration.down),
+    getMigrationName: ({ name }: Migration) => name,
+    getMigration: async ({ up, down }: Migration) => ({
+      up: (trx: Knex) => up(trx as Knex.Transaction),
+      down: (trx: Knex) => down(trx as Knex.Transaction),
     }),
   },
 });
-
-async function withLockTimeout(trx: Knex, step: (trx: Knex.Transaction) => Promise<void>): Promise<void> {
-  await trx.raw(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
-  await step(trx as Knex.Transaction);
-}
-
-async function retryingLocks<T>(work: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await work();
-    } catch (error) {
-      const locked = error instanceof Error && 'code' in error && error.code === LOCK_NOT_AVAILABLE;
-      if (!locked || attempt === LOCK_TRIES) throw error;
-      await sleep(200 * attempt);
-    }
-  }
-}

@@ -5,7 +5,12 @@
 import type { Knex } from 'knex';
 import { createKnex } from './database-knex.ts';
 import type { DatabaseTarget } from './database-url.ts';
-import { COMPUTED_STATS } from './migrations/0002-product-review-stats.ts';
+import {
+  COMPUTED_STATS,
+  INSERT_COMPUTED_STATS,
+  RESTORE_NEWEST,
+  SUPERSEDE_OLDER,
+} from './migrations/0002-product-review-stats.ts';
 
 export interface ReviewStatsDrift {
   /** Reviews that were current and should not be, or the other way round. */
@@ -17,28 +22,24 @@ export interface ReviewStatsDrift {
 /** Counts what differs and changes nothing. @throws Error of the database, e.g. when it was never migrated */
 export const checkReviewStats = (target: DatabaseTarget): Promise<ReviewStatsDrift> =>
   // What a rebuild would do, and then not do it: the two can never disagree.
-  inTransaction(target, async (trx) => {
-    const drift = await rebuild(trx);
-    await trx.rollback();
-    return drift;
-  });
+  inTransaction(target, 'rollback');
 
 /** Puts everything right in one transaction and tells what was wrong. @throws as checkReviewStats */
 export const rebuildReviewStats = (target: DatabaseTarget): Promise<ReviewStatsDrift> =>
-  inTransaction(target, async (trx) => {
-    const drift = await rebuild(trx);
-    await trx.commit();
-    return drift;
-  });
+  inTransaction(target, 'commit');
 
-async function inTransaction<T>(
-  target: DatabaseTarget,
-  work: (trx: Knex.Transaction) => Promise<T>,
-): Promise<T> {
-  const knex = await createKnex(target, { poolMax: 1, statementTimeoutMs: 0 });
+async function inTransaction(target: DatabaseTarget, end: 'commit' | 'rollback'): Promise<ReviewStatsDrift> {
+  const knex = await createKnex(target, { poolMax: 1, statements: 'long' });
   try {
     const trx = await knex.transaction();
-    return await work(trx);
+    try {
+      const drift = await rebuild(trx);
+      await trx[end]();
+      return drift;
+    } finally {
+      // Open still, after an error: its connection would never come back, and destroy() wait for it.
+      if (!trx.isCompleted()) await trx.rollback();
+    }
   } finally {
     await knex.destroy();
   }
@@ -53,7 +54,10 @@ async function rebuild(trx: Knex.Transaction): Promise<ReviewStatsDrift> {
   const restored = await changed(trx, RESTORE_NEWEST);
   const products = await changed(trx, `SELECT 1 ${WRONG_STATS}`);
   await trx.raw('DELETE FROM product_review_stats');
-  await trx.raw(`INSERT INTO product_review_stats (product_id, review_count, rating_sum) ${COMPUTED_STATS}`);
+  // Which ignores what does not come from the triggers on the reviews.
+  await trx.raw('ALTER TABLE product_review_stats DISABLE TRIGGER product_review_stats_ignore');
+  await trx.raw(INSERT_COMPUTED_STATS);
+  await trx.raw('ALTER TABLE product_review_stats ENABLE TRIGGER product_review_stats_ignore');
   return { reviews: superseded + restored, products };
 }
 
@@ -61,14 +65,6 @@ async function changed(trx: Knex.Transaction, sql: string): Promise<number> {
   const { rowCount } = await trx.raw<{ rowCount: number | null }>(sql);
   return rowCount ?? 0;
 }
-
-const NEWEST = 'SELECT max(id) FROM product_reviews GROUP BY product_id, author_id';
-
-/** In this order: two current rows of one author are impossible (product_reviews_current). */
-const SUPERSEDE_OLDER = `
-  UPDATE product_reviews SET superseded_at = now() WHERE superseded_at IS NULL AND id NOT IN (${NEWEST})`;
-const RESTORE_NEWEST = `
-  UPDATE product_reviews SET superseded_at = NULL WHERE superseded_at IS NOT NULL AND id IN (${NEWEST})`;
 
 /** A product without reviews may have a row of zeros, or none. */
 const WRONG_STATS = `

@@ -11,7 +11,7 @@ import { migrations } from './migrations/index.ts';
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 15_000;
 
-/** Tries until the migrations are applied; `stop()` ends the tries, not a migration in progress. */
+/** Tries until the migrations are applied; `stop()` ends a migration in progress as well, which changes nothing then. */
 export function startMigrations(target: DatabaseTarget, log: Log): { stop(): Promise<void> } {
   const stopping = new AbortController();
   const done = run(target, log, stopping.signal);
@@ -26,10 +26,11 @@ export function startMigrations(target: DatabaseTarget, log: Log): { stop(): Pro
 async function run(target: DatabaseTarget, log: Log, signal: AbortSignal): Promise<void> {
   for (let delayMs = FIRST_RETRY_MS; !signal.aborted; delayMs = Math.min(delayMs * 2, LONGEST_RETRY_MS)) {
     try {
-      const { applied } = await migrateDatabase(target, migrations);
+      const { applied } = await migrateDatabase(target, migrations, { signal });
       if (applied.length > 0) log.info({ applied }, 'database migrated');
       return;
     } catch (error) {
+      if (signal.aborted) return;
       log.warn({ err: error, retryInMs: delayMs }, 'the database cannot be migrated yet');
       await sleep(delayMs, undefined, { signal }).catch(() => undefined);
     }

@@ -2,24 +2,21 @@
  * The backend's `users` table, read only, behind a short cache: a burst of requests by one user is one query, and a
  * block takes effect within USER_CACHE_MS.
  */
-import type { UserRecord } from '../edge/auth.ts';
+import type { FindUser, UserRecord } from '../edge/auth.ts';
 import type { Database } from './database.ts';
 
 /** How long a found user is believed, ms. */
 const USER_CACHE_MS = 5_000;
 const MAX_CACHED_USERS = 10_000;
 
-/** Finds a user by id; null when there is none. @throws AppError 503 when the database cannot answer */
-export type FindUser = (id: number) => Promise<UserRecord | null>;
-
 export function createUserDirectory(database: Database, now: () => number = Date.now): FindUser {
   const cache = new Map<number, { readonly record: Promise<UserRecord | null>; readonly until: number }>();
 
-  return (id) => {
+  return (id, untilMs) => {
     const cached = cache.get(id);
     if (cached !== undefined && cached.until > now()) return cached.record;
     // The promise is kept, so that requests arriving together share one query.
-    const record = queryUser(database, id);
+    const record = queryUser(database, id, untilMs);
     cache.delete(id);
     cache.set(id, { record, until: now() + USER_CACHE_MS });
     const forget = () => {
@@ -51,9 +48,9 @@ const USER_SQL = `
     FROM users u
    WHERE u.id = ?`;
 
-async function queryUser(database: Database, id: number): Promise<UserRecord | null> {
+async function queryUser(database: Database, id: number, untilMs: number): Promise<UserRecord | null> {
   try {
-    const result = await database.run((knex) => knex.raw<{ rows: UserRow[] }>(USER_SQL, [id]));
+    const result = await database.run((knex) => knex.raw<{ rows: UserRow[] }>(USER_SQL, [id]), { untilMs });
     const row = result.rows[0];
     return row === undefined ? null : toUserRecord(id, row);
   } catch (error) {

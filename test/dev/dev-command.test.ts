@@ -1,7 +1,7 @@
 /** `npm run dev`, run as a developer runs it, in a copy of the project. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { chmod, cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { execFile, spawn } from 'node:child_process';
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -111,9 +111,45 @@ describe('npm run dev', () => {
     assert.equal((await api('GET', `http://127.0.0.1:${env.PORT}/livez`)).status, 200);
   });
 
-  test('lists what is wrong with the settings, and leaves nothing running', async () => {
+  test('after a kill -9 the next start stops what was left, and runs on the same port', async () => {
+    const killed = dev();
+    const { url, sidecarPid } = await killed.ready();
+    killed.kill('SIGKILL');
+    const next = dev();
+    await next.ready();
+    assert.match(next.output(), /stopped a sidecar .*[\s\S]*stopped a PostgreSQL /);
+    assert.throws(() => process.kill(sidecarPid, 0), { code: 'ESRCH' });
+    assert.equal((await api('GET', `${url}/readyz`)).status, 200);
+  });
+
+  test('numbers left in files that are other programs’ now stop nothing and keep nobody out', async () => {
+    const other = spawn('sleep', ['600'], { argv0: 'postgres -D /var/lib/elsewhere -p 5432' });
+    const state = join(project, 'stale');
+    await mkdir(join(state, 'postgres'), { recursive: true });
+    for (const file of ['dev.pid', 'sidecar.pid', 'postgres/postmaster.pid']) {
+      await writeFile(join(state, file), `${other.pid}\n`);
+    }
+    try {
+      const command = dev(['--no-watch', '--state', state]);
+      await command.ready();
+      assert.doesNotMatch(command.output(), /stopped a/);
+      assert.equal(other.exitCode ?? other.signalCode, null);
+      await command.end();
+    } finally {
+      other.kill();
+    }
+  });
+
+  test('names the setting when your database does not answer', async () => {
+    const command = dev(['--no-watch'], { DATABASE_URL: 'postgresql://app:app@127.0.0.1:9/none' });
+    assert.equal(await command.exited, 1);
+    assert.match(command.output(), /DATABASE_URL does not answer: connect ECONNREFUSED/);
+  });
+
+  test('lists what is wrong with the settings before anything starts', async () => {
     const command = dev([], { LOG_LEVEL: 'loud', S3_BUCKET: 'mine' });
     assert.equal(await command.exited, 1);
+    assert.doesNotMatch(command.output(), /starting/);
     assert.match(command.output(), /LOG_LEVEL must be one of[\s\S]*S3_ENDPOINT is missing/);
     assert.equal(await isOpen(Number(env.PORT)), false);
     assert.equal(await isOpen(Number(URL.parse(env.BACKEND_URL ?? '')?.port)), false);

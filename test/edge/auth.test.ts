@@ -1,8 +1,11 @@
 /** Who may use our routes, and the words of the refusals (contract, sections 3 and 4). */
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import { after, before, test } from 'node:test';
 import jwt from 'jsonwebtoken';
+import { createRequireUser } from '../../src/edge/auth.ts';
+import { AppError } from '../../src/errors.ts';
 import { api } from '../support/api.ts';
 import {
   createBackendTables,
@@ -151,5 +154,34 @@ test('RS256 works with a PEM, also one on a single line', async () => {
     assert.equal((await post(signed(payload, JWT_SECRET, 'HS256'), rsa)).status, 401);
   } finally {
     await rsa.stop();
+  }
+});
+
+test('a key that does not go with the algorithm is our mistake and logs nobody out', async () => {
+  const p384 = generateKeyPairSync('ec', {
+    namedCurve: 'P-384',
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  });
+  const p256 = generateKeyPairSync('ec', {
+    namedCurve: 'P-256',
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  });
+  const payload = { user_id: 1, exp: inAnHour() };
+  for (const [algorithm, key] of [
+    ['ES256', p256.privateKey],
+    ['HS256', JWT_SECRET],
+  ] as const) {
+    const requireUser = createRequireUser({
+      token: { secret: p384.publicKey, algorithm },
+      findUser: async () => null,
+    });
+    const authorization = signed(payload, key, algorithm);
+    await assert.rejects(
+      requireUser({ headers: { authorization } } as IncomingMessage),
+      (error) => !(error instanceof AppError),
+      algorithm,
+    );
   }
 });

@@ -17,7 +17,8 @@ test('reads the URLs that Python writes', () => {
       user: 'us@er',
       password: 'p#a@s%s/',
       database: 'shop',
-      tls: { mode: 'prefer', rootCertPath: null },
+      options: null,
+      tls: { mode: 'prefer', rootCertPath: null, clientCert: null },
     });
   }
 });
@@ -41,6 +42,53 @@ test('every spelling of TLS is understood, and driver parameters are tolerated',
   assert.equal(mode('ssl=false'), 'disable');
   assert.equal(mode('sslmode=verify-full&sslrootcert=/ca.pem'), 'verify-full');
   assert.equal(mode('application_name=x&prepared_statement_cache_size=0'), 'prefer');
+});
+
+test('libpq’s parameters stand above what comes before the question mark', () => {
+  const target = parseDatabaseUrl(
+    'postgresql://a:b@h:1/d?user=us%40er&password=p%23w&host=db.example.com&port=25060&dbname=shop&options=-csearch_path%3Dshop',
+  );
+  assert.deepEqual(
+    [target.user, target.password, target.host, target.port, target.database, target.options],
+    ['us@er', 'p#w', 'db.example.com', 25060, 'shop', '-csearch_path=shop'],
+  );
+});
+
+test('certificates are named by libpq’s parameters; the system’s authorities mean verify-full', () => {
+  const tls = (query: string) => parseDatabaseUrl(`postgresql://a:b@h/d?${query}`).tls;
+  assert.deepEqual(tls('sslrootcert=system'), { mode: 'verify-full', rootCertPath: null, clientCert: null });
+  assert.deepEqual(tls('sslmode=verify-ca&sslrootcert=/ca.pem&sslcert=/c.pem&sslkey=/k.pem'), {
+    mode: 'verify-ca',
+    rootCertPath: '/ca.pem',
+    clientCert: { certPath: '/c.pem', keyPath: '/k.pem' },
+  });
+});
+
+test('what would silently lead to another server, user or protection is refused', () => {
+  const refused: [url: string, reason: RegExp][] = [
+    ['postgresql://a:hunter2@h1,h2/d', /several hosts/],
+    ['postgresql://a:hunter2@h1:5432,h2:5432/d', /several hosts/],
+    ['postgresql://a:hunter2@/d?host=h1,h2', /several hosts/],
+    ['postgresql://a:hunter2@ho st/d', /malformed host/],
+    ['postgresql://a:hunter2@h%20x/d', /malformed host/],
+    ['postgresql://a:hunter2@h/d/e', /malformed database name/],
+    ['postgresql://a:hunter2@h/d%00e', /NUL/],
+    ['postgresql://a%00:hunter2@h/d', /NUL/],
+    ['postgresql://a:hunter2@h/d?SSLMODE=require', /not supported/],
+    ['postgresql://a:hunter2@h/d?ssl_mode=require', /not supported/],
+    ['postgresql://a:hunter2@h/d?sslcrl=/x.pem', /not supported/],
+    ['postgresql://a:hunter2@h/d?service=shop', /not supported/],
+    ['postgresql://a:hunter2@h/d?hostaddr=127.0.0.2', /not supported/],
+    ['postgresql://a:hunter2@h/d?sslcert=/c.pem', /both of sslcert and sslkey/],
+    ['postgresql://a:hunter2@h/d?sslmode=require&sslrootcert=system', /verify-full/],
+  ];
+  for (const [url, reason] of refused) {
+    assert.throws(
+      () => parseDatabaseUrl(url),
+      (error: Error) => reason.test(error.message) && !error.message.includes('hunter2'),
+      url,
+    );
+  }
 });
 
 test('what is malformed is refused without showing any of it', () => {

@@ -5,9 +5,13 @@ import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { createDatabase, type Database } from '../../src/infra/database.ts';
+import { explained, isUnavailable as isLost } from '../../src/infra/database-failure.ts';
 import { type DatabaseTarget, parseDatabaseUrl, type TlsMode } from '../../src/infra/database-url.ts';
+import { migrateDatabase } from '../../src/infra/migrate.ts';
+import { migrations } from '../../src/infra/migrations/index.ts';
 import { query, startTestDatabase, type TestDatabaseServer } from '../support/database.ts';
 import { requireTools } from '../support/requirements.ts';
+import { startStrictPooler } from '../support/strict-pooler.ts';
 
 let plain: TestDatabaseServer;
 before(async () => {
@@ -31,7 +35,7 @@ const withTls = (
   host?: string,
 ): DatabaseTarget => {
   const target = parseDatabaseUrl(url);
-  return { ...target, host: host ?? target.host, tls: { mode, rootCertPath } };
+  return { ...target, host: host ?? target.host, tls: { mode, rootCertPath, clientCert: null } };
 };
 
 const encrypted = (database: Database) =>
@@ -146,6 +150,85 @@ test('a pool that is used up is 503, not a queue without end', async () => {
     );
     await Promise.allSettled(busy);
   });
+});
+
+test('a caller that gives up sooner is answered sooner', async () => {
+  await using(withTls(plain.url, 'disable'), async (database) => {
+    const sleeping = database.run((knex) => knex.raw('SELECT pg_sleep(2)').then(() => 'slept'), {
+      untilMs: performance.now() + 100,
+    });
+    await assert.rejects(sleeping, isUnavailable);
+    let ran = false;
+    const late = database.run(
+      async () => {
+        ran = true;
+      },
+      { untilMs: performance.now() },
+    );
+    await assert.rejects(late, isUnavailable);
+    assert.equal(ran, false, 'work whose time is up does not begin');
+  });
+});
+
+test('a pooler that refuses our startup parameters is used without them, for requests and migrations', async () => {
+  const url = await plain.createDatabase();
+  const pooler = await startStrictPooler(plain.port);
+  const target = { ...withTls(url, 'disable'), port: pooler.port };
+  try {
+    await using(target, async (database) => {
+      assert.equal(await database.ping(), true);
+      assert.equal(pooler.refused(), 1);
+      await Promise.all([1, 2].map(() => database.run((knex) => knex.raw('SELECT pg_sleep(0.1)'))));
+      assert.equal(pooler.refused(), 1, 'asked once, known for good');
+    });
+    assert.equal((await migrateDatabase(target, migrations)).applied.length, migrations.length);
+  } finally {
+    pooler.stop();
+  }
+});
+
+test('session options of the URL are in force: another search_path finds other tables', async () => {
+  const url = await plain.createDatabase();
+  await query(url, 'CREATE SCHEMA shop; CREATE TABLE shop.users (id integer)');
+  await using(parseDatabaseUrl(`${url}?options=-csearch_path%3Dshop`), async (database) => {
+    await database.run((knex) => knex.raw('SELECT id FROM users'));
+  });
+});
+
+test('a role that may not read is 503: the part is missing, and no request is wrong', async () => {
+  const url = await plain.createDatabase();
+  await query(url, `CREATE TABLE users (id integer); CREATE ROLE stranger LOGIN PASSWORD 'word'`);
+  await using({ ...parseDatabaseUrl(url), user: 'stranger', password: 'word' }, async (database) => {
+    await assert.rejects(
+      database.run((knex) => knex.raw('SELECT id FROM users')),
+      isUnavailable,
+    );
+  });
+});
+
+test('a certificate file that cannot be used is 503, and prefer does not ask for one', async (t) => {
+  if (!requireTools(t, ['openssl'])) return;
+  const tls = await startTestDatabase({ tls: true });
+  try {
+    for (const path of ['/', '/no/such/file.pem', import.meta.filename]) {
+      await assert.rejects(using(withTls(tls.url, 'verify-full', path), encrypted), isUnavailable, path);
+      assert.equal(await using(withTls(tls.url, 'prefer', path), encrypted), true, path);
+    }
+  } finally {
+    await tls.stop();
+  }
+});
+
+test('a host with several addresses that all refuse says so, although Node’s own error says nothing', () => {
+  const silent = Object.assign(
+    new AggregateError([new Error('connect ECONNREFUSED ::1:1'), new Error('and so on')]),
+    {
+      code: 'ECONNREFUSED',
+    },
+  );
+  const error = explained(silent);
+  assert.ok(error instanceof Error && isLost(error));
+  assert.equal(error.message, 'connect ECONNREFUSED ::1:1; and so on');
 });
 
 async function untilAlive(database: Database): Promise<void> {

@@ -1,6 +1,7 @@
 /**
  * The parts around the sidecar: each is either the developer's own, named in the settings, or an embedded one.
  */
+import { explained } from '../../infra/database-failure.ts';
 import { parseDatabaseUrl } from '../../infra/database-url.ts';
 import { migrateDatabase } from '../../infra/migrate.ts';
 import { migrations } from '../../infra/migrations/index.ts';
@@ -115,7 +116,7 @@ export async function startBackend(
   if (!(settings.JWT_ALG ?? 'HS256').startsWith('HS256')) {
     return own('it does not answer yet, and the demo backend signs with HS256 only (JWT_ALG)');
   }
-  if (settings.DATABASE_URL !== undefined && (await belongsToAnotherBackend(databaseUrl))) {
+  if (settings.DATABASE_URL !== undefined && (await belongsToOther(databaseUrl))) {
     return own(
       'it does not answer yet; no demo backend, because the users in DATABASE_URL are not the demo’s',
     );
@@ -134,4 +135,13 @@ export async function startBackend(
     env: { BACKEND_URL: url },
     token: demo.buyerToken,
   };
+}
+
+async function belongsToOther(databaseUrl: string): Promise<boolean> {
+  try {
+    return await belongsToAnotherBackend(databaseUrl);
+  } catch (error) {
+    const { message } = explained(error) as Error;
+    throw new Error(`DATABASE_URL does not answer: ${message}`, { cause: error });
+  }
 }

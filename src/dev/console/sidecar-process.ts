@@ -1,10 +1,12 @@
 /**
  * The sidecar as a child process: started as in production, restarted by `node --watch` when its files change.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { processIn, untilEnded } from '../process-command.ts';
 import { followLog } from './log-lines.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../main.ts');
@@ -28,10 +30,17 @@ export async function checkConfiguration(env: NodeJS.ProcessEnv): Promise<void> 
   }
 }
 
-/** @param print gets every line of the sidecar's output, made readable */
+export interface SidecarProcessOptions {
+  readonly watch: boolean;
+  /** Gets every line of the sidecar's output, made readable. */
+  readonly print: (line: string) => void;
+  /** Holds its number, so that the next start can stop one that was left behind. */
+  readonly pidFile: string;
+}
+
 export function startSidecarProcess(
   env: NodeJS.ProcessEnv,
-  { watch, print }: { watch: boolean; print: (line: string) => void },
+  { watch, print, pidFile }: SidecarProcessOptions,
 ): SidecarProcess {
   const flags = watch ? ['--watch', '--watch-preserve-output'] : [];
   const child = spawn(process.execPath, [...flags, MAIN], {
@@ -40,9 +49,10 @@ export function startSidecarProcess(
     // Its own process group: Ctrl-C reaches us alone, and we stop the parts in order.
     detached: true,
   });
+  if (child.pid !== undefined) writeFileSync(pidFile, String(child.pid));
   followLog(child.stdout, print);
   followLog(child.stderr, print);
-  const killGroup = () => killProcessGroup(child);
+  const killGroup = () => killProcessGroup(child.pid);
   process.once('exit', killGroup);
   const exited = new Promise<number>((done) => {
     child.once('error', () => done(1));
@@ -50,6 +60,7 @@ export function startSidecarProcess(
       // `node --watch` may be gone before the process that it watched over.
       killGroup();
       process.off('exit', killGroup);
+      rmSync(pidFile, { force: true });
       done(status ?? 1);
     });
   });
@@ -62,7 +73,16 @@ export function startSidecarProcess(
   };
 }
 
-function killProcessGroup({ pid }: ChildProcess): void {
+/** Stops the sidecar of an earlier run that was killed before it could. @returns whether there was one */
+export async function stopOrphanedSidecar(pidFile: string): Promise<boolean> {
+  const pid = processIn(pidFile, MAIN);
+  if (pid === null) return false;
+  killProcessGroup(pid);
+  await untilEnded(pid, MAIN);
+  return true;
+}
+
+function killProcessGroup(pid: number | undefined): void {
   if (pid === undefined) return;
   try {
     process.kill(-pid, 'SIGKILL');

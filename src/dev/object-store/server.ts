@@ -47,7 +47,7 @@ export async function startObjectStore(options: ObjectStoreOptions): Promise<Run
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://${host}:${port}`,
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
     port,
     async stop() {
       server.close();

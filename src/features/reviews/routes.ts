@@ -3,6 +3,7 @@
  */
 import type { RequestHandler } from 'express';
 import type { RequireUser } from '../../edge/auth.ts';
+import { databaseTimeOf } from '../../edge/deadline.ts';
 import type { Route } from '../../edge/route.ts';
 import { parseInput, readJsonBody } from '../../edge/validate.ts';
 import { pageQuerySchema, productIdSchema, reviewBodySchema } from './schema.ts';
@@ -20,7 +21,9 @@ export function reviewRoutes({ reviews, requireUser }: ReviewRoutesOptions): Rou
   const list: RequestHandler = async (req, res) => {
     const productId = parseInput(productIdSchema, req.params.productId);
     const { limit, cursor } = parseInput(pageQuerySchema, req.query);
-    const page = await reviews.list(productId, { limit, cursor });
+    const page = await databaseTimeOf(req).spend((untilMs) =>
+      reviews.list(productId, { limit, cursor }, { untilMs }),
+    );
     res.set('Cache-Control', 'no-store');
     res.json({ items: page.items, next_cursor: page.nextCursor, summary: page.summary });
   };
@@ -29,7 +32,9 @@ export function reviewRoutes({ reviews, requireUser }: ReviewRoutesOptions): Rou
     const user = await requireUser(req);
     const productId = parseInput(productIdSchema, req.params.productId);
     const content = await readJsonBody(req, res, reviewBodySchema);
-    const { review, summary } = await reviews.put(productId, user, content);
+    const { review, summary } = await databaseTimeOf(req).spend((untilMs) =>
+      reviews.put(productId, user, content, { untilMs }),
+    );
     res.set('Cache-Control', 'no-store');
     // 200, not 201: the clients show anything else as an error.
     res.status(200).json({ review, summary });

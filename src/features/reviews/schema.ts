@@ -12,11 +12,13 @@ const MAX_PRODUCT_ID_LENGTH = 64;
 const MAX_BIGINT = 2n ** 63n - 1n;
 
 const CONTROL_CHARACTER = /\p{Cc}/u;
+const productIdMessage = 'The product id is not valid.';
 
 /** Path parameter, already percent-decoded. Any text is an id; whether there is such a product is another question. */
-export const productIdSchema = storableText
-  .refine((id) => id.trim() !== '' && id.length <= MAX_PRODUCT_ID_LENGTH, 'The product id is not valid.')
-  .refine((id) => !CONTROL_CHARACTER.test(id), 'The product id is not valid.');
+export const productIdSchema = z
+  .string({ error: productIdMessage })
+  .refine((id) => id.trim() !== '' && id.length <= MAX_PRODUCT_ID_LENGTH, productIdMessage)
+  .refine((id) => id.isWellFormed() && !CONTROL_CHARACTER.test(id), productIdMessage);
 
 const limitMessage = `must be a whole number from 1 to ${MAX_PAGE_SIZE}`;
 

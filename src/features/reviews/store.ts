@@ -4,7 +4,7 @@
  */
 import type { Knex } from 'knex';
 import { notFound, unavailable } from '../../errors.ts';
-import type { Database } from '../../infra/database.ts';
+import type { Database, RunOptions } from '../../infra/database.ts';
 import { type Review, type ReviewRow, type Summary, toReview, toSummary } from './review.ts';
 
 export interface Author {
@@ -25,39 +25,42 @@ export interface ReviewStore {
   list(
     productId: string,
     page: { readonly limit: number; readonly cursor: string | undefined },
+    options?: RunOptions,
   ): Promise<ReviewPage>;
   /** Makes or edits the author's one review. @throws AppError 404 no such product, 503 */
   put(
     productId: string,
     author: Author,
     content: { readonly rating: number; readonly text: string | null },
+    options?: RunOptions,
   ): Promise<{ readonly review: Review; readonly summary: Summary }>;
 }
 
 export function createReviewStore({ database }: { readonly database: Database }): ReviewStore {
   return {
-    list: (productId, page) => whenMigrated(() => listPage(database, productId, page)),
-    put: (productId, author, content) =>
+    list: (productId, page, options) => whenMigrated(() => listPage(database, productId, page, options)),
+    put: (productId, author, content, options) =>
       whenMigrated(async () => {
-        if (!(await productExists(database, productId))) throw notFound('Product not found');
-        return database.transaction((trx) => putReview(trx, productId, author, content));
+        if (!(await productExists(database, productId, options))) throw notFound('Product not found');
+        return database.transaction((trx) => putReview(trx, productId, author, content), options);
       }),
   };
 }
 
 /**
  * Page and summary in one statement, so that they agree. Both are read by index: the stats by primary key, the page by
- * product_reviews_current_page. The id is the order: ids only grow, while created_at of imported rows says anything.
+ * product_reviews_current_page, whose expression is `id + 0` (the reason is there). The id is the order: ids only grow,
+ * while created_at of imported rows says anything. Parameters: product, id to stay below, rows wanted.
  */
-const pageSql = (withUsers: boolean) => `
+export const pageSql = (withUsers: boolean) => `
   SELECT s.review_count, s.rating_sum, page.*
     FROM (SELECT ?::text AS product_id) AS asked
     LEFT JOIN product_review_stats s ON s.product_id = asked.product_id
     LEFT JOIN LATERAL (
       SELECT r.id, r.product_id, r.author_id, r.rating, r.text, r.edited_at,
              to_jsonb(r.created_at) #>> '{}' AS created_at, ${withUsers ? LIVE_AUTHOR : STORED_AUTHOR}
-       WHERE r.product_id = asked.product_id AND r.superseded_at IS NULL AND r.id < ?::bigint
-       ORDER BY r.id DESC
+       WHERE r.product_id = asked.product_id AND r.superseded_at IS NULL AND r.id + 0 < ?::bigint
+       ORDER BY r.id + 0 DESC
        LIMIT ?::integer) AS page ON true
    ORDER BY page.id DESC`;
 
@@ -81,11 +84,12 @@ async function listPage(
   database: Database,
   productId: string,
   { limit, cursor }: { limit: number; cursor: string | undefined },
+  options?: RunOptions,
 ): Promise<ReviewPage> {
   // One row more than asked for tells whether there is a next page.
   const values = [productId, cursor ?? AFTER_EVERY_ID, limit + 1];
   const select = (withUsers: boolean) =>
-    database.run((knex) => knex.raw<{ rows: PageRow[] }>(pageSql(withUsers), values));
+    database.run((knex) => knex.raw<{ rows: PageRow[] }>(pageSql(withUsers), values), options);
   const { rows } = await select(true).catch((error) => {
     // A standalone database has no users.
     if (isUndefinedTable(error) && String(error.message).includes('"users"')) return select(false);
@@ -101,11 +105,14 @@ async function listPage(
 }
 
 /** products.id is an integer; any other id is no product of the backend's. Without the table every id is one. */
-async function productExists(database: Database, productId: string): Promise<boolean> {
+async function productExists(database: Database, productId: string, options?: RunOptions): Promise<boolean> {
   const id = /^[1-9]\d{0,9}$/.test(productId) && Number(productId) < 2 ** 31 ? Number(productId) : -1;
   try {
     const sql = 'SELECT EXISTS (SELECT 1 FROM products WHERE id = ?) AS found';
-    const { rows } = await database.run((knex) => knex.raw<{ rows: { found: boolean }[] }>(sql, [id]));
+    const { rows } = await database.run(
+      (knex) => knex.raw<{ rows: { found: boolean }[] }>(sql, [id]),
+      options,
+    );
     return rows[0]?.found ?? false;
   } catch (error) {
     if (isUndefinedTable(error)) return true;
@@ -116,7 +123,7 @@ async function productExists(database: Database, productId: string): Promise<boo
 const RETURNING = `id, product_id, author_id, author_name, rating, text, edited_at, to_jsonb(created_at) #>> '{}' AS created_at`;
 
 /** The same lock as the insert trigger's, taken first: of two first reviews by one author the second is an edit. */
-const LOCK_SQL = `SELECT pg_advisory_xact_lock(hashtextextended(?::text || chr(31) || ?::text, 0))`;
+const LOCK_SQL = 'SELECT pg_advisory_xact_lock(product_review_turn(?, ?))';
 
 const EDIT_SQL = `
   UPDATE product_reviews SET rating = ?, text = ?, author_name = ?, edited_at = now()

@@ -7,6 +7,7 @@ import { parseDatabaseUrl } from '../../../src/infra/database-url.ts';
 import { migrateDatabase, rollBackDatabase } from '../../../src/infra/migrate.ts';
 import { migrations } from '../../../src/infra/migrations/index.ts';
 import { query, startTestDatabase, type TestDatabaseServer } from '../../support/database.ts';
+import { createOldTable, oldInsert, statsAgree } from '../../support/old-reviews.ts';
 
 let server: TestDatabaseServer;
 
@@ -16,35 +17,8 @@ before(async () => {
 
 after(() => server.stop());
 
+const oldTable = (id: string, createdAt: string) => createOldTable(server, id, createdAt);
 const migrate = (url: string) => migrateDatabase(parseDatabaseUrl(url), migrations);
-
-/** The old module's table and rows: two by author 7 for product 1, one by author 8, one for product 2. */
-async function oldTable(id: string, createdAt: string): Promise<string> {
-  const url = await server.createDatabase();
-  await query(
-    url,
-    `CREATE TABLE product_reviews (id ${id} PRIMARY KEY, product_id text NOT NULL, author_id text NOT NULL,
-       author_name text, rating integer, text text, created_at ${createdAt});
-     CREATE INDEX ix_product_reviews ON product_reviews (product_id, id)`,
-  );
-  const rows = [
-    ['1', '7', 'Ann', 2, 'meh', '2024-05-01T10:00:00'],
-    ['1', '8', 'Bob', 4, null, '2024-05-02 11:00:00.5+03:00'],
-    ['1', '7', 'Ann', 5, 'good', '2024-05-03T10:00:00Z'],
-    ['2', '7', 'Ann', 1, 'bad', '2024-05-04T10:00:00'],
-  ];
-  for (const row of rows) await oldInsert(url, row);
-  return url;
-}
-
-/** Exactly what the old module does: its own six columns. */
-const oldInsert = (url: string, row: unknown[]) =>
-  query(
-    url,
-    `INSERT INTO product_reviews (product_id, author_id, author_name, rating, text, created_at)
-     VALUES ($1, $2, $3, $4, $5, $6)`,
-    row,
-  );
 
 async function list(url: string, productId: string) {
   const database = createDatabase(parseDatabaseUrl(url), { poolMax: 2 });
@@ -53,22 +27,6 @@ async function list(url: string, productId: string) {
   } finally {
     await database.close();
   }
-}
-
-/** Stats as kept by the triggers, and as they must be. */
-async function statsAgree(url: string): Promise<void> {
-  const kept = await query(
-    url,
-    'SELECT * FROM product_review_stats WHERE review_count <> 0 ORDER BY product_id',
-  );
-  const counted = await query(
-    url,
-    `SELECT product_id, count(*)::integer AS review_count, sum(product_review_stars(rating))::bigint AS rating_sum
-       FROM product_reviews r
-      WHERE id = (SELECT max(id) FROM product_reviews n WHERE n.product_id = r.product_id AND n.author_id = r.author_id)
-      GROUP BY product_id ORDER BY product_id`,
-  );
-  assert.deepEqual(kept, counted);
 }
 
 for (const id of ['serial', 'bigserial']) {

@@ -26,10 +26,12 @@ async function damaged(): Promise<string> {
   await query(
     url,
     `ALTER TABLE product_reviews DISABLE TRIGGER USER;
+     ALTER TABLE product_review_stats DISABLE TRIGGER USER;
      INSERT INTO product_reviews (product_id, author_id, author_name, rating, superseded_at) VALUES
        ('1', '7', 'Ann', 1, NULL), ('1', '7', 'Ann', 5, now()), ('1', '8', 'Bob', 4, NULL), ('2', '7', 'Ann', 2, NULL);
      ALTER TABLE product_reviews ENABLE TRIGGER USER;
-     INSERT INTO product_review_stats VALUES ('1', 9, 9), ('3', 1, 5)`,
+     INSERT INTO product_review_stats VALUES ('1', 9, 9), ('3', 1, 5);
+     ALTER TABLE product_review_stats ENABLE TRIGGER USER`,
   );
   return url;
 }
@@ -56,6 +58,36 @@ test('--check tells what is wrong and changes nothing; the rebuild puts it right
     const again = await rebuild(url, ...args);
     assert.deepEqual([again.status, again.stdout], [0, 'Everything agrees with the reviews.\n']);
   }
+});
+
+test('a database that was never migrated is a failure that says so', async () => {
+  const url = await server.createDatabase();
+  for (const args of [[], ['--check']]) {
+    const failed = await rebuild(url, ...args);
+    assert.deepEqual([failed.status, failed.stdout], [1, '']);
+    assert.match(failed.stderr, /^The rebuild failed and changed nothing: .*product_reviews/);
+  }
+});
+
+test('more reviews than fit into the server’s working memory are rebuilt all the same', async () => {
+  const url = await server.createDatabase();
+  await migrateDatabase(parseDatabaseUrl(url), migrations);
+  // Comparing each with a list of the newest took longer than anybody waits, from 300,000 rows on; with little memory
+  // 80,000 are enough.
+  await query(
+    url,
+    `ALTER TABLE product_reviews DISABLE TRIGGER USER;
+     INSERT INTO product_reviews (product_id, author_id, author_name, rating)
+     SELECT (n % 9)::text, (n % 60000)::text, 'x', 5 FROM generate_series(1, 80000) n;
+     ALTER TABLE product_reviews ENABLE TRIGGER USER;`,
+  );
+  await query(
+    url,
+    `ALTER ROLE CURRENT_USER IN DATABASE ${new URL(url).pathname.slice(1)} SET work_mem = '64kB'`,
+  );
+  const done = await rebuild(url);
+  assert.match(done.stdout, /the figures of 9 products were wrong; all are right now/);
+  assert.equal((await rebuild(url, '--check')).status, 0);
 });
 
 test('it explains itself, and its errors are sentences without the password', async () => {

@@ -1,0 +1,182 @@
+/** Migrations beside others: locks held by somebody else, processes that stop or die, tables that cannot be adopted. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { parseDatabaseUrl } from '../../src/infra/database-url.ts';
+import { createLogger } from '../../src/infra/logger.ts';
+import {
+  type Migration,
+  migrateDatabase,
+  migrationStatus,
+  rollBackDatabase,
+} from '../../src/infra/migrate.ts';
+import { migrations } from '../../src/infra/migrations/index.ts';
+import { startMigrations } from '../../src/infra/start-migrations.ts';
+import { query, startTestDatabase, type TestDatabaseServer } from '../support/database.ts';
+import { createOldTable, oldInsert, statsAgree } from '../support/old-reviews.ts';
+
+const ADVISORY_LOCK = 7_206_150_331;
+const silent = createLogger('silent');
+let server: TestDatabaseServer;
+
+before(async () => {
+  server = await startTestDatabase();
+});
+
+after(() => server.stop());
+
+/** Runs work while another session has done `sql` in a transaction that stays open. */
+async function whileHeld<T>(url: string, sql: string, work: () => Promise<T>): Promise<T> {
+  const holder = new pg.Client({ connectionString: url });
+  await holder.connect();
+  try {
+    await holder.query('BEGIN');
+    await holder.query(sql);
+    return await work();
+  } finally {
+    await holder.end();
+  }
+}
+
+/** Waits until the sidecar has a session there whose last statement matches. */
+async function untilRunning(url: string, statement: RegExp): Promise<void> {
+  for (let tries = 0; tries < 400; tries += 1) {
+    const sessions = await query<{ query: string }>(
+      url,
+      `SELECT query FROM pg_stat_activity WHERE application_name = 'gogomarket-sidecar' AND datname = current_database()`,
+    );
+    if (sessions.some((session) => statement.test(session.query))) return;
+    await sleep(25);
+  }
+  throw new Error(`nobody runs ${statement}`);
+}
+
+const sleepy: Migration = {
+  name: '0001-sleepy',
+  up: async (trx) => {
+    await trx.raw('CREATE TABLE half_made (n integer)');
+    await trx.raw('SELECT pg_sleep(60)');
+  },
+  down: async () => undefined,
+};
+
+test('stopping does not wait for another process that migrates', { timeout: 30_000 }, async () => {
+  const url = await server.createDatabase();
+  await whileHeld(url, `SELECT pg_advisory_xact_lock(${ADVISORY_LOCK})`, async () => {
+    const migrating = startMigrations(parseDatabaseUrl(url), silent);
+    await untilRunning(url, /pg_try_advisory_xact_lock/);
+    await migrating.stop();
+  });
+});
+
+test('stopping does not wait for a migration that waits for a table', { timeout: 30_000 }, async () => {
+  const url = await createOldTable(server);
+  await whileHeld(url, 'LOCK TABLE product_reviews', async () => {
+    const migrating = startMigrations(parseDatabaseUrl(url), silent);
+    await untilRunning(url, /ALTER TABLE product_reviews/);
+    await migrating.stop();
+  });
+});
+
+test('a migration that is cut off has changed nothing, and the next process applies it', {
+  timeout: 60_000,
+}, async () => {
+  const url = await server.createDatabase();
+  const stopping = new AbortController();
+  const cut = migrateDatabase(parseDatabaseUrl(url), [sleepy], { signal: stopping.signal });
+  const failed = assert.rejects(cut);
+  await untilRunning(url, /pg_sleep/);
+  stopping.abort();
+  await failed;
+  // The server notices only when the statement ends.
+  await query(
+    url,
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ 'pg_sleep' AND pid <> pg_backend_pid()`,
+  );
+  assert.deepEqual(await query(url, `SELECT to_regclass('half_made') AS made`), [{ made: null }]);
+  const awake: Migration = {
+    ...sleepy,
+    up: async (trx) => void (await trx.raw('CREATE TABLE half_made (n integer)')),
+  };
+  assert.deepEqual((await migrateDatabase(parseDatabaseUrl(url), [awake])).applied, ['0001-sleepy']);
+});
+
+test('stopping does not wait for a database that accepts and says nothing', { timeout: 30_000 }, async () => {
+  const mute = createServer().listen(0, '127.0.0.1');
+  await once(mute, 'listening');
+  const connected = once(mute, 'connection');
+  const { port } = mute.address() as AddressInfo;
+  const migrating = startMigrations(parseDatabaseUrl(`postgresql://a:b@127.0.0.1:${port}/d`), silent);
+  const [socket] = (await connected) as [Socket];
+  const gone = once(socket.resume(), 'close');
+  await migrating.stop();
+  await gone;
+  mute.close();
+});
+
+test('readers are not locked out while the current reviews are worked out', async () => {
+  const url = await createOldTable(server);
+  await migrateDatabase(parseDatabaseUrl(url), migrations.slice(0, 1));
+  await whileHeld(url, 'SELECT * FROM product_reviews', async () => {
+    // ACCESS EXCLUSIVE would have to wait for that reader, and give up.
+    assert.equal((await migrateDatabase(parseDatabaseUrl(url), migrations)).applied.length, 1);
+  });
+  await statsAgree(url);
+});
+
+test('an author with very many reviews of one product does not hold the migration up', async () => {
+  const url = await createOldTable(server);
+  // Row by row against all newer ones this took 22 s, and four times that for each doubling.
+  await query(
+    url,
+    `INSERT INTO product_reviews (product_id, author_id, rating)
+     SELECT '1', '7', 1 + n % 5 FROM generate_series(1, 40000) n`,
+  );
+  await migrateDatabase(parseDatabaseUrl(url), migrations);
+  await statsAgree(url);
+});
+
+test('what was written while the triggers were away is put right when they come back', async () => {
+  const url = await createOldTable(server);
+  const target = parseDatabaseUrl(url);
+  await migrateDatabase(target, migrations);
+  await rollBackDatabase(target, migrations);
+  await query(url, 'DELETE FROM product_reviews WHERE id = 3');
+  await oldInsert(url, ['2', '7', 'Ann', 4, null, new Date()]);
+  await migrateDatabase(target, migrations);
+  const current = await query(
+    url,
+    'SELECT id::integer FROM product_reviews WHERE superseded_at IS NULL ORDER BY id',
+  );
+  assert.deepEqual(current, [{ id: 1 }, { id: 2 }, { id: 5 }]);
+  await statsAgree(url);
+});
+
+test('a table whose columns have other types is refused with a sentence and stays as it is', async () => {
+  const url = await server.createDatabase();
+  await query(
+    url,
+    `CREATE TABLE product_reviews (id serial PRIMARY KEY, product_id integer, author_id text, author_name text,
+       rating numeric, created_at timestamptz)`,
+  );
+  await assert.rejects(migrateDatabase(parseDatabaseUrl(url), migrations), {
+    message:
+      'The table product_reviews cannot be adopted, nothing was changed: product_id is integer instead of text, ' +
+      'rating is numeric instead of integer, text is missing instead of text.',
+  });
+  await query(url, `INSERT INTO product_reviews (product_id, author_id, rating) VALUES (1, '7', 4.5)`);
+  assert.deepEqual((await migrationStatus(parseDatabaseUrl(url), migrations)).applied, []);
+});
+
+test('a table that the sidecar makes has the old module’s index, should that come back', async () => {
+  const url = await server.createDatabase();
+  await migrateDatabase(parseDatabaseUrl(url), migrations);
+  const indexes = await query<{ indexdef: string }>(
+    url,
+    `SELECT indexdef FROM pg_indexes WHERE tablename = 'product_reviews'`,
+  );
+  assert.ok(indexes.some(({ indexdef }) => indexdef.endsWith('(product_id, id)')));
+});

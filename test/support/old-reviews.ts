@@ -1,0 +1,59 @@
+/**
+ * The earlier Python module: its table, its rows, and the one statement that it writes with (contract, section 4).
+ */
+import assert from 'node:assert/strict';
+import { query, type TestDatabaseServer } from './database.ts';
+
+/** The old module's table and rows: two by author 7 for product 1, one by author 8, one for product 2. */
+export async function createOldTable(
+  server: TestDatabaseServer,
+  id = 'bigserial',
+  createdAt = 'timestamptz',
+): Promise<string> {
+  const url = await server.createDatabase();
+  await query(
+    url,
+    `CREATE TABLE product_reviews (id ${id} PRIMARY KEY, product_id text NOT NULL, author_id text NOT NULL,
+       author_name text, rating integer, text text, created_at ${createdAt});
+     CREATE INDEX ix_product_reviews ON product_reviews (product_id, id)`,
+  );
+  const rows = [
+    ['1', '7', 'Ann', 2, 'meh', '2024-05-01T10:00:00'],
+    ['1', '8', 'Bob', 4, null, '2024-05-02 11:00:00.5+03:00'],
+    ['1', '7', 'Ann', 5, 'good', '2024-05-03T10:00:00Z'],
+    ['2', '7', 'Ann', 1, 'bad', '2024-05-04T10:00:00'],
+  ];
+  for (const row of rows) await oldInsert(url, row);
+  return url;
+}
+
+/** Exactly what the old module does: its own six columns. */
+export const oldInsert = (url: string, row: unknown[]) =>
+  query(
+    url,
+    `INSERT INTO product_reviews (product_id, author_id, author_name, rating, text, created_at)
+     VALUES ($1, $2, $3, $4, $5, $6)`,
+    row,
+  );
+
+/** Current rows and stats as kept by the triggers are what the reviews say. */
+export async function statsAgree(url: string): Promise<void> {
+  const kept = await query(
+    url,
+    'SELECT * FROM product_review_stats WHERE review_count <> 0 ORDER BY product_id',
+  );
+  const newest = `SELECT max(id) FROM product_reviews WHERE author_id IS NOT NULL GROUP BY product_id, author_id`;
+  const counted = await query(
+    url,
+    `SELECT product_id, count(*)::integer AS review_count, sum(product_review_stars(rating))::bigint AS rating_sum
+       FROM product_reviews WHERE product_id IS NOT NULL AND id IN (${newest})
+      GROUP BY product_id ORDER BY product_id`,
+  );
+  assert.deepEqual(kept, counted);
+  const wrong = await query(
+    url,
+    `SELECT id FROM product_reviews
+      WHERE (superseded_at IS NULL) <> (product_id IS NOT NULL AND id IN (${newest})) ORDER BY id`,
+  );
+  assert.deepEqual(wrong, [], 'reviews wrongly current or superseded');
+}

@@ -1,0 +1,54 @@
+/**
+ * In front of a real PostgreSQL, what PgBouncer does with its default settings: refuses connections that bring startup
+ * parameters it does not know.
+ */
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+
+const UNKNOWN = /statement_timeout|idle_in_transaction_session_timeout/;
+
+export interface StrictPooler {
+  readonly port: number;
+  /** Connections that were refused so far. */
+  refused(): number;
+  stop(): void;
+}
+
+export async function startStrictPooler(databasePort: number): Promise<StrictPooler> {
+  let refusals = 0;
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    sockets.add(client);
+    client.on('error', () => undefined);
+    client.once('data', (startup) => {
+      const parameter = UNKNOWN.exec(startup.toString('latin1'))?.[0];
+      if (parameter !== undefined) {
+        refusals += 1;
+        client.end(errorResponse('08P01', `unsupported startup parameter: ${parameter}`));
+        return;
+      }
+      const database = connect(databasePort, '127.0.0.1');
+      database.on('error', () => client.destroy());
+      database.write(startup);
+      client.pipe(database).pipe(client);
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    refused: () => refusals,
+    stop() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+/** https://www.postgresql.org/docs/current/protocol-error-fields.html */
+function errorResponse(code: string, message: string): Buffer {
+  const fields = Buffer.from(`SFATAL\0VFATAL\0C${code}\0M${message}\0\0`);
+  const head = Buffer.alloc(5);
+  head.write('E');
+  head.writeInt32BE(fields.length + 4, 1);
+  return Buffer.concat([head, fields]);
+}
