@@ -37,16 +37,15 @@ interface UserRow {
 }
 
 /**
- * `is_blocked` came later by ALTER TABLE, and a standalone database may lack more: through to_jsonb a column that is
- * not there reads as null instead of failing the query.
+ * `is_blocked` came later by ALTER TABLE, and a standalone database may lack more: a name that is no column of users is
+ * looked for one level further out, where it is null. (Not by to_jsonb of the row: a json column may hold what jsonb
+ * refuses.)
  */
 const USER_SQL = `
-  SELECT to_jsonb(u) ->> 'name' AS name,
-         to_jsonb(u) ->> 'avatar_url' AS avatar_url,
-         (to_jsonb(u) ->> 'is_active')::boolean AS is_active,
-         (to_jsonb(u) ->> 'is_blocked')::boolean AS is_blocked
-    FROM users u
-   WHERE u.id = ?`;
+  SELECT found.*
+    FROM (SELECT NULL::text AS name, NULL::text AS avatar_url, NULL::boolean AS is_active, NULL::boolean AS is_blocked)
+         AS absent
+   CROSS JOIN LATERAL (SELECT name, avatar_url, is_active, is_blocked FROM users WHERE users.id = ?) AS found`;
 
 async function queryUser(database: Database, id: number, untilMs: number): Promise<UserRecord | null> {
   try {

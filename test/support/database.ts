@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { startEmbeddedPostgres } from '../../src/dev/embedded-postgres.ts';
+import { createDatabase, type Database } from '../../src/infra/database.ts';
+import { type DatabaseTarget, parseDatabaseUrl } from '../../src/infra/database-url.ts';
 import { makeCertificate } from './certificate.ts';
 
 export interface TestDatabaseServer {
@@ -28,6 +30,8 @@ export async function startTestDatabase(options: { tls?: boolean } = {}): Promis
   const certificate = options.tls ? await makeCertificate(folder) : null;
   // PostgreSQL reads a key only when it belongs to the user that it runs as.
   if (certificate && process.getuid?.() === 0) await chown(certificate.keyPath, 65_534, 65_534);
+  // So that 'exit' runs, which stops the server, also when the test runner loses its patience.
+  if (process.listenerCount('SIGTERM') === 0) process.once('SIGTERM', () => process.exit(143));
   const server = await startEmbeddedPostgres({
     dataDir: join(folder, 'data'),
     port: 0,
@@ -54,6 +58,21 @@ export async function startTestDatabase(options: { tls?: boolean } = {}): Promis
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Our own way to a database, for one piece of work. */
+export async function usingDatabase<T>(
+  target: DatabaseTarget | string,
+  work: (database: Database) => Promise<T>,
+): Promise<T> {
+  const database = createDatabase(typeof target === 'string' ? parseDatabaseUrl(target) : target, {
+    poolMax: 2,
+  });
+  try {
+    return await work(database);
+  } finally {
+    await database.close();
+  }
 }
 
 /** Runs SQL on a connection of its own. */

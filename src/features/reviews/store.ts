@@ -67,11 +67,17 @@ export const pageSql = (withUsers: boolean) => `
 const STORED_AUTHOR = `r.author_name, NULL AS author_avatar_url
         FROM product_reviews r`;
 
-/** Name and picture as they are today; author_id is text and may be no number at all. */
-const LIVE_AUTHOR = `coalesce(nullif(to_jsonb(u) ->> 'name', ''), r.author_name) AS author_name,
-             to_jsonb(u) ->> 'avatar_url' AS author_avatar_url
+/**
+ * Name and picture as they are today; author_id is text and may be no number at all. A column that users lacks is
+ * found as null in `absent`.
+ */
+const LIVE_AUTHOR = `coalesce(nullif(author.name, ''), r.author_name) AS author_name,
+             author.avatar_url AS author_avatar_url
         FROM product_reviews r
-        LEFT JOIN users u ON u.id = CASE WHEN r.author_id ~ '^[0-9]{1,9}$' THEN r.author_id::integer END`;
+       CROSS JOIN (SELECT NULL::text AS name, NULL::text AS avatar_url) AS absent
+        LEFT JOIN LATERAL (
+          SELECT name, avatar_url FROM users
+           WHERE users.id = CASE WHEN r.author_id ~ '^[0-9]{1,10}$' THEN r.author_id::bigint END) AS author ON true`;
 
 const AFTER_EVERY_ID = '9223372036854775807';
 
@@ -95,11 +101,12 @@ async function listPage(
     if (isUndefinedTable(error) && String(error.message).includes('"users"')) return select(false);
     throw error;
   });
-  const items = rows.filter((row) => row.id !== null).map(toReview);
-  const shown = items.slice(0, limit);
+  const found = rows.filter((row) => row.id !== null);
+  const shown = found.slice(0, limit);
   return {
-    items: shown,
-    nextCursor: items.length > limit ? String(shown.at(-1)?.id) : null,
+    items: shown.map(toReview),
+    // As text: a number cannot tell ids above 2^53 apart.
+    nextCursor: found.length > limit ? (shown.at(-1)?.id ?? null) : null,
     summary: toSummary(rows[0]?.review_count ?? 0, rows[0]?.rating_sum ?? 0),
   };
 }

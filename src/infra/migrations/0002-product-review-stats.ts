@@ -21,6 +21,9 @@ export const productReviewStats: Migration = {
     await trx.raw(INSERT_COMPUTED_STATS);
     for (const sql of INDEXES) await trx.raw(sql);
     await createTriggers(trx);
+    // Not a new table: PostgreSQL would plan for an empty one until it looks again.
+    const { rows } = await trx.raw('SELECT EXISTS (SELECT 1 FROM product_reviews) AS any');
+    if (rows[0].any) await trx.raw('ANALYZE product_reviews');
   },
 
   async down(trx) {
@@ -78,15 +81,16 @@ export const INSERT_COMPUTED_STATS = `
   INSERT INTO product_review_stats (product_id, review_count, rating_sum) ${COMPUTED_STATS}`;
 
 /**
- * The first makes two current rows impossible, the second finds an author's newest row, the third is the order in which
- * a page is read: by an expression that no other index has. With `id` itself PostgreSQL may prefer to walk the primary
- * key backwards until it has met a page's worth of the product's rows, which for an older product is the whole table.
+ * The first is the order in which a page is read: by an expression that no other index has. With `id` itself PostgreSQL
+ * may prefer to walk the primary key backwards until it has met a page's worth of the product's rows, which for an
+ * older product is the whole table. The second finds an author's newest row, the third makes two current rows
+ * impossible. It comes last: without statistics PostgreSQL takes the youngest of those that look alike.
  */
 const INDEXES = [
-  `CREATE UNIQUE INDEX IF NOT EXISTS product_reviews_current
-     ON product_reviews (product_id, author_id) WHERE superseded_at IS NULL`,
-  `CREATE INDEX IF NOT EXISTS product_reviews_author
-     ON product_reviews (product_id, author_id, id)`,
   `CREATE INDEX IF NOT EXISTS product_reviews_current_page
      ON product_reviews (product_id, (id + 0) DESC) WHERE superseded_at IS NULL`,
+  `CREATE INDEX IF NOT EXISTS product_reviews_author
+     ON product_reviews (product_id, author_id, id)`,
+  `CREATE UNIQUE INDEX IF NOT EXISTS product_reviews_current
+     ON product_reviews (product_id, author_id) WHERE superseded_at IS NULL`,
 ];

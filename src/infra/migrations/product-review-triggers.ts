@@ -74,10 +74,14 @@ const forPairs = (name: string, pairs: string) => `
 
 const KEYS = 'SELECT id, product_id, author_id FROM';
 
-/** Rows that belong to one of the pairs (product, author) in the parameters of the functions below. */
-const OF_PAIRS = `product_reviews AS review JOIN unnest(products, authors) AS pair (product, author)
-           ON review.product_id = pair.product AND review.author_id = pair.author`;
-const NEWEST_ID = `(SELECT max(id) FROM product_reviews WHERE product_id = pair.product AND author_id = pair.author)`;
+/** Of one pair (product, author): the row that is current, and the one that should be. One index entry each. */
+const FORMER = `(SELECT id FROM product_reviews
+                  WHERE product_id = pair.product AND author_id = pair.author AND superseded_at IS NULL)`;
+const NEWEST = `(SELECT max(id) FROM product_reviews WHERE product_id = pair.product AND author_id = pair.author)`;
+const PAIRS = 'unnest(products, authors) AS pair (product, author)';
+
+/** A plan is kept while the table grows: what was right for fifty rows would read fifty thousand. */
+const BY_INDEX = 'SET enable_seqscan = off';
 
 /**
  * One of 1024 advisory locks, so that a statement of any size fits into the server's lock table. The store takes it
@@ -93,51 +97,47 @@ const MANY_ROWS_TURN = 7_206_150_331_999;
 /**
  * The newest rows of some authors become current, their former ones superseded.
  *
- * The loop waits for deletes of the current rows, which make an older one current as they commit: it ends when every
- * row that is current now is locked. The last statement does both updates at once, older rows first because of the
- * unique index, so that the stats are changed once, in order.
+ * The loop waits for deletes of the former ones, which make an older row current as they commit: it ends when the rows
+ * that have to leave are the ones that it has locked. The last statement does both updates at once, older rows first
+ * because of the unique index, so that the stats are changed once, in order.
  */
 const MAKE_CURRENT = `
   CREATE FUNCTION product_reviews_make_current(products text[], authors text[]) RETURNS void
-  LANGUAGE plpgsql STRICT SET search_path FROM CURRENT
+  LANGUAGE plpgsql STRICT SET search_path FROM CURRENT ${BY_INDEX}
   AS $$
   DECLARE
-    locked bigint;
+    leaving bigint[];
+    arriving bigint[];
+    locked bigint[] := '{}';
   BEGIN
     IF cardinality(products) > 1 THEN
       PERFORM pg_advisory_xact_lock(${MANY_ROWS_TURN});
     END IF;
     PERFORM pg_advisory_xact_lock(turn)
-       FROM (SELECT DISTINCT product_review_turn(product, author) AS turn
-               FROM unnest(products, authors) AS pair (product, author) ORDER BY turn) AS turns;
+       FROM (SELECT DISTINCT product_review_turn(product, author) AS turn FROM ${PAIRS} ORDER BY turn) AS turns;
     LOOP
-      PERFORM 1 FROM ${OF_PAIRS} WHERE review.superseded_at IS NULL ORDER BY review.id FOR UPDATE OF review;
-      GET DIAGNOSTICS locked = ROW_COUNT;
-      EXIT WHEN locked = (SELECT count(*) FROM ${OF_PAIRS} WHERE review.superseded_at IS NULL);
+      SELECT coalesce(array_agg(former) FILTER (WHERE former <> newest), '{}'),
+             array_agg(newest) FILTER (WHERE newest IS DISTINCT FROM former)
+        INTO leaving, arriving
+        FROM (SELECT ${FORMER} AS former, ${NEWEST} AS newest FROM ${PAIRS}) AS state;
+      EXIT WHEN leaving = locked;
+      PERFORM 1 FROM product_reviews WHERE id = ANY (leaving) AND superseded_at IS NULL ORDER BY id FOR UPDATE;
+      locked := leaving;
     END LOOP;
-    WITH newest AS (
-      SELECT pair.*, ${NEWEST_ID} AS id FROM unnest(products, authors) AS pair (product, author)
-    ), older AS (
-      UPDATE product_reviews AS review SET superseded_at = now() FROM newest
-       WHERE review.product_id = newest.product AND review.author_id = newest.author
-         AND review.superseded_at IS NULL AND review.id < newest.id
-      RETURNING review.id
+    WITH older AS (
+      UPDATE product_reviews SET superseded_at = now() WHERE id = ANY (leaving) RETURNING id
     )
-    UPDATE product_reviews AS review SET superseded_at = NULL FROM newest
-     WHERE review.id = newest.id AND review.superseded_at IS NOT NULL AND (SELECT count(*) FROM older) >= 0;
+    UPDATE product_reviews SET superseded_at = NULL
+     WHERE id = ANY (arriving) AND (SELECT count(*) FROM older) >= 0;
   END $$`;
 
 /** Authors whose current row is gone get back their next newest. Nobody else deletes rows meanwhile (take_turns). */
 const PROMOTE = `
   CREATE FUNCTION product_reviews_promote(products text[], authors text[]) RETURNS void
-  LANGUAGE sql STRICT SET search_path FROM CURRENT
+  LANGUAGE sql STRICT SET search_path FROM CURRENT ${BY_INDEX}
   AS $$
-    UPDATE product_reviews AS review SET superseded_at = NULL
-      FROM unnest(products, authors) AS pair (product, author)
-     WHERE review.product_id = pair.product AND review.author_id = pair.author AND review.id = ${NEWEST_ID}
-       AND NOT EXISTS (SELECT 1 FROM product_reviews AS current
-                        WHERE current.product_id = pair.product AND current.author_id = pair.author
-                          AND current.superseded_at IS NULL)
+    UPDATE product_reviews SET superseded_at = NULL
+     WHERE id = ANY (ARRAY(SELECT ${NEWEST} FROM ${PAIRS} WHERE ${FORMER} IS NULL))
   $$`;
 
 const FUNCTIONS = [

@@ -2,11 +2,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createReviewStore } from '../../../src/features/reviews/store.ts';
-import { createDatabase } from '../../../src/infra/database.ts';
 import { parseDatabaseUrl } from '../../../src/infra/database-url.ts';
 import { migrateDatabase, rollBackDatabase } from '../../../src/infra/migrate.ts';
 import { migrations } from '../../../src/infra/migrations/index.ts';
-import { query, startTestDatabase, type TestDatabaseServer } from '../../support/database.ts';
+import { query, startTestDatabase, type TestDatabaseServer, usingDatabase } from '../../support/database.ts';
 import { createOldTable, oldInsert, statsAgree } from '../../support/old-reviews.ts';
 
 let server: TestDatabaseServer;
@@ -20,14 +19,10 @@ after(() => server.stop());
 const oldTable = (id: string, createdAt: string) => createOldTable(server, id, createdAt);
 const migrate = (url: string) => migrateDatabase(parseDatabaseUrl(url), migrations);
 
-async function list(url: string, productId: string) {
-  const database = createDatabase(parseDatabaseUrl(url), { poolMax: 2 });
-  try {
-    return await createReviewStore({ database }).list(productId, { limit: 50, cursor: undefined });
-  } finally {
-    await database.close();
-  }
-}
+const list = (url: string, productId: string) =>
+  usingDatabase(url, (database) =>
+    createReviewStore({ database }).list(productId, { limit: 50, cursor: undefined }),
+  );
 
 for (const id of ['serial', 'bigserial']) {
   for (const createdAt of ['timestamptz', 'text', 'timestamp']) {

@@ -258,3 +258,45 @@ test('posts of fifty authors at once are all counted', async () => {
   assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
   assert.deepEqual((await api('GET', reviewsUrl(1))).body.summary, { count: 50, avg_rating: 3 });
 });
+
+test('names and pictures are the users’ of today, whatever else their rows hold', async () => {
+  await empty();
+  // A json column keeps an escaped NUL that jsonb refuses.
+  await query(
+    url,
+    `ALTER TABLE users ADD COLUMN settings json; UPDATE users SET settings = '{"bio":"a\\u0000b"}'`,
+  );
+  await query(
+    url,
+    `INSERT INTO users (id, name, email) VALUES (2147483647, 'Last', 'last@demo.com'), (2147483646, '', 'x@demo.com')`,
+  );
+  for (const user of [1, 2147483647, 2147483646])
+    assert.equal((await post(user, 1, { rating: 5 })).status, 200);
+  await query(url, `UPDATE users SET name = 'Anna B.' WHERE id = 1`);
+  await query(
+    url,
+    `INSERT INTO product_reviews (product_id, author_id, author_name, rating) VALUES ('1', 'x7', 'Nobody', 1)`,
+  );
+  const { body } = await api('GET', reviewsUrl(1));
+  assert.deepEqual(
+    body.items.map((item: { author_name: string }) => item.author_name),
+    ['Nobody', 'User 2147483646', 'Last', 'Anna B.'],
+  );
+  assert.equal(body.items[3].author_avatar_url, 'https://example.com/anna.png');
+  await query(url, 'ALTER TABLE users DROP COLUMN avatar_url');
+  assert.equal((await api('GET', reviewsUrl(1))).body.items[3].author_avatar_url, null);
+  assert.equal((await post(5, 1, { rating: 5 })).status, 200);
+});
+
+test('pages follow each other also where ids are beyond what a number can tell apart', async () => {
+  await empty();
+  await query(
+    url,
+    `INSERT INTO product_reviews (id, product_id, author_id, author_name, rating)
+     SELECT 9007199254740990 + n, '3', n::text, 'x', 5 FROM generate_series(1, 6) n`,
+  );
+  const { body } = await api('GET', reviewsUrl(3, '?limit=2'));
+  assert.equal(body.next_cursor, '9007199254740995');
+  const next = await api('GET', reviewsUrl(3, `?limit=2&cursor=${body.next_cursor}`));
+  assert.equal(next.body.next_cursor, '9007199254740993');
+});
