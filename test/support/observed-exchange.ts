@@ -10,7 +10,11 @@ import type {
 
 export interface ObservedExchange {
   readonly interim: readonly (readonly [status: number, headers: readonly string[]])[];
-  readonly head: { readonly status: number; readonly reason: string; readonly headers: readonly string[] } | null;
+  readonly head: {
+    readonly status: number;
+    readonly reason: string;
+    readonly headers: readonly string[];
+  } | null;
   /** As latin1. */
   readonly body: string;
   readonly trailers: readonly string[];
