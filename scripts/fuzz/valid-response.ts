@@ -38,10 +38,11 @@ interface Framed {
 function framedBody(random: Random, method: string, status: number): Framed {
   const text = random.text(random.chance(0.1) ? random.int(1_000, 100_000) : random.int(0, 200), VALUE);
   const length = `Content-Length: ${text.length}\r\n`;
+  // A 205 has no body, and none may be announced either.
+  if (status === 205) return { headers: ['content-length: 0\r\n'], body: '', end: false };
   if (method === 'HEAD' || status === 204 || status === 304) {
     return { headers: random.chance(0.5) && status !== 204 ? [length] : [], body: '', end: false };
   }
-  if (status === 205) return { headers: ['content-length: 0\r\n'], body: '', end: false };
   switch (random.int(0, 4)) {
     case 0:
       return { headers: ['Connection: close\r\n'], body: text, end: true };
