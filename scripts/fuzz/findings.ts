@@ -19,8 +19,8 @@ export interface Findings {
   readonly counts: ReadonlyMap<string, number>;
 }
 
-/** Beyond this an input is cut when printed; the file has all of it. */
-const MAX_PRINTED = 2_000;
+/** Beyond this a text is cut when printed; the file has all of it. */
+const MAX_PRINTED = 800;
 
 /** @param folder where the inputs are saved; null: nowhere */
 export function createFindings(folder: string | null, seed: number, print: (text: string) => void): Findings {
@@ -42,8 +42,7 @@ export function createFindings(folder: string | null, seed: number, print: (text
       mkdirSync(folder, { recursive: true });
       const path = join(folder, `${seed}-${kinds.length}.json`);
       writeFileSync(path, `${JSON.stringify({ what, seed, evidence }, null, 2)}\n`);
-      const shown = text.length > MAX_PRINTED ? `${text.slice(0, MAX_PRINTED)} …` : text;
-      print(`\nFOUND: ${what}\n${shown}\nsaved as ${path}\n`);
+      print(`\nFOUND: ${what}\n${text}\nsaved as ${path}\n`);
     },
   };
 }
@@ -61,7 +60,7 @@ const quoteAll = (value: unknown): string =>
     : JSON.stringify(value);
 
 const quote = (text: string) =>
-  `'${text
+  `'${(text.length > MAX_PRINTED ? `${text.slice(0, MAX_PRINTED)} …` : text)
     .replaceAll('\\', '\\\\')
     .replaceAll("'", "\\'")
     .replaceAll('\r', '\\r')

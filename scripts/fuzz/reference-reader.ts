@@ -35,10 +35,10 @@ const CHUNK_SIZE = /^([0-9A-Fa-f]{1,16})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?$/;
 export const valuesOf = (message: Pick<ReadMessage, 'fields'>, name: string): string[] =>
   message.fields.filter(([n]) => n.toLowerCase() === name).map(([, value]) => value);
 
-/** Reads one request from `from` on; empty lines before it are skipped (RFC 9112 §2.2). */
+/** Reads one request from `from` on. Line ends before it, whole or half, are skipped as llhttp and nginx do (RFC 9112 §2.2). */
 export function readRequest(text: string, from: number): Reading {
   let at = from;
-  while (text.startsWith('\r\n', at)) at += 2;
+  while (text[at] === '\r' || text[at] === '\n') at += 1;
   let method: string | undefined;
   return reading(
     () => {
@@ -61,7 +61,7 @@ export function readRequests(text: string): {
   const requests: ReadMessage[] = [];
   let at = 0;
   for (;;) {
-    if (/^(?:\r\n)*$/.test(text.slice(at))) return { requests, rest: null };
+    if (/^[\r\n]*$/.test(text.slice(at))) return { requests, rest: null };
     const next = readRequest(text, at);
     if (next.kind !== 'complete') return { requests, rest: next };
     requests.push(next.message);

@@ -1,0 +1,242 @@
+/**
+ * Mutated requests. One client at a time, so that whatever the backend sees is known to come from these bytes.
+ */
+import type { Socket } from 'node:net';
+import { tokenFor } from '../../test/support/tokens.ts';
+import { type Conversation, converse, type Leaving } from './conversation.ts';
+import { pipeline, requestCorpus } from './corpus.ts';
+import { differenceOf, problemsOf } from './forwarded-request.ts';
+import { readConnection } from './fuzz-backend.ts';
+import type { Mode } from './mode.ts';
+import { mutate } from './mutate.ts';
+import { type Random, splitAtRandom } from './random.ts';
+import {
+  type Reading,
+  type ReadMessage,
+  readFinalResponse,
+  readRequests,
+  valuesOf,
+} from './reference-reader.ts';
+
+interface Case {
+  readonly bytes: string;
+  readonly pieces: readonly string[];
+  readonly leaving: Leaving;
+  /** The backend answers as soon as it has the head, as it does with an early 413. */
+  readonly answersEarly: boolean;
+}
+
+export const fuzzRequests: Mode = async (context) => {
+  const { random, backend, sidecar, findings, until } = context;
+  const corpus = requestCorpus(tokenFor(1));
+  const atBackend = watchBackend(random);
+  backend.handle(atBackend.onConnection);
+  let cases = 0;
+  let previous = expectationOf('');
+  for (; Date.now() < until; cases += 1) {
+    const one = randomCase(random, corpus);
+    atBackend.begin(one.answersEarly);
+    const expected = expectationOf(one.bytes);
+    const conversation = await converse({ ...one, port: sidecar.port, isServed: expected.isServed });
+    await sidecar.barrier();
+    const seen = atBackend.end();
+    for (const what of judge({ one, expected, previous, conversation, seen })) {
+      findings.add(what, {
+        ...one,
+        received: conversation.received,
+        ended: conversation.ended,
+        seen: seen.requests.map((r) => r.start),
+      });
+    }
+    for (const line of sidecar.takeComplaints()) findings.add('the log complains', { ...one, line });
+    previous = expected;
+  }
+  return cases;
+};
+
+function randomCase(random: Random, corpus: readonly string[]): Case {
+  const good = pipeline(random, corpus);
+  const bytes = random.chance(0.1) ? good : mutate(random, good, corpus);
+  const pieces = splitAtRandom(random, bytes, random.pick([1, 1, 2, 5, 20]));
+  const leaving = random.pick<Leaving>(['served', 'served', 'served', 'served', 'fin', 'reset']);
+  return { bytes, pieces, leaving, answersEarly: random.chance(0.1) };
+}
+
+interface Expectation {
+  readonly requests: readonly ReadMessage[];
+  readonly rest: Reading | null;
+  readonly isServed: (received: string) => boolean;
+}
+
+function expectationOf(bytes: string): Expectation {
+  const { requests, rest } = readRequests(bytes);
+  const answers = requests.length + (rest?.kind === 'invalid' ? 1 : 0);
+  const isServed = (received: string) =>
+    readAnswers(received, requests, rest, false).answers.length >= answers;
+  return { requests, rest, isServed };
+}
+
+/** The responses in what a client has received, each read as the answer to the request in its place. */
+function readAnswers(
+  received: string,
+  requests: readonly ReadMessage[],
+  rest: Reading | null,
+  ended: boolean,
+) {
+  const answers: ReadMessage[] = [];
+  let at = 0;
+  while (at < received.length) {
+    const request = requests[answers.length];
+    const method = request?.start[0] ?? (rest?.kind === 'complete' ? '' : (rest?.method ?? ''));
+    let next = readFinalResponse(received, method, ended, at);
+    // A parse error is answered with a body, whatever the method would have been.
+    if (
+      request === undefined &&
+      method === 'HEAD' &&
+      next.kind === 'complete' &&
+      next.message.end < received.length
+    )
+      next = readFinalResponse(received, '', ended, at);
+    if (next.kind !== 'complete') return { answers, unread: next };
+    answers.push(next.message);
+    at = next.message.end;
+  }
+  return { answers, unread: null };
+}
+
+interface Seen {
+  readonly requests: readonly ReadMessage[];
+  readonly tags: readonly string[];
+  readonly invalid: readonly string[];
+}
+
+function watchBackend(random: Random) {
+  let count = 0;
+  let early = false;
+  let seen = { requests: [] as ReadMessage[], tags: [] as string[], invalid: [] as string[] };
+  const answer = (message: Pick<ReadMessage, 'start' | 'fields'>, socket: Socket) => {
+    count += 1;
+    const tag = `tag-${count}-`;
+    seen.tags.push(tag);
+    const isHead = message.start[0] === 'HEAD';
+    const head = `HTTP/1.1 200 OK\r\nX-Tag: ${tag}\r\n`;
+    const length = `${head}Content-Length: ${tag.length}\r\n\r\n${isHead ? '' : tag}`;
+    const chunks = `${tag.length.toString(16)}\r\n${tag}\r\n0\r\n\r\n`;
+    const chunked = `${head}Transfer-Encoding: chunked\r\n\r\n${isHead ? '' : chunks}`;
+    socket.write(random.chance(0.5) ? length : chunked, 'latin1');
+    if (valuesOf(message, 'upgrade').length > 0) socket.end();
+  };
+  return {
+    onConnection(socket: Socket) {
+      let answered = false;
+      readConnection(socket, {
+        onHead(message) {
+          answered = early && !isReadinessCheck(message);
+          if (answered) answer(message, socket);
+        },
+        onRequest(message) {
+          if (isReadinessCheck(message)) {
+            socket.write('HTTP/1.1 204 No Content\r\n\r\n');
+            return;
+          }
+          seen.requests.push(message);
+          if (!answered) answer(message, socket);
+          answered = false;
+        },
+        onInvalid(why, bytes) {
+          seen.invalid.push(`${why}: ${bytes.slice(0, 500)}`);
+        },
+      });
+    },
+    begin(answersEarly: boolean) {
+      early = answersEarly;
+      seen = { requests: [], tags: [], invalid: [] };
+    },
+    end: (): Seen => seen,
+  };
+}
+
+/** The sidecar's own question behind /readyz. */
+const isReadinessCheck = (message: Pick<ReadMessage, 'start' | 'fields'>) =>
+  message.start[1] === '/healthz' && valuesOf(message, 'host').join() === 'localhost';
+
+interface Facts {
+  readonly one: Case;
+  readonly expected: Expectation;
+  /** Of the client before: what it sent just before it left may come late. */
+  readonly previous: Expectation;
+  readonly conversation: Conversation;
+  readonly seen: Seen;
+}
+
+function judge(facts: Facts): string[] {
+  return [...judgeBackend(facts), ...judgeClient(facts)];
+}
+
+/** The backend must have seen the requests that the client sent, in order, none that it did not send, none altered. */
+function judgeBackend({ expected, previous, seen }: Facts): string[] {
+  const problems = seen.invalid.map(
+    (why) => `the backend was sent what is not HTTP (${why.split(':', 1)[0]})`,
+  );
+  problems.push(...seen.requests.flatMap(problemsOf).map((problem) => `the backend was sent ${problem}`));
+  let next = 0;
+  for (const request of seen.requests) {
+    const differences = expected.requests.slice(next).map((sent) => differenceOf(request, sent));
+    const found = differences.indexOf(null);
+    if (found === -1 && previous.requests.some((sent) => differenceOf(request, sent) === null)) continue;
+    if (found === -1) {
+      problems.push(
+        `the backend saw a request that the client did not send (${differences[0] ?? 'one more'})`,
+      );
+    } else {
+      next += found + 1;
+    }
+  }
+  return problems;
+}
+
+function judgeClient({ one, expected, conversation, seen }: Facts): string[] {
+  const { received, ended } = conversation;
+  const problems: string[] = [];
+  if (ended === 'left open') problems.push('the connection was left open after our FIN');
+  const { answers, unread } = readAnswers(received, expected.requests, expected.rest, ended !== 'left open');
+  const mayBeCut = one.leaving !== 'served' || expected.rest !== null;
+  if (unread?.kind === 'invalid') problems.push(`the client got what is not HTTP (${unread.why})`);
+  else if (unread !== null && !mayBeCut) problems.push('the client got an answer that is cut off');
+  if (answers.length > expected.requests.length + (expected.rest === null ? 0 : 1))
+    problems.push('the client got more answers than it can have asked for');
+  for (const answer of answers) problems.push(...problemsOfAnswer(answer));
+  for (const [tag] of received.matchAll(/tag-\d+-/g)) {
+    if (!seen.tags.includes(tag)) problems.push("the client got somebody else's answer");
+  }
+  const isPlain = expected.rest === null && !expected.requests.some(endsConnection);
+  if (isPlain && one.leaving === 'served' && answers.length < expected.requests.length) {
+    problems.push('a valid request was not answered');
+  }
+  return problems;
+}
+
+/** After which the sidecar owes nothing to what follows on the connection. */
+function endsConnection(request: ReadMessage): boolean {
+  const [method, target, version] = request.start;
+  if (method === 'CONNECT' || method === 'TRACE' || version === 'HTTP/1.0') return true;
+  if (!target.startsWith('/') || target.startsWith('//') || target.includes('#')) return true;
+  if (valuesOf(request, 'upgrade').length > 0 || valuesOf(request, 'expect').length > 0) return true;
+  if (valuesOf(request, 'connection').length > 0) return true;
+  const hosts = valuesOf(request, 'host');
+  return hosts.length !== 1 || !/^[A-Za-z0-9.:-]+$/.test(hosts[0] ?? '');
+}
+
+function problemsOfAnswer(answer: ReadMessage): string[] {
+  const status = Number(answer.start[1]);
+  if (status === 500) return ['the client got a 500'];
+  const isOurs = valuesOf(answer, 'x-tag').length === 0;
+  if (!isOurs || status < 400 || answer.body === '') return [];
+  try {
+    const body = JSON.parse(answer.body) as { detail?: unknown; checks?: unknown };
+    const isSentence = typeof body.detail === 'string' && body.detail !== '';
+    return isSentence || body.checks !== undefined ? [] : ['an error of ours has no detail'];
+  } catch {
+    return ['an error of ours is not JSON'];
+  }
+}
