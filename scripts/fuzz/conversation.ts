@@ -23,7 +23,7 @@ export interface Conversation {
 }
 
 /** A client that is not served after this leaves; a server that does not close after our FIN hangs, ms. */
-const QUIET_MS = 300;
+const QUIET_MS = 2_000;
 const PATIENCE_MS = 5_000;
 
 export async function converse(options: ConversationOptions): Promise<Conversation> {

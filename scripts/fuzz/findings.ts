@@ -59,7 +59,13 @@ const quoteAll = (value: unknown): string =>
     ? `[${value.map(quote).join(', ')}]`
     : JSON.stringify(value);
 
-const quote = (text: string) =>
+/** A hundred times the same few bytes are written once. */
+const shortened = (text: string) =>
+  text.replace(/([^]{1,16}?)\1{9,}/g, (run, part: string) => `${part}<${run.length / part.length} times>`);
+
+const quote = (text: string) => quoteShort(shortened(text));
+
+const quoteShort = (text: string) =>
   `'${(text.length > MAX_PRINTED ? `${text.slice(0, MAX_PRINTED)} …` : text)
     .replaceAll('\\', '\\\\')
     .replaceAll("'", "\\'")

@@ -28,7 +28,8 @@ class Incomplete extends Error {}
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** VCHAR, obs-text, blank and tab; no white space at either end (RFC 9110 §5.5). */
 const FIELD_VALUE = /^(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/;
-const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e\x80-\xff]+) (HTTP\/1\.[01])$/;
+/** More than one blank between the parts is taken as one, as llhttp and nginx do (RFC 9112 §3). */
+const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) +([\x21-\x7e]+) +(HTTP\/1\.[01])$/;
 const STATUS_LINE = /^(HTTP\/1\.[01]) ([1-5]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
 const CHUNK_SIZE = /^([0-9A-Fa-f]{1,16})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?$/;
 
@@ -45,7 +46,7 @@ export function readRequest(text: string, from: number): Reading {
       const head = readHead(text, at, REQUEST_LINE);
       method = head.start[0];
       const framing = declaredFraming(head);
-      if (framing === 'chunked') return { ...head, framing, ...readChunks(text, head.end) };
+      if (framing === 'chunked') return { ...head, framing, ...readChunks(text, head.end, refuseFraming) };
       if (framing === 'none') return { ...head, framing, body: '' };
       return { ...head, framing: 'length', ...readLength(text, head.end, framing) };
     },
@@ -176,7 +177,17 @@ function readLength(text: string, from: number, length: number): Pick<ReadMessag
   return { body: text.slice(from, from + length), end: from + length };
 }
 
-function readChunks(text: string, from: number): Pick<ReadMessage, 'body' | 'end'> {
+/** A request must not change its framing behind its body (RFC 9110 §6.5.1); in a response such fields are dropped. */
+function refuseFraming(trailers: readonly Field[]): void {
+  if (trailers.some(([name]) => /^(?:content-length|transfer-encoding)$/i.test(name)))
+    throw new Invalid('a framing field among the trailers');
+}
+
+function readChunks(
+  text: string,
+  from: number,
+  checkTrailers: (trailers: readonly Field[]) => void = () => undefined,
+): Pick<ReadMessage, 'body' | 'end'> {
   let body = '';
   let at = from;
   for (;;) {
@@ -184,7 +195,11 @@ function readChunks(text: string, from: number): Pick<ReadMessage, 'body' | 'end
     const size = CHUNK_SIZE.exec(line)?.[1];
     if (size === undefined) throw new Invalid('malformed chunk size');
     const bytes = Number.parseInt(size, 16);
-    if (bytes === 0) return { body, end: readFields(text, data).end };
+    if (bytes === 0) {
+      const { fields, end } = readFields(text, data);
+      checkTrailers(fields);
+      return { body, end };
+    }
     if (text.length - data < bytes + 2) throw new Incomplete();
     if (text.slice(data + bytes, data + bytes + 2) !== '\r\n')
       throw new Invalid('a chunk longer than its size');
