@@ -61,7 +61,7 @@ const quoteAll = (value: unknown): string =>
 
 /** A hundred times the same few bytes are written once. */
 const shortened = (text: string) =>
-  text.replace(/([^]{1,16}?)\1{9,}/g, (run, part: string) => `${part}<${run.length / part.length} times>`);
+  text.replace(/([\s\S]{1,16}?)\1{9,}/g, (run, part: string) => `${part}<${run.length / part.length} times>`);
 
 const quote = (text: string) => quoteShort(shortened(text));
 

@@ -160,7 +160,7 @@ const KNOWING: readonly Mutation[] = [
     return onLine(random, text, (line) => line.replace(/ /, random.pick(['\r\n ', '\n ', '\r ', ' \r\n\t'])));
   },
   function changeCase(random, text) {
-    return onLine(random, text, (line) => (random.chance(0.5) ? line.toUpperCase() : line.toLowerCase()));
+    return onLine(random, text, (line) => (random.chance(0.5) ? upperCase(line) : lowerCase(line)));
   },
   function bareLineEnds(random, text) {
     const by = random.pick(['\n', '\r', '\n\r', '\r\r\n']);
@@ -203,7 +203,7 @@ const KNOWING: readonly Mutation[] = [
         `${part};x=y`,
         `${part}%00`,
         `${part}?`,
-        part.toUpperCase(),
+        upperCase(part),
       ]),
     );
   },
@@ -218,6 +218,10 @@ export function mutate(random: Random, text: string, others: readonly string[]):
   }
   return mutated;
 }
+
+/** ASCII only: the capital of the byte FF is no byte. */
+const upperCase = (text: string) => text.replace(/[a-z]/g, (letter) => letter.toUpperCase());
+const lowerCase = (text: string) => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 
 /** Changes one of the lines that a head may have; null removes it. */
 function onLine(random: Random, text: string, change: (line: string) => string | null): string {

@@ -1,6 +1,7 @@
 /**
  * Mutated requests. One client at a time, so that whatever the backend sees is known to come from these bytes.
  */
+import { METHODS } from 'node:http';
 import type { Socket } from 'node:net';
 import { tokenFor } from '../../test/support/tokens.ts';
 import { type Conversation, converse, type Leaving } from './conversation.ts';
@@ -219,6 +220,8 @@ function judgeClient({ one, expected, conversation, seen }: Facts): string[] {
 /** After which the sidecar owes nothing to what follows on the connection. */
 function endsConnection(request: ReadMessage): boolean {
   const [method, target, version] = request.start;
+  // Node's parser knows the methods by name; any other one is to it no HTTP.
+  if (!METHODS.includes(method)) return true;
   if (method === 'CONNECT' || method === 'TRACE' || version === 'HTTP/1.0') return true;
   if (!target.startsWith('/') || target.startsWith('//') || target.includes('#')) return true;
   if (valuesOf(request, 'upgrade').length > 0 || valuesOf(request, 'expect').length > 0) return true;

@@ -4,7 +4,6 @@
  * place are seen.
  */
 import type { Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { sendPieces } from './conversation.ts';
 import { responseCorpus } from './corpus.ts';
 import { readConnection } from './fuzz-backend.ts';
@@ -92,8 +91,8 @@ function randomCase(random: Random, tag: string): Case {
         corpus.map((other) => other.bytes),
       );
   // An unfinished answer on an open connection costs a deadline, and an event stream has none.
-  const waits = readFinalResponse(bytes, method, false).kind === 'incomplete';
-  const closes = good.end || (waits && (random.chance(0.95) || /event-stream/i.test(bytes)));
+  const isWhole = readFinalResponse(bytes, method, false).kind === 'complete';
+  const closes = good.end || (!isWhole && (random.chance(0.95) || /event-stream/i.test(bytes)));
   const closing = closes ? 'fin' : random.pick<Closing>(['keep', 'keep', 'fin', 'reset']);
   return { tag, method, bytes, pieces: piecesOf(random, bytes, method), closing };
 }
@@ -122,11 +121,18 @@ function answerByPlan(socket: Socket, plans: ReadonlyMap<string, Case>, sent: Ma
         sent.set(tag, (sent.get(tag) ?? 0) + 1);
         await sendPieces(socket, plan.pieces);
         if (plan.closing === 'fin') socket.end();
-        if (plan.closing === 'reset') await sleep(1).then(() => socket.resetAndDestroy());
+        if (plan.closing === 'reset') resetAfter(socket, plan);
       }
     },
     onInvalid: () => socket.destroy(),
   });
+}
+
+/** A moment later, so that the bytes are read before, unless the connection may have been given to somebody else by then. */
+function resetAfter(socket: Socket, plan: Case): void {
+  const isOver = readFinalResponse(plan.bytes, plan.method, false).kind === 'complete';
+  if (isOver) socket.resetAndDestroy();
+  else setTimeout(() => socket.resetAndDestroy(), 1);
 }
 
 /** The client must see the backend's whole answer, or a 502 or 504 of ours, or its connection cut. */
