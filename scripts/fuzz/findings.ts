@@ -57,11 +57,11 @@ function escaped(evidence: Finding['evidence']): string {
 const quoteAll = (value: unknown): string =>
   Array.isArray(value) && value.every((item) => typeof item === 'string')
     ? `[${value.map(quote).join(', ')}]`
-    : JSON.stringify(value);
+    : shortened(JSON.stringify(value));
 
 /** A hundred times the same few bytes are written once. */
 const shortened = (text: string) =>
-  text.replace(/([\s\S]{1,16}?)\1{9,}/g, (run, part: string) => `${part}<${run.length / part.length} times>`);
+  text.replace(/([\s\S]{1,40}?)\1{9,}/g, (run, part: string) => `${part}<${run.length / part.length} times>`);
 
 const quote = (text: string) => quoteShort(shortened(text));
 

@@ -87,22 +87,22 @@ function readAnswers(
   const answers: ReadMessage[] = [];
   let at = 0;
   while (at < received.length) {
-    const request = requests[answers.length];
-    const method = request?.start[0] ?? (rest?.kind === 'complete' ? '' : (rest?.method ?? ''));
-    let next = readFinalResponse(received, method, ended, at);
-    // A parse error is answered with a body, whatever the method would have been.
-    if (
-      request === undefined &&
-      method === 'HEAD' &&
-      next.kind === 'complete' &&
-      next.message.end < received.length
-    )
-      next = readFinalResponse(received, '', ended, at);
+    const method =
+      requests[answers.length]?.start[0] ?? (rest?.kind === 'complete' ? '' : (rest?.method ?? ''));
+    const next = readAnswer(received, method, ended, at);
     if (next.kind !== 'complete') return { answers, unread: next };
     answers.push(next.message);
     at = next.message.end;
   }
   return { answers, unread: null };
+}
+
+/** What llhttp refuses is answered with a body and closed, even if it looked like a HEAD. */
+function readAnswer(received: string, method: string, ended: boolean, at: number): Reading {
+  const read = readFinalResponse(received, method, ended, at);
+  if (method !== 'HEAD' || read.kind !== 'complete' || read.message.end === received.length) return read;
+  const refused = /^4/.test(read.message.start[1]) && valuesOf(read.message, 'connection').join() === 'close';
+  return refused ? readFinalResponse(received, '', ended, at) : read;
 }
 
 interface Seen {
