@@ -13,6 +13,8 @@ export interface ConversationOptions {
   readonly leaving: Leaving;
   /** Whether enough has been received to leave (`served`). */
   readonly isServed: (received: string) => boolean;
+  /** A client that is not served leaves after this, ms. */
+  readonly quietMs?: number;
 }
 
 export interface Conversation {
@@ -22,8 +24,8 @@ export interface Conversation {
   readonly ended: 'closed' | 'reset' | 'left open';
 }
 
-/** A client that is not served after this leaves; a server that does not close after our FIN hangs, ms. */
 const QUIET_MS = 2_000;
+/** A server that has not closed this long after our FIN hangs, ms. */
 const PATIENCE_MS = 5_000;
 
 export async function converse(options: ConversationOptions): Promise<Conversation> {
@@ -52,7 +54,7 @@ export async function converse(options: ConversationOptions): Promise<Conversati
       wake = () => options.isServed(received) && resolve();
       wake();
     });
-    await Promise.race([closed, served, sleep(QUIET_MS, undefined, { ref: false })]);
+    await Promise.race([closed, served, sleep(options.quietMs ?? QUIET_MS, undefined, { ref: false })]);
   }
   socket.end();
   const inTime = await Promise.race([closed.then(() => true), sleep(PATIENCE_MS, false, { ref: false })]);
