@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net';
 import { converse } from './conversation.ts';
 import { pipeline, requestCorpus } from './corpus.ts';
+import { quote } from './findings.ts';
 import { readConnection, startFuzzBackend } from './fuzz-backend.ts';
 import type { Mode } from './mode.ts';
 import { mutate } from './mutate.ts';
@@ -145,8 +146,7 @@ const summary = (messages: readonly ReadMessage[]) =>
 
 function print(differences: ReadonlyMap<string, { count: number; readonly first: Difference }>): void {
   for (const [kind, { count, first }] of [...differences].toSorted((a, b) => b[1].count - a[1].count)) {
-    const cut = (text: string) => (text.length > 600 ? `${text.slice(0, 600)} …` : text);
-    process.stdout.write(`\n${count} × ${kind}\n  sent:    ${cut(JSON.stringify(first.bytes))}\n`);
-    process.stdout.write(`  nginx:   ${cut(first.nginx)}\n  sidecar: ${cut(first.sidecar)}\n`);
+    process.stdout.write(`\n${count} × ${kind}\n  sent:    ${quote(first.bytes)}\n`);
+    process.stdout.write(`  nginx:   ${quote(first.nginx)}\n  sidecar: ${quote(first.sidecar)}\n`);
   }
 }

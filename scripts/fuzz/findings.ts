@@ -63,7 +63,8 @@ const quoteAll = (value: unknown): string =>
 const shortened = (text: string) =>
   text.replace(/([\s\S]{1,40}?)\1{9,}/g, (run, part: string) => `${part}<${run.length / part.length} times>`);
 
-const quote = (text: string) => quoteShort(shortened(text));
+/** A text as a string literal of ASCII, runs written once, cut when long. */
+export const quote = (text: string) => quoteShort(shortened(text));
 
 const quoteShort = (text: string) =>
   `'${(text.length > MAX_PRINTED ? `${text.slice(0, MAX_PRINTED)} …` : text)

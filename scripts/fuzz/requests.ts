@@ -175,11 +175,13 @@ function judge(facts: Facts): string[] {
 }
 
 /** The backend must have seen the requests that the client sent, in order, none that it did not send, none altered. */
-function judgeBackend({ expected, previous, seen }: Facts): string[] {
+function judgeBackend({ expected, previous, conversation, seen }: Facts): string[] {
   const problems = seen.invalid.map(
     (why) => `the backend was sent what is not HTTP (${why.split(':', 1)[0]})`,
   );
   problems.push(...seen.requests.flatMap(problemsOf).map((problem) => `the backend was sent ${problem}`));
+  const { answers } = readAnswers(conversation.received, expected.requests, expected.rest, true);
+  const last = answers.findIndex((answer) => valuesOf(answer, 'connection').join() === 'close');
   let next = 0;
   for (const request of seen.requests) {
     const differences = expected.requests.slice(next).map((sent) => differenceOf(request, sent));
@@ -191,6 +193,9 @@ function judgeBackend({ expected, previous, seen }: Facts): string[] {
       );
     } else {
       next += found + 1;
+      // RFC 9112 §9.6: what follows such an answer must not be processed.
+      if (last !== -1 && next > last + 1)
+        problems.push('the backend saw a request behind an answer that closes');
     }
   }
   return problems;
