@@ -26,6 +26,7 @@ export const compareWithNginx: Mode = async ({ random, sidecar, backend, finding
   const behindSidecar = recordRequests();
   const behindNginx = recordRequests();
   backend.handle(behindSidecar.onConnection);
+  await sidecar.barrier();
   const nginxBackend = await startFuzzBackend();
   nginxBackend.handle(behindNginx.onConnection);
   const nginx = await startNginx(nginxBackend.port);

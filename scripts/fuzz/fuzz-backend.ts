@@ -10,7 +10,7 @@ export type ConnectionHandler = (socket: Socket) => void;
 
 export interface FuzzBackend {
   readonly port: number;
-  /** From now on new connections go to this handler. */
+  /** From now on connections go to this handler; those of the one before are closed. */
   handle(handler: ConnectionHandler): void;
   stop(): Promise<void>;
 }
@@ -30,6 +30,7 @@ export async function startFuzzBackend(): Promise<FuzzBackend> {
     port: (server.address() as AddressInfo).port,
     handle(next) {
       handler = next;
+      for (const socket of sockets) socket.destroy();
     },
     async stop() {
       for (const socket of sockets) socket.destroy();

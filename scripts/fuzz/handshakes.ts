@@ -46,6 +46,7 @@ export const fuzzHandshakes: Mode = async (context) => {
   const plans: Plans = new Map();
   const tags = new Set<string>();
   backend.handle((socket) => answerByPlan(socket, plans));
+  await sidecar.barrier();
   let cases = 0;
   const client = async () => {
     while (Date.now() < context.until) {

@@ -32,6 +32,7 @@ export const fuzzRequests: Mode = async (context) => {
   const corpus = requestCorpus(tokenFor(1));
   const atBackend = watchBackend(random);
   backend.handle(atBackend.onConnection);
+  await sidecar.barrier();
   let cases = 0;
   let previous = expectationOf('');
   for (; Date.now() < until; cases += 1) {
@@ -222,6 +223,9 @@ function judgeClient({ one, expected, conversation, seen }: Facts): string[] {
   return problems;
 }
 
+/** Beyond about 64 KB a head is refused. */
+const MOST_HEAD_BYTES = 60_000;
+
 /** After which the sidecar owes nothing to what follows on the connection. */
 function endsConnection(request: ReadMessage): boolean {
   const [method, target, version] = request.start;
@@ -231,6 +235,8 @@ function endsConnection(request: ReadMessage): boolean {
   if (!target.startsWith('/') || target.startsWith('//') || target.includes('#')) return true;
   if (valuesOf(request, 'upgrade').length > 0 || valuesOf(request, 'expect').length > 0) return true;
   if (valuesOf(request, 'connection').length > 0) return true;
+  if (request.fields.reduce((bytes, field) => bytes + field.join(': ').length + 2, 0) > MOST_HEAD_BYTES)
+    return true;
   const hosts = valuesOf(request, 'host');
   return hosts.length !== 1 || !/^[A-Za-z0-9.:-]+$/.test(hosts[0] ?? '');
 }

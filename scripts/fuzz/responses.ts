@@ -31,6 +31,7 @@ export const fuzzResponses: Mode = async (context) => {
   const plans = new Map<string, Case>();
   const sent = new Map<string, number>();
   backend.handle((socket) => answerByPlan(socket, plans, sent));
+  await sidecar.barrier();
   const tags = new Set<string>();
   let cases = 0;
   const client = async () => {
