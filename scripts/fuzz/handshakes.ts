@@ -185,6 +185,8 @@ function judge(one: Case, atClient: Got, atBackend: Got): string[] {
 function judgeBackend(one: Case, { text }: Got): string[] {
   if (text === '') return [];
   const read = readRequest(text, 0);
+  // A mutated handshake may be the beginning of an ordinary request with a body.
+  if (read.kind === 'incomplete' && !one.isGood) return [];
   if (read.kind !== 'complete') return ['the backend was sent what is not HTTP'];
   const problems = problemsOf(read.message).map((problem) => `the backend was sent ${problem}`);
   const behind = text.slice(read.message.end);
@@ -198,7 +200,7 @@ function judgeAnswer(one: Case, message: ReadMessage, text: string): string[] {
   const wanted = readFinalResponse(
     one.backend.head + one.backend.frames,
     'GET',
-    one.backend.ending === 'fin',
+    one.backend.ending !== 'reset',
   );
   const status = message.start[1];
   if (status === '500') return ['the client got a 500'];
