@@ -84,8 +84,8 @@ export function readResponse(text: string, from: number, method: string, ended: 
       if (framing === 'chunked') throw new Invalid('an interim response with a body');
       return { ...head, framing: 'none', body: '' };
     }
-    if (status === 205 && framing !== 'none' && framing !== 0) throw new Invalid('a 205 with a body');
-    if (method === 'HEAD' || status === 204 || status === 205 || status === 304) {
+    const isBodyless = status === 204 || status === 304 || (status === 205 && framing === 'none');
+    if (method === 'HEAD' || isBodyless) {
       return { ...head, framing: 'none', body: '' };
     }
     if (framing === 'chunked') return { ...head, framing, ...readChunks(text, head.end) };

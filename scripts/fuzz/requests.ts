@@ -216,14 +216,15 @@ function judgeClient({ one, expected, conversation, seen }: Facts): string[] {
   for (const [tag] of received.matchAll(/tag-\d+-/g)) {
     if (!seen.tags.includes(tag)) problems.push("the client got somebody else's answer");
   }
-  const isPlain = expected.rest === null && !expected.requests.some(endsConnection);
+  const isPlain =
+    expected.rest === null && one.bytes.length < MOST_HEAD_BYTES && !expected.requests.some(endsConnection);
   if (isPlain && one.leaving === 'served' && answers.length < expected.requests.length) {
     problems.push('a valid request was not answered');
   }
   return problems;
 }
 
-/** Beyond about 64 KB a head is refused. */
+/** Beyond about 64 KB a head is refused, and so are trailers. */
 const MOST_HEAD_BYTES = 60_000;
 
 /** After which the sidecar owes nothing to what follows on the connection. */
@@ -235,8 +236,6 @@ function endsConnection(request: ReadMessage): boolean {
   if (!target.startsWith('/') || target.startsWith('//') || target.includes('#')) return true;
   if (valuesOf(request, 'upgrade').length > 0 || valuesOf(request, 'expect').length > 0) return true;
   if (valuesOf(request, 'connection').length > 0) return true;
-  if (request.fields.reduce((bytes, field) => bytes + field.join(': ').length + 2, 0) > MOST_HEAD_BYTES)
-    return true;
   const hosts = valuesOf(request, 'host');
   return hosts.length !== 1 || !/^[A-Za-z0-9.:-]+$/.test(hosts[0] ?? '');
 }
