@@ -1,12 +1,14 @@
 /**
  * The sidecar as its own process, as in production, with a database and a storage configuration, watched from outside:
- * what it logs, the descriptors it holds, the memory it takes.
+ * what it logs, the descriptors it holds, the memory it needs.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createBackendTables, startTestDatabase } from '../../test/support/database.ts';
 import { type SidecarProcess, startProcess } from '../../test/support/start-process.ts';
 import { untilMigrated } from '../../test/support/until-migrated.ts';
+import { freePort } from './free-port.ts';
+import { heapAfterGc } from './heap.ts';
 
 export interface SidecarUnderTest {
   readonly pid: number;
@@ -18,8 +20,8 @@ export interface SidecarUnderTest {
   /** Lines that must not be: errors, anything on stderr. Taken, so each is told once. */
   takeComplaints(): string[];
   descriptors(): number;
-  /** Resident memory, bytes. */
-  rss(): number;
+  /** Memory in use after a garbage collection, bytes. */
+  heap(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -28,6 +30,7 @@ export const BACKEND_TIMEOUT_MS = 1_500;
 
 export async function startSidecarUnderTest(backendPort: number): Promise<SidecarUnderTest> {
   const database = await startTestDatabase();
+  const inspectPort = await freePort();
   let sidecar: SidecarProcess;
   try {
     await createBackendTables(database.url);
@@ -45,8 +48,7 @@ export async function startSidecarUnderTest(backendPort: number): Promise<Sideca
       S3_ACCESS_KEY_ID: 'test',
       S3_SECRET_ACCESS_KEY: 'test',
       S3_PUBLIC_BASE_URL: 'http://127.0.0.1:9/media',
-      // A leak must not hide in a heap that may grow to gigabytes.
-      NODE_OPTIONS: '--max-old-space-size=256',
+      NODE_OPTIONS: `--inspect=127.0.0.1:${inspectPort}`,
     });
     await untilMigrated(database.url);
   } catch (error) {
@@ -71,7 +73,7 @@ export async function startSidecarUnderTest(backendPort: number): Promise<Sideca
     },
     takeComplaints: () => complaints.splice(0),
     descriptors: () => readdirSync(`/proc/${sidecar.pid}/fd`).length,
-    rss: () => residentBytes(sidecar.pid),
+    heap: () => heapAfterGc(inspectPort),
     async stop() {
       await sidecar.end();
       await database.stop();
@@ -92,14 +94,13 @@ function watchOutput({ child }: SidecarProcess): string[] {
     complaints.push(...lines.filter((line) => /"level":(?:[56]0|"(?:error|fatal)")/.test(line)));
   });
   child.stderr?.on('data', (chunk: Buffer) => {
-    complaints.push(`stderr: ${chunk.toString('latin1')}`);
+    // The inspector announces those who ask for the heap.
+    const text = chunk
+      .toString('latin1')
+      .replace(/^(?:Debugger (?:attached|ending|listening)|For help, see).*\n?/gm, '');
+    if (text !== '') complaints.push(`stderr: ${text}`);
   });
   return complaints;
-}
-
-function residentBytes(pid: number): number {
-  const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return Number(kilobytes ?? 0) * 1024;
 }
 
 /** How long connections may take to be let go of: idle ones to the backend live for 4 s, half-closed ones for 10 s. */
