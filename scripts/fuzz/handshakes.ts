@@ -6,37 +6,12 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { handshake, SWITCHING } from '../../test/support/websocket.ts';
 import { sendPieces } from './conversation.ts';
-import { problemsOf } from './forwarded-request.ts';
+import { type Ending, type Got, type HandshakeCase, judgeHandshake, type Side } from './judge-handshakes.ts';
 import type { Mode, ModeContext } from './mode.ts';
 import { mutate } from './mutate.ts';
 import { type Random, splitAtRandom } from './random.ts';
-import { type ReadMessage, readFinalResponse, readRequest } from './reference-reader.ts';
 
-type Ending = 'fin' | 'reset' | 'wait';
-
-/** What one side sends: its head, bytes in the same breath, bytes after a while, and how it leaves. */
-interface Side {
-  readonly head: string;
-  readonly frames: string;
-  readonly pieces: readonly string[];
-  readonly ending: Ending;
-}
-
-interface Case {
-  readonly tag: string;
-  readonly client: Side;
-  readonly backend: Side;
-  /** The client's head is as it should be, so that the backend must get it. */
-  readonly isGood: boolean;
-}
-
-/** What one side has got, and whether its connection is over. */
-interface Got {
-  text: string;
-  ended: boolean;
-}
-
-type Plans = Map<string, { readonly one: Case; readonly got: Got }>;
+type Plans = Map<string, { readonly one: HandshakeCase; readonly got: Got }>;
 
 const CLIENTS = 8;
 const PATIENCE_MS = 20_000;
@@ -64,13 +39,13 @@ async function runCase(
   { sidecar, findings }: ModeContext,
   plans: Plans,
   tags: Set<string>,
-  one: Case,
+  one: HandshakeCase,
 ): Promise<void> {
   const atBackend: Got = { text: '', ended: false };
   tags.add(one.tag);
   plans.set(one.tag, { one, got: atBackend });
   const atClient = await runClient(sidecar.port, one.client);
-  const problems = judge(one, atClient, atBackend);
+  const problems = judgeHandshake(one, atClient, atBackend);
   if ([...atClient.text.matchAll(/tag[a-z]{12}/g)].some(([tag]) => tag !== one.tag && tags.has(tag)))
     problems.push("the client got somebody else's bytes");
   for (const what of problems) {
@@ -79,17 +54,19 @@ async function runCase(
   plans.delete(one.tag);
 }
 
-function randomCase(random: Random): Case {
+function randomCase(random: Random): HandshakeCase {
   const tag = `tag${random.text(12, 'bcdfghklmnpqrstvwxz')}`;
   const good = handshake(`/ws/chat/${tag}`, random.chance(0.5) ? 'Sec-WebSocket-Protocol: chat\r\n' : '');
   const isGood = random.chance(0.6);
   const request = isGood ? good : mutate(random, good, [good, handshake('/ws/x'), handshake('/nowhere')]);
   const answers = answersFor(tag);
   const answer = random.pick([SWITCHING, SWITCHING, ...answers]);
-  const answerHead = random.chance(0.5) ? answer : mutate(random, answer, answers);
+  const isGoodAnswer = random.chance(0.5);
+  const answerHead = isGoodAnswer ? answer : mutate(random, answer, answers);
   return {
     tag,
     isGood,
+    isGoodAnswer,
     client: randomSide(random, request, `client ${tag} `),
     backend: randomSide(random, answerHead, `backend ${tag} `),
   };
@@ -147,7 +124,7 @@ async function leave(socket: Socket, ending: Ending): Promise<void> {
 
 function answerByPlan(
   socket: Socket,
-  plans: ReadonlyMap<string, { readonly one: Case; readonly got: Got }>,
+  plans: ReadonlyMap<string, { readonly one: HandshakeCase; readonly got: Got }>,
 ): void {
   const got: Got = { text: '', ended: false };
   let answered = false;
@@ -168,52 +145,4 @@ function answerByPlan(
     await sendPieces(socket, plan.one.backend.pieces);
     await leave(socket, plan.one.backend.ending);
   });
-}
-
-function judge(one: Case, atClient: Got, atBackend: Got): string[] {
-  const problems: string[] = [];
-  if (!atClient.ended) problems.push('the connection was not closed');
-  problems.push(...judgeBackend(one, atBackend));
-  if (atClient.text === '') return problems;
-  const answer = readFinalResponse(atClient.text, 'GET', atClient.ended);
-  if (answer.kind === 'invalid') return [...problems, `the client got what is not HTTP (${answer.why})`];
-  if (answer.kind === 'complete') problems.push(...judgeAnswer(one, answer.message, atClient.text));
-  return problems;
-}
-
-/** The backend gets a clean handshake, then the client's bytes and nothing else. */
-function judgeBackend(one: Case, { text }: Got): string[] {
-  if (text === '') return [];
-  const read = readRequest(text, 0);
-  // A mutated handshake may be the beginning of an ordinary request with a body.
-  if (read.kind === 'incomplete' && !one.isGood) return [];
-  if (read.kind !== 'complete') return ['the backend was sent what is not HTTP'];
-  const problems = problemsOf(read.message).map((problem) => `the backend was sent ${problem}`);
-  const behind = text.slice(read.message.end);
-  if (one.isGood && !one.client.frames.startsWith(behind))
-    problems.push("the backend got other bytes than the client's");
-  return problems;
-}
-
-function judgeAnswer(one: Case, message: ReadMessage, text: string): string[] {
-  const behind = text.slice(message.end);
-  const wanted = readFinalResponse(
-    one.backend.head + one.backend.frames,
-    'GET',
-    one.backend.ending !== 'reset',
-  );
-  const status = message.start[1];
-  if (status === '500') return ['the client got a 500'];
-  if (status === '101') {
-    if (wanted.kind !== 'complete' || wanted.message.start[1] !== '101')
-      return ['the client got a 101 that the backend did not send'];
-    const bytes = (one.backend.head + one.backend.frames).slice(wanted.message.end);
-    return bytes.startsWith(behind) ? [] : ["after the 101 the client got other bytes than the backend's"];
-  }
-  // What was no handshake any more may have been two ordinary requests.
-  if (behind !== '' && one.isGood) return ['the client got bytes behind a refusal'];
-  if (/^\{"detail":"[^"]+"\}$/.test(message.body) || message.body === '') return [];
-  const isSame =
-    wanted.kind === 'complete' && wanted.message.start[1] === status && wanted.message.body === message.body;
-  return isSame || !one.isGood ? [] : ['the client got another refusal than the backend sent'];
 }
