@@ -57,7 +57,7 @@ function escaped(evidence: Finding['evidence']): string {
 const quoteAll = (value: unknown): string =>
   Array.isArray(value) && value.every((item) => typeof item === 'string')
     ? `[${value.map(quote).join(', ')}]`
-    : shortened(JSON.stringify(value));
+    : quote(JSON.stringify(value)).slice(1, -1).replaceAll('\\\\', '\\');
 
 /** A hundred times the same few bytes are written once. */
 const shortened = (text: string) =>

@@ -15,6 +15,8 @@ type Plans = Map<string, { readonly one: HandshakeCase; readonly got: Got }>;
 
 const CLIENTS = 8;
 const PATIENCE_MS = 20_000;
+const BACKEND_WAITS_MS = 60;
+const CLIENT_WAITS_MS = 4_000;
 
 export const fuzzHandshakes: Mode = async (context) => {
   const { backend, sidecar, findings, random } = context;
@@ -94,7 +96,7 @@ async function runClient(port: number, side: Side): Promise<Got> {
   const got: Got = { text: '', ended: false };
   const closed = follow(socket, got);
   await sendPieces(socket, side.pieces);
-  await leave(socket, side.ending);
+  await leave(socket, side.ending, closed, CLIENT_WAITS_MS);
   await Promise.race([closed, sleep(PATIENCE_MS, undefined, { ref: false })]);
   socket.destroy();
   return got;
@@ -115,9 +117,9 @@ function follow(socket: Socket, got: Got): Promise<void> {
   );
 }
 
-/** `wait` leaves the end to the other side, which leaves after a moment at the latest. */
-async function leave(socket: Socket, ending: Ending): Promise<void> {
-  await sleep(ending === 'wait' ? 60 : 15);
+/** Whoever waits leaves the end to the other side; when both do, the backend gives up first. */
+async function leave(socket: Socket, ending: Ending, closed: Promise<void>, waitMs: number): Promise<void> {
+  await Promise.race([closed, sleep(ending === 'wait' ? waitMs : 15)]);
   if (ending === 'reset') socket.resetAndDestroy();
   else socket.end();
 }
@@ -128,7 +130,7 @@ function answerByPlan(
 ): void {
   const got: Got = { text: '', ended: false };
   let answered = false;
-  follow(socket, got);
+  const closed = follow(socket, got);
   socket.on('data', async () => {
     if (answered || !got.text.includes('\r\n\r\n')) return;
     answered = true;
@@ -143,6 +145,6 @@ function answerByPlan(
       plan.got.text = got.text;
     });
     await sendPieces(socket, plan.one.backend.pieces);
-    await leave(socket, plan.one.backend.ending);
+    await leave(socket, plan.one.backend.ending, closed, BACKEND_WAITS_MS);
   });
 }
