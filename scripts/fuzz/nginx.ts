@@ -15,6 +15,7 @@ export interface Nginx {
   stop(): Promise<void>;
 }
 
+const PROGRAM = 'nginx';
 const PATIENCE_MS = 5_000;
 
 const configuration = (folder: string, port: number, backendPort: number) => `
@@ -54,7 +55,7 @@ export async function startNginx(backendPort: number): Promise<Nginx> {
   const port = await freePort();
   const file = join(folder, 'nginx.conf');
   await writeFile(file, configuration(folder, port, backendPort));
-  const child = spawn('nginx', ['-e', join(folder, 'error.log'), '-c', file], {
+  const child = spawn(PROGRAM, ['-e', join(folder, 'error.log'), '-c', file], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, PATH: PATH_WITH_SBIN },
   });
