@@ -78,7 +78,9 @@ export async function runFuzz(options: RunOptions): Promise<RunResult> {
 
 async function takeTurns(options: RunOptions, context: ModeContext, memory: MemoryWatch): Promise<number> {
   const end = Date.now() + options.seconds * 1_000;
-  const turnMs = Math.min(TURN_MS, (options.seconds * 1_000) / options.modes.length);
+  // The comparison lists what it has seen at its end, so it has one turn.
+  const longestMs = options.modes.includes('differential') ? options.seconds * 1_000 : TURN_MS;
+  const turnMs = Math.min(longestMs, (options.seconds * 1_000) / options.modes.length);
   let cases = 0;
   for (let turn = 0; Date.now() < end - 100; turn += 1) {
     const name = options.modes[turn % options.modes.length] ?? 'requests';
