@@ -11,7 +11,7 @@ import {
   type BackendRequest,
   type BackendResponseHandler,
   type Exchange,
-} from './backend-client.ts';
+} from '../../src/forward/backend-client.ts';
 
 /** Creates the client; nothing connects before the first request. */
 export function createUndiciClient(options: BackendClientOptions): BackendClient {

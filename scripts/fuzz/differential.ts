@@ -1,0 +1,153 @@
+/**
+ * The same mutated requests through nginx and through the sidecar, each with a backend of its own kind of listening:
+ * where the two backends saw something different is listed, and only a request too many is a finding.
+ */
+import type { Socket } from 'node:net';
+import { converse } from './conversation.ts';
+import { pipeline, requestCorpus } from './corpus.ts';
+import { quote } from './findings.ts';
+import { readConnection, startFuzzBackend } from './fuzz-backend.ts';
+import type { Mode } from './mode.ts';
+import { mutate } from './mutate.ts';
+import { startNginx } from './nginx.ts';
+import { splitAtRandom } from './random.ts';
+import { type ReadMessage, readRequests } from './reference-reader.ts';
+
+interface Difference {
+  readonly bytes: string;
+  readonly nginx: string;
+  readonly sidecar: string;
+}
+
+/** A request that nobody refuses needs no longer than this to be answered, ms. */
+const SETTLE_MS = 5;
+
+export const compareWithNginx: Mode = async ({ random, sidecar, backend, findings, until }) => {
+  const behindSidecar = recordRequests();
+  const behindNginx = recordRequests();
+  backend.handle(behindSidecar.onConnection);
+  await sidecar.barrier();
+  const nginxBackend = await startFuzzBackend();
+  nginxBackend.handle(behindNginx.onConnection);
+  const nginx = await startNginx(nginxBackend.port);
+  const corpus = requestCorpus('x.y.z').filter(
+    (request) => !/upgrade: websocket|\/reviews|\/uploads|z HTTP/i.test(request),
+  );
+  const differences = new Map<string, { count: number; readonly first: Difference }>();
+  let cases = 0;
+  try {
+    for (; Date.now() < until; cases += 1) {
+      const bytes = mutate(random, pipeline(random, corpus), corpus);
+      const pieces = splitAtRandom(random, bytes, random.pick([1, 1, 3]));
+      await ask(sidecar.port, pieces);
+      await sidecar.barrier();
+      await ask(nginx.port, pieces);
+      const seen = { bytes, sidecar: behindSidecar.take(), nginx: behindNginx.take() };
+      const most = Math.max(seen.nginx.length, readRequests(bytes).requests.length);
+      if (seen.sidecar.length > most)
+        findings.add('the backend saw more requests than nginx lets through', { bytes });
+      note(differences, seen);
+    }
+  } finally {
+    await nginx.stop();
+    await nginxBackend.stop();
+  }
+  print(differences);
+  return cases;
+};
+
+async function ask(port: number, pieces: readonly string[]): Promise<void> {
+  const { requests, rest } = readRequests(pieces.join(''));
+  const wanted = requests.length + (rest?.kind === 'invalid' ? 1 : 0);
+  const isServed = (received: string) => received.split('\r\n\r\n').length > wanted;
+  await converse({ port, pieces, leaving: 'served', isServed, quietMs: 200 });
+  await new Promise((wake) => setTimeout(wake, SETTLE_MS));
+}
+
+function recordRequests() {
+  let seen: ReadMessage[] = [];
+  return {
+    onConnection(socket: Socket) {
+      readConnection(socket, {
+        onRequest(message) {
+          seen.push(message);
+          socket.write('HTTP/1.1 204 No Content\r\n\r\n');
+        },
+        onInvalid: () => socket.destroy(),
+      });
+    },
+    take() {
+      const taken = seen;
+      seen = [];
+      return taken;
+    },
+  };
+}
+
+interface SeenBoth {
+  readonly bytes: string;
+  readonly sidecar: readonly ReadMessage[];
+  readonly nginx: readonly ReadMessage[];
+}
+
+function note(
+  differences: Map<string, { count: number; readonly first: Difference }>,
+  { bytes, sidecar, nginx }: SeenBoth,
+): void {
+  const kind = kindOf(sidecar, nginx);
+  if (kind === null) return;
+  const known = differences.get(kind);
+  if (known !== undefined) known.count += 1;
+  else
+    differences.set(kind, { count: 1, first: { bytes, nginx: summary(nginx), sidecar: summary(sidecar) } });
+}
+
+function kindOf(sidecar: readonly ReadMessage[], nginx: readonly ReadMessage[]): string | null {
+  if (sidecar.length < nginx.length) return 'the sidecar let fewer requests through';
+  if (sidecar.length > nginx.length) return 'the sidecar let more requests through';
+  for (const [i, ours] of sidecar.entries()) {
+    const theirs = nginx[i];
+    if (theirs === undefined) continue;
+    if (ours.start[0] !== theirs.start[0]) return 'another method';
+    if (ours.start[1] !== theirs.start[1]) return 'another target';
+    if (ours.body !== theirs.body) return 'another body';
+    if (ours.framing !== theirs.framing) return `framing: ${ours.framing} where nginx has ${theirs.framing}`;
+    const field = differentField(ours, theirs);
+    if (field !== null) return field;
+  }
+  return null;
+}
+
+/** The first header field that only one of them passes on, or passes on differently. */
+function differentField(ours: ReadMessage, theirs: ReadMessage): string | null {
+  const fields = (message: ReadMessage) =>
+    Map.groupBy(
+      message.fields.filter(([name]) => !/^x-request-id$/i.test(name)),
+      ([name]) => name.toLowerCase(),
+    );
+  const [our, their] = [fields(ours), fields(theirs)];
+  for (const name of new Set([...our.keys(), ...their.keys()])) {
+    const label = /^[a-z-]{1,20}$/.test(name) ? name : 'an odd name';
+    if (!their.has(name)) return `header ${label}: only the sidecar passes it on`;
+    if (!our.has(name)) return `header ${label}: only nginx passes it on`;
+    const values = (found: typeof our) => JSON.stringify(found.get(name)?.map(([, value]) => value));
+    if (values(our) !== values(their)) return `header ${label}: other values`;
+  }
+  return null;
+}
+
+const summary = (messages: readonly ReadMessage[]) =>
+  JSON.stringify(
+    messages.map(({ start, fields, body }) => [
+      start.join(' '),
+      ...fields.map((field) => field.join(': ')),
+      body,
+    ]),
+  );
+
+function print(differences: ReadonlyMap<string, { count: number; readonly first: Difference }>): void {
+  for (const [kind, { count, first }] of [...differences].toSorted((a, b) => b[1].count - a[1].count)) {
+    process.stdout.write(`\n${count} × ${kind}\n  sent:    ${quote(first.bytes)}\n`);
+    process.stdout.write(`  nginx:   ${quote(first.nginx)}\n  sidecar: ${quote(first.sidecar)}\n`);
+  }
+}

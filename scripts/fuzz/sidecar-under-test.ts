@@ -1,0 +1,119 @@
+/**
+ * The sidecar as its own process, as in production, with a database and a storage configuration, watched from outside:
+ * what it logs, the descriptors it holds, the memory it needs.
+ */
+import { readdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createBackendTables, startTestDatabase } from '../../test/support/database.ts';
+import { type SidecarProcess, startProcess } from '../../test/support/start-process.ts';
+import { untilMigrated } from '../../test/support/until-migrated.ts';
+import { freePort } from './free-port.ts';
+import { heapAfterGc } from './heap.ts';
+
+export interface SidecarUnderTest {
+  readonly pid: number;
+  readonly port: number;
+  /** The same process still runs and answers /livez. */
+  isAlive(): Promise<boolean>;
+  /** Round trips through its event loop: what it had written before is on its way when this resolves. */
+  barrier(): Promise<void>;
+  /** Lines that must not be: errors, anything on stderr. Taken, so each is told once. */
+  takeComplaints(): string[];
+  descriptors(): number;
+  /** Memory in use after a garbage collection, bytes. */
+  heap(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+/** Short, so that a stalled exchange does not hold a run up, ms. */
+export const BACKEND_TIMEOUT_MS = 1_500;
+
+export async function startSidecarUnderTest(backendPort: number): Promise<SidecarUnderTest> {
+  const database = await startTestDatabase();
+  const inspectPort = await freePort();
+  let sidecar: SidecarProcess;
+  try {
+    await createBackendTables(database.url);
+    sidecar = await startProcess({
+      BACKEND_URL: `http://127.0.0.1:${backendPort}`,
+      BACKEND_HEADERS_TIMEOUT_MS: String(BACKEND_TIMEOUT_MS),
+      BACKEND_BODY_TIMEOUT_MS: String(BACKEND_TIMEOUT_MS),
+      DATABASE_URL: database.url,
+      DATABASE_POOL_MAX: '2',
+      MIGRATE_ON_START: 'true',
+      METRICS_PORT: '0',
+      S3_ENDPOINT: 'http://127.0.0.1:9',
+      S3_REGION: 'test',
+      S3_BUCKET: 'media',
+      S3_ACCESS_KEY_ID: 'test',
+      S3_SECRET_ACCESS_KEY: 'test',
+      S3_PUBLIC_BASE_URL: 'http://127.0.0.1:9/media',
+      NODE_OPTIONS: `--inspect=127.0.0.1:${inspectPort}`,
+    });
+    await untilMigrated(database.url);
+  } catch (error) {
+    await database.stop();
+    throw error;
+  }
+  const complaints = watchOutput(sidecar);
+  return {
+    pid: sidecar.pid,
+    port: sidecar.port,
+    async isAlive() {
+      if (sidecar.child.exitCode !== null || sidecar.child.signalCode !== null) return false;
+      return fetch(`${sidecar.url}/livez`, { signal: AbortSignal.timeout(5_000) }).then(
+        (answer) => answer.ok,
+        () => false,
+      );
+    },
+    async barrier() {
+      for (let i = 0; i < 2; i += 1) await fetch(`${sidecar.url}/livez`).then((answer) => answer.text());
+      // A connection that is new to the backend takes a turn to be accepted and one to be read.
+      for (let i = 0; i < 3; i += 1) await new Promise(setImmediate);
+    },
+    takeComplaints: () => complaints.splice(0),
+    descriptors: () => readdirSync(`/proc/${sidecar.pid}/fd`).length,
+    heap: () => heapAfterGc(inspectPort),
+    async stop() {
+      await sidecar.end();
+      await database.stop();
+    },
+  };
+}
+
+/** Keeps what must not be logged. startProcess would keep everything, which no memory holds for long. */
+function watchOutput({ child }: SidecarProcess): string[] {
+  const complaints: string[] = [];
+  child.stdout?.removeAllListeners('data');
+  child.stderr?.removeAllListeners('data');
+  let unfinished = '';
+  child.stdout?.on('data', (chunk: Buffer) => {
+    const lines = (unfinished + chunk.toString('latin1')).split('\n');
+    unfinished = lines.pop() ?? '';
+    // pino: 50 is error, 60 fatal.
+    complaints.push(...lines.filter((line) => /"level":(?:[56]0|"(?:error|fatal)")/.test(line)));
+  });
+  child.stderr?.on('data', (chunk: Buffer) => {
+    // The inspector announces those who ask for the heap.
+    const text = chunk
+      .toString('latin1')
+      .replace(/^(?:Debugger (?:attached|ending|listening)|For help, see).*\n?/gm, '');
+    if (text !== '') complaints.push(`stderr: ${text}`);
+  });
+  return complaints;
+}
+
+/** How long connections may take to be let go of: idle ones to the backend live for 4 s, half-closed ones for 10 s. */
+const SETTLE_MS = 15_000;
+/** Database connections come and go. */
+const SLACK_DESCRIPTORS = 4;
+
+/** Waits until the descriptors are back near where they were. @returns how many there are at the end */
+export async function untilSettled(sidecar: SidecarUnderTest, baseline: number): Promise<number> {
+  const giveUpAt = Date.now() + SETTLE_MS;
+  while (sidecar.descriptors() > baseline + SLACK_DESCRIPTORS && Date.now() < giveUpAt) await sleep(100);
+  return sidecar.descriptors();
+}
+
+export const isSettled = (descriptors: number, baseline: number) =>
+  descriptors <= baseline + SLACK_DESCRIPTORS;
