@@ -197,10 +197,15 @@ const settings = z.object({
   CLIENT_BODY_TIMEOUT_MS: integer(1, 86_400_000).default(60_000),
   MAX_EVENT_LOOP_DELAY_MS: integer(0, 60_000).default(200),
   SHUTDOWN_GRACE_MS: integer(0, 600_000).default(10_000),
-  // A shared file may spell it as Python does: INFO.
+  // A shared file may spell it as Python does: INFO, WARNING.
   LOG_LEVEL: z
     .string()
-    .toLowerCase()
+    .transform((level) =>
+      level
+        .toLowerCase()
+        .replace(/^warning$/, 'warn')
+        .replace(/^critical$/, 'fatal'),
+    )
     .pipe(z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }))
     .default('info'),
   METRICS_PORT: integer(0, 65535).optional(),

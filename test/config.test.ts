@@ -104,6 +104,7 @@ test('a problem does not hide another one, not even one of a combination', () =>
 
 test('a log level may be spelt as Python spells it', () => {
   assert.equal(parseConfig({ ...REQUIRED, LOG_LEVEL: 'INFO' }).logLevel, 'info');
+  assert.equal(parseConfig({ ...REQUIRED, LOG_LEVEL: 'WARNING' }).logLevel, 'warn');
 });
 
 test('storage is all or nothing', () => {

@@ -165,7 +165,7 @@ test('a server without reviews fails at the reviews', { skip }, async () => {
 });
 
 test('an upload URL that the storage refuses fails at the upload', { skip }, async () => {
-  const sidecar = await stack.anotherSidecar({ S3_SECRET_ACCESS_KEY: 'not the secret of the storage' });
+  const sidecar = await stack.anotherSidecar({ S3_SECRET_ACCESS_KEY: 'not-the-secret-of-the-storage' });
   const run = await runScript(SMOKE, { ...everything(), FEATURE_API_URL: sidecar.url });
   assertFails(run, 'upload PUT (upload_url):', /status 403 \(SignatureDoesNotMatch\)/);
 });
