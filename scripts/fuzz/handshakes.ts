@@ -43,7 +43,7 @@ async function runCase(
   tags: Set<string>,
   one: HandshakeCase,
 ): Promise<void> {
-  const atBackend: Got = { text: '', ended: false };
+  const atBackend: Got = { text: '', ended: false, reset: false };
   tags.add(one.tag);
   plans.set(one.tag, { one, got: atBackend });
   const atClient = await runClient(sidecar.port, one.client);
@@ -93,7 +93,7 @@ function randomSide(random: Random, head: string, words: string): Side {
 
 async function runClient(port: number, side: Side): Promise<Got> {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
-  const got: Got = { text: '', ended: false };
+  const got: Got = { text: '', ended: false, reset: false };
   const closed = follow(socket, got);
   await sendPieces(socket, side.pieces);
   await leave(socket, side.ending, closed, CLIENT_WAITS_MS);
@@ -107,7 +107,9 @@ function follow(socket: Socket, got: Got): Promise<void> {
   socket.on('data', (chunk: Buffer) => {
     got.text += chunk.toString('latin1');
   });
-  socket.on('error', () => undefined);
+  socket.on('error', () => {
+    got.reset = true;
+  });
   socket.on('end', () => socket.end());
   return new Promise((resolve) =>
     socket.once('close', () => {
@@ -128,7 +130,7 @@ function answerByPlan(
   socket: Socket,
   plans: ReadonlyMap<string, { readonly one: HandshakeCase; readonly got: Got }>,
 ): void {
-  const got: Got = { text: '', ended: false };
+  const got: Got = { text: '', ended: false, reset: false };
   let answered = false;
   const closed = follow(socket, got);
   socket.on('data', async () => {

@@ -28,6 +28,8 @@ export interface HandshakeCase {
 export interface Got {
   text: string;
   ended: boolean;
+  /** By a reset: what only the end of the connection completes is not complete. */
+  reset: boolean;
 }
 
 /** @returns a sentence for everything that must not be */
@@ -37,7 +39,9 @@ export function judgeHandshake(one: HandshakeCase, atClient: Got, atBackend: Got
   problems.push(...judgeBackend(one, atBackend));
   if (isPeaceful(one)) problems.push(...missing(one, atClient.text));
   if (atClient.text === '') return problems;
-  const answer = readFinalResponse(atClient.text, 'GET', atClient.ended);
+  // A client that resets the connection itself cannot tell how the other side would have ended it.
+  const endTells = atClient.ended && !atClient.reset && one.client.ending !== 'reset';
+  const answer = readFinalResponse(atClient.text, 'GET', endTells);
   if (answer.kind === 'invalid') return [...problems, `the client got what is not HTTP (${answer.why})`];
   if (answer.kind === 'complete') problems.push(...judgeAnswer(one, answer.message, atClient.text));
   return problems;

@@ -11,6 +11,7 @@ import type {
   BackendResponseHandler,
   Exchange,
 } from './backend-client.ts';
+import { cut } from './cut.ts';
 import { backendFailure } from './failure.ts';
 import { responseHeaders } from './headers.ts';
 
@@ -203,8 +204,11 @@ class Forwarding implements BackendResponseHandler {
     if (this.#res.headersSent) {
       this.#done = true;
       this.#options.counters.truncated += 1;
-      // A response cut short must look cut short: no terminating chunk, no text of ours in it.
-      this.#res.destroy(error);
+      // A response cut short must look cut short: no terminating chunk, no text of ours in it. HTTP/1.0 without a length
+      // ends with the connection, so that only a reset can tell.
+      const { socket, chunkedEncoding } = this.#res;
+      if (socket !== null && !chunkedEncoding && this.#expectedBytes === -1) cut(socket);
+      else this.#res.destroy(error);
       return;
     }
     if (this.#req.socket.destroyed) return;

@@ -1,11 +1,12 @@
 /**
  * One upgrade from the request to the 101 or the refusal: what http-proxy-middleware sends and receives, corrected on
- * its way through. Ends with the sockets handed to the relay, and with exactly one `onFinished`.
+ * its way through. Ends with the sockets handed to the relay, and with exactly one of `onUpgraded` and `onRefused`.
  */
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { AppError } from '../errors.ts';
 import { BackendError } from './backend-client.ts';
+import { cut } from './cut.ts';
 import { backendFailure } from './failure.ts';
 import { parseResponseHead } from './http1/response-head.ts';
 import { type EarlyBytes, holdEarlyBytes } from './websocket-early-bytes.ts';
@@ -85,7 +86,7 @@ export function createHandshake(options: HandshakeOptions): Handshake {
     fail(error) {
       if (status !== 499) {
         // An answer has begun: a second one behind it would be read as part of it.
-        client.resetAndDestroy();
+        cut(client);
         return;
       }
       if (client.destroyed) return;
@@ -116,8 +117,8 @@ export function createHandshake(options: HandshakeOptions): Handshake {
 
   /** A refusal cut short must look cut short, also one whose end is the end of the connection. */
   function passCutOn(refusal: IncomingMessage): void {
-    refusal.once('error', () => client.resetAndDestroy());
-    refusal.once('close', () => refusal.complete || client.resetAndDestroy());
+    refusal.once('error', () => cut(client));
+    refusal.once('close', () => refusal.complete || cut(client));
   }
 
   /** http-proxy-middleware's pipe has not begun to flow: undone here, nothing of it is left. */

@@ -225,6 +225,24 @@ test('a response cut short by the backend is cut short for the client, with noth
   }
 });
 
+test('a response cut short is cut short for HTTP/1.0 too, where only the end of the connection tells', async () => {
+  await through(
+    async (connection) => {
+      await connection.message();
+      connection.send('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n');
+      await new Promise((wake) => setTimeout(wake, 50));
+      connection.destroy();
+    },
+    async (port) => {
+      const client = await connectRaw(port);
+      client.send('GET /api/x HTTP/1.0\r\n\r\n');
+      await client.closed();
+      assert.ok(client.failure, 'the connection ended as if the answer were whole');
+      client.destroy();
+    },
+  );
+});
+
 test('Connection: close of the client is honoured', async () => {
   await through(answering(ok('x')), async (port) => {
     const client = await connectRaw(port);
