@@ -14,6 +14,7 @@ import type {
 import { cut } from './cut.ts';
 import { backendFailure } from './failure.ts';
 import { responseHeaders } from './headers.ts';
+import { setRawHead } from './raw-response.ts';
 
 export interface HttpForwarderOptions {
   readonly client: BackendClient;
@@ -69,6 +70,7 @@ interface PendingHead {
   readonly status: number;
   readonly reason: string;
   readonly headers: string[];
+  readonly hasLength: boolean;
 }
 
 /** The state of one forwarded request. A class, since one object with methods costs less than a closure per event. */
@@ -139,7 +141,12 @@ class Forwarding implements BackendResponseHandler {
     if (!hasRequestId) headers.push('X-Request-Id', this.#request.requestId);
     const bodyless = status === 204 || status === 205 || status === 304 || this.#req.method === 'HEAD';
     this.#expectedBytes = bodyless ? 0 : (contentLength ?? -1);
-    this.#pendingHead = { status, reason, headers: withoutForbiddenLength(status, headers) };
+    this.#pendingHead = {
+      status,
+      reason,
+      headers: withoutForbiddenLength(status, headers),
+      hasLength: status === 205 || contentLength !== null,
+    };
     if (status === 205) this.#endWithoutBody();
   }
 
@@ -161,9 +168,7 @@ class Forwarding implements BackendResponseHandler {
     const head = this.#pendingHead;
     if (head === undefined || this.#res.destroyed) return false;
     this.#pendingHead = undefined;
-    // The backend's Date, or none: we add nothing to its answer but the request id.
-    this.#res.sendDate = false;
-    this.#res.writeHead(head.status, head.reason, head.headers);
+    setRawHead(this.#res, head.status, head.reason, head.headers, head.hasLength);
     return true;
   }
 
