@@ -74,7 +74,9 @@ function logError(log: Log, req: IncomingMessage, error: AppError): void {
   const { method } = req;
   const { status, message: detail, cause } = error;
   if (status === 500) log.error({ method, detail, err: cause }, 'request failed');
-  else if (status > 500) log.warn({ method, status, detail, reason: reasonsOf(cause) }, 'request failed');
+  // Without a cause it is a decision of ours (busy, not configured), and the access log says it.
+  else if (status > 500 && cause !== undefined)
+    log.warn({ method, status, detail, reason: reasonsOf(cause) }, 'request failed');
 }
 
 /** The messages of an error and its causes, outermost first. */

@@ -27,6 +27,9 @@ export interface ServerOptions {
 /** Largest request head, bytes; beyond it 431. */
 const MAX_HEAD_BYTES = 64 * 1024;
 
+/** A read from the backend brings up to 64 KB, Node's own limit: with that it would be paused for every piece. */
+const WRITE_AHEAD_BYTES = 128 * 1024;
+
 export interface ListeningServer {
   readonly server: Server;
   /** Open connections that speak HTTP. */
@@ -40,6 +43,7 @@ export function createHttpServer(options: ServerOptions): ListeningServer {
   const server = createServer(
     {
       maxHeaderSize: MAX_HEAD_BYTES,
+      highWaterMark: WRITE_AHEAD_BYTES,
       insecureHTTPParser: false,
       // readRequestHead answers in our words; Node's own 400 has no body.
       requireHostHeader: false,

@@ -24,7 +24,8 @@ export function relay(client: Socket, backend: Socket, onClosed: () => void): Re
 }
 
 const PAIR = Symbol('pair');
-type RelayedSocket = Socket & { [PAIR]: SocketPair };
+const OTHER = Symbol('other');
+type RelayedSocket = Socket & { [PAIR]: SocketPair; [OTHER]: Socket };
 
 class SocketPair implements Relay {
   readonly client: RelayedSocket;
@@ -35,8 +36,8 @@ class SocketPair implements Relay {
 
   constructor(client: Socket, backend: Socket, onClosed: () => void) {
     this.#onClosed = onClosed;
-    this.client = this.#adopt(client);
-    this.backend = this.#adopt(backend);
+    this.client = this.#adopt(client, backend);
+    this.backend = this.#adopt(backend, client);
     // A side that ended while the handshake was finishing will not say so again.
     for (const side of [this.client, this.backend]) {
       if (side.destroyed) closeOther.call(side, false);
@@ -44,8 +45,8 @@ class SocketPair implements Relay {
     }
   }
 
-  #adopt(socket: Socket): RelayedSocket {
-    const relayed = Object.assign(socket, { [PAIR]: this });
+  #adopt(socket: Socket, other: Socket): RelayedSocket {
+    const relayed = Object.assign(socket, { [PAIR]: this, [OTHER]: other });
     for (const event of ['data', 'end', 'drain', 'error']) relayed.removeAllListeners(event);
     relayed.setKeepAlive(true, TCP_KEEP_ALIVE_MS);
     return relayed
@@ -54,10 +55,6 @@ class SocketPair implements Relay {
       .on('end', endOther)
       .on('error', destroyBoth)
       .on('close', closeOther) as RelayedSocket;
-  }
-
-  other(socket: RelayedSocket): RelayedSocket {
-    return socket === this.client ? this.backend : this.client;
   }
 
   end(): void {
@@ -86,15 +83,15 @@ class SocketPair implements Relay {
 // One function for all sockets, found through `this`: a closure each would be most of what an idle pair costs.
 
 function passOn(this: RelayedSocket, chunk: Buffer): void {
-  if (!this[PAIR].other(this).write(chunk)) this.pause();
+  if (!this[OTHER].write(chunk)) this.pause();
 }
 
 function resumeOther(this: RelayedSocket): void {
-  this[PAIR].other(this).resume();
+  this[OTHER].resume();
 }
 
 function endOther(this: RelayedSocket): void {
-  this[PAIR].other(this).end();
+  this[OTHER].end();
   this[PAIR].limitHalfClosed();
 }
 
@@ -104,7 +101,7 @@ function destroyBoth(this: RelayedSocket): void {
 }
 
 function closeOther(this: RelayedSocket, hadError: boolean): void {
-  const other = this[PAIR].other(this);
+  const other = this[OTHER];
   if (hadError) other.destroy();
   else other.destroySoon();
   this[PAIR].onSideClosed();

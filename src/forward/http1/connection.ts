@@ -2,8 +2,9 @@
  * One connection to the backend: writes one request at a time, reads its response, and says what became of it. Knows
  * nothing of pools and retries.
  */
-import { connect, type Socket } from 'node:net';
+import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import {
+  type BackendAddress,
   type BackendClientOptions,
   BackendError,
   type BackendFailureKind,
@@ -30,6 +31,8 @@ export interface ConnectionOwner {
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 const MAX_INTERIM_RESPONSES = 32;
+/** A read brings up to 64 KB, Node's own limit: with that the client would be paused and resumed for every piece. */
+const WRITE_AHEAD_BYTES = 128 * 1024;
 /** How long an answer may be looked for after a failed write, ms. */
 const READ_ON_MS = 500;
 /** Peers that vanished without a word are found after this, ms. */
@@ -67,17 +70,7 @@ export class Connection {
     this.#options = options;
     this.#owner = owner;
     const { backend } = options;
-    this.#socket = connect(
-      backend.kind === 'unix'
-        ? { path: backend.path }
-        : {
-            host: backend.host,
-            port: backend.port,
-            noDelay: true,
-            keepAlive: true,
-            keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
-          },
-    );
+    this.#socket = connect(connectOptions(backend));
     this.deadline = owner.now() + options.connectTimeoutMs;
     const { destroy } = this.#socket;
     this.#socket.destroy = (error) =>
@@ -377,6 +370,15 @@ export class Connection {
     const onReusedConnection = kind === 'reset' && this.#served > 0 && !this.#answered;
     this.fail(new BackendError(kind, message, { cause, onReusedConnection }));
   }
+}
+
+function connectOptions(backend: BackendAddress): NetConnectOpts {
+  // Missing in the types, but handed to the stream like its other options.
+  const stream = { writableHighWaterMark: WRITE_AHEAD_BYTES };
+  if (backend.kind === 'unix') return { path: backend.path, ...stream };
+  const { host, port } = backend;
+  const tcp = { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE_MS };
+  return { host, port, ...tcp, ...stream };
 }
 
 function serialiseHead({ method, target, headers, body, contentLength }: BackendRequest): string {

@@ -20,7 +20,6 @@ export class RequestBody {
   readonly #events: RequestBodyEvents;
   #written = 0;
   #waiting = false;
-  #corked = false;
   sent = false;
 
   /** @param length bytes that Content-Length announced; null: send chunked */
@@ -35,24 +34,13 @@ export class RequestBody {
     source.on('error', this.#onClose);
   }
 
-  /** Writes the request head: with what the client's body brings in the same turn it leaves in one packet. */
+  /** Writes the request head: with what the client's body brings in the same turn it leaves in one write. */
   write(head: string): void {
-    this.#cork();
-    this.#socket.write(head, 'latin1');
-  }
-
-  /** What one turn of the event loop reads leaves in one write: head and body of a small request, or many pieces. */
-  #cork(): void {
-    if (this.#corked) return;
-    this.#corked = true;
     this.#socket.cork();
-    setImmediate(this.#uncork);
+    this.#socket.write(head, 'latin1');
+    // Not the next tick: that is when the body begins to flow.
+    setImmediate(uncork, this.#socket);
   }
-
-  readonly #uncork = (): void => {
-    this.#corked = false;
-    this.#socket.uncork();
-  };
 
   /** Stops reading the client; what is left of the body is somebody else's to drain. */
   detach(): void {
@@ -66,7 +54,6 @@ export class RequestBody {
 
   readonly #onData = (chunk: Buffer): void => {
     this.#written += chunk.length;
-    this.#cork();
     if (this.#length === null) this.#writeChunk(chunk);
     else this.#socket.write(chunk);
     if (!this.#socket.writableNeedDrain || this.#waiting) return;
@@ -79,9 +66,11 @@ export class RequestBody {
   #writeChunk(chunk: Buffer): void {
     // An empty chunk would end the body.
     if (chunk.length === 0) return;
+    this.#socket.cork();
     this.#socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
     this.#socket.write(chunk);
     this.#socket.write('\r\n', 'latin1');
+    this.#socket.uncork();
   }
 
   readonly #onDrain = (): void => {
@@ -104,6 +93,8 @@ export class RequestBody {
     if (!this.sent) this.#events.onBroken(new Error('the client went away'));
   };
 }
+
+const uncork = (socket: Socket) => socket.uncork();
 
 /** The request may be destroyed after we let go of it; an error without a listener would end the process. */
 const ignore = () => undefined;

@@ -1,0 +1,156 @@
+/**
+ * The process: environment → config → workers → listen → signals. Exit status 78 for a bad configuration, 1 when it cannot
+ * listen, 70 for a defect or when the socket that systemd passed is lost, 0 after an orderly stop.
+ */
+import cluster from 'node:cluster';
+import { type Config, ConfigError, parseConfig } from './config.ts';
+import { createLogger, type Log } from './infra/logger.ts';
+import { serveMetrics } from './infra/metrics.ts';
+import { createSidecar } from './sidecar.ts';
+
+const HELP = `Usage: node src/main.ts [--check-config] [--help]
+
+Starts the GoGoMarket sidecar. Settings come from the environment: see docs/configuration.md.
+
+  --check-config   check the settings and exit: 0, or 78 with every problem listed
+  --help           this text
+`;
+
+/** sysexits.h */
+const EX_CONFIG = 78;
+const EX_SOFTWARE = 70;
+const FIRST_PASSED_FD = 3;
+
+function main(args: readonly string[]): void {
+  const unknown = args.find((arg) => !['--check-config', '--help', '-h'].includes(arg));
+  if (unknown !== undefined) {
+    fail(2, `Unknown argument ${unknown}.\n\n${HELP}`);
+  } else if (args.includes('--help') || args.includes('-h')) {
+    process.stdout.write(HELP);
+  } else {
+    const config = readConfig();
+    if (config === undefined) return;
+    if (args.includes('--check-config')) process.stdout.write('The configuration is complete.\n');
+    else run(config);
+  }
+}
+
+function readConfig(): Config | undefined {
+  try {
+    return parseConfig(process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    fail(EX_CONFIG, error.message);
+    return undefined;
+  }
+}
+
+function run(config: Config): void {
+  const log = createLogger(config.logLevel);
+  const exit = (status: number): never => {
+    log.flush();
+    process.exit(status);
+  };
+  process.on('uncaughtException', (error) => {
+    // A defect of ours. The state is unknown: say so, and let the supervisor start a new process.
+    log.fatal({ err: error }, 'uncaught exception');
+    exit(EX_SOFTWARE);
+  });
+  const start = config.workers > 1 && cluster.isPrimary ? startPrimary : startSidecar;
+  const running = start(config, log);
+  // From the first moment on: by default SIGHUP would end a process that is still starting.
+  onSignals(running, log, exit);
+  running.catch((error) => {
+    log.flush();
+    fail(1, error instanceof Error ? error.message : String(error));
+    process.exit();
+  });
+}
+
+interface Running {
+  stop(): Promise<unknown>;
+  /** SIGHUP. */
+  reload(): Promise<unknown>;
+}
+
+async function startSidecar(config: Config, log: Log): Promise<Running> {
+  const sidecar = createSidecar(config, log);
+  const { port } = await sidecar.start(activatedSocket());
+  log.info({ host: config.host, port, pid: process.pid }, 'listening');
+  if (cluster.isWorker) process.send?.('listening');
+  return {
+    stop: () => sidecar.stop(),
+    async reload() {
+      if (cluster.isPrimary) log.warn('SIGHUP restarts workers; with WEB_CONCURRENCY=1 there are none');
+    },
+  };
+}
+
+async function startPrimary(config: Config, log: Log): Promise<Running> {
+  const { startWorkers } = await import('./workers.ts');
+  const onSocketLost = () => {
+    log.fatal('all workers died, and the passed socket with them');
+    log.flush();
+    process.exit(EX_SOFTWARE);
+  };
+  const pool = await startWorkers(config, log, activatedSocket() === undefined ? null : onSocketLost);
+  const metrics = config.metricsPort === null ? undefined : await serveAddedUp(config.metricsPort);
+  log.info({ workers: config.workers, pid: process.pid }, 'all workers listen');
+  return {
+    reload: () => pool.restart(),
+    async stop() {
+      metrics?.close();
+      await pool.stop();
+    },
+  };
+}
+
+/** The workers' metrics, added up. */
+async function serveAddedUp(port: number): Promise<{ close(): void }> {
+  const { AggregatorRegistry } = await import('prom-client');
+  const registry = new AggregatorRegistry();
+  return serveMetrics(port, () => registry.clusterMetrics());
+}
+
+function onSignals(running: Promise<Running>, log: Log, exit: (status: number) => never): void {
+  let stopping = false;
+  const stop = (signal: string) => {
+    if (stopping) {
+      // A second signal means it: do not wait. Not in a worker, which hears a Ctrl-C twice: from the terminal, and
+      // from its primary.
+      if (cluster.isPrimary) exit(1);
+      return;
+    }
+    stopping = true;
+    log.info({ signal }, 'stopping');
+    running
+      .then((process) => process.stop())
+      .then(
+        () => exit(0),
+        (error) => {
+          log.error({ err: error }, 'could not stop in order');
+          exit(1);
+        },
+      );
+  };
+  process.on('SIGTERM', stop).on('SIGINT', stop);
+  process.on('SIGHUP', () => {
+    running
+      .then((process) => process.reload())
+      .catch((error) => log.error({ err: error }, 'restart failed; the old workers go on'));
+  });
+}
+
+/** systemd's socket activation (sd_listen_fds(3)): the first passed socket is descriptor 3, in workers as well. */
+function activatedSocket(): { fd: number } | undefined {
+  const { LISTEN_FDS, LISTEN_PID } = process.env;
+  const forUs = LISTEN_PID === String(cluster.isPrimary ? process.pid : process.ppid);
+  return forUs && Number(LISTEN_FDS) >= 1 ? { fd: FIRST_PASSED_FD } : undefined;
+}
+
+function fail(status: number, text: string): void {
+  process.stderr.write(`${text}\n`);
+  process.exitCode = status;
+}
+
+main(process.argv.slice(2));

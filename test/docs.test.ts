@@ -1,0 +1,29 @@
+/** What can be checked of the documentation: that it names every file, and that its links lead somewhere. */
+import assert from 'node:assert/strict';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { test } from 'node:test';
+
+const PROJECT = resolve(import.meta.dirname, '..');
+const read = (path: string) => readFileSync(join(PROJECT, path), 'utf8');
+
+test('docs/architecture.md names every file of src/', () => {
+  const text = read('docs/architecture.md');
+  for (const path of globSync('src/**/*.ts', { cwd: PROJECT })) {
+    assert.ok(text.includes(basename(path)), `${path} is missing`);
+  }
+});
+
+test('links between the documents lead to files that exist', () => {
+  for (const page of globSync(['*.md', 'docs/**/*.md'], { cwd: PROJECT })) {
+    for (const [, target = ''] of read(page).matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)) {
+      if (/^[a-z]+:/.test(target)) continue;
+      assert.ok(existsSync(join(PROJECT, dirname(page), target)), `${page} links to ${target}`);
+    }
+  }
+});
+
+test('the Russian README has the sections of the English one', () => {
+  const sections = (page: string) => [...read(page).matchAll(/^(#{1,3}) /gm)].map(([, level]) => level);
+  assert.deepEqual(sections('README.ru.md'), sections('README.md'));
+});
