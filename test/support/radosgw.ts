@@ -81,7 +81,13 @@ async function startCluster(
   ]);
   await ceph(folder, 'ceph-mon', ['--mkfs', '-i', 'a', '--monmap', monmap]);
   processes.push(launch(folder, 'ceph-mon', ['-f', '-i', 'a']));
-  await ceph(folder, 'ceph', ['osd', 'new', osd]);
+  // The monitor takes connections before it takes commands; asking again for the same OSD is no other question.
+  await until('the monitor takes commands', () =>
+    ceph(folder, 'ceph', ['osd', 'new', osd]).then(
+      () => true,
+      () => false,
+    ),
+  );
   await ceph(folder, 'ceph-osd', ['-i', '0', '--mkfs', '--osd-uuid', osd]);
   let daemon: ChildProcess | undefined;
   // The OSD sometimes leaves at once with "wrong fsid"; started again it stays.
