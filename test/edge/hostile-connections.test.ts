@@ -296,3 +296,18 @@ test('a refused CONNECT or upgrade leaves no descriptor behind, whatever its cli
     for (const client of clients) client.destroy();
   });
 });
+
+test('a head that is trickled is 408 after 20 s, and its connection is closed', async () => {
+  await through(answering(ok('x')), async ({ port }) => {
+    const client = await connectRaw(port);
+    client.send('GET /api/x HTTP/1.1\r\nHost: a\r\n');
+    const trickle = setInterval(() => client.send('X-A: b\r\n'), 500);
+    try {
+      while (!client.ended) await new Promise((wake) => setTimeout(wake, 200));
+    } finally {
+      clearInterval(trickle);
+    }
+    assert.match(client.received, /^HTTP\/1\.1 408 /);
+    client.destroy();
+  });
+});

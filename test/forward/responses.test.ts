@@ -160,6 +160,18 @@ test('an event stream arrives head first, then event by event', async () => {
   await backend.stop();
 });
 
+test('a head of 60 KB from the backend passes whole, one of 70 KB is a 502', async () => {
+  const withHead = (kilobytes: number) => ok('x', `X-Long: ${'v'.repeat(kilobytes * 1024)}\r\n`);
+  await through(answering(withHead(60)), async (port) => {
+    const answer = await exchangeRaw(port, 'GET /api/x HTTP/1.1\r\nHost: a\r\n\r\n');
+    assert.deepEqual([answer.body, answer.header('x-long')?.length], ['x', 60 * 1024]);
+  });
+  await through(answering(withHead(70)), async (port) => {
+    const answer = await exchangeRaw(port, 'GET /api/x HTTP/1.1\r\nHost: a\r\n\r\n');
+    assert.match(answer.startLine, /^HTTP\/1\.1 502 /);
+  });
+});
+
 test('nonsense from the backend is a 502 with a sentence', async () => {
   const nonsense = [
     'HTTP/1.1 000 Zero\r\ncontent-length: 0\r\n\r\n',

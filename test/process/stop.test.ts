@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connectRaw, type RawConnection } from '../support/raw-connection.ts';
 import { answering, ok, startScriptedBackend } from '../support/scripted-backend.ts';
 import { type SidecarProcess, startProcess } from '../support/start-process.ts';
+import { startSidecar } from '../support/start-sidecar.ts';
 import { handshake, openWebSocket, SWITCHING } from '../support/websocket.ts';
 
 const GET = 'GET /api/x HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -25,6 +26,24 @@ test('SIGTERM lets a request in flight finish, with Connection: close, and ends 
   assert.equal(answer.body, 'finished');
   assert.equal(answer.header('connection'), 'close');
   assert.equal(await ended, 0);
+  await backend.stop();
+});
+
+test('while it stops it says so at /readyz, and is still alive', async () => {
+  const backend = await startScriptedBackend(answering(ok('x')));
+  const sidecar = await startSidecar({ BACKEND_URL: backend.url });
+  // Open and used before, since nobody is let in any more.
+  const [ready, live] = await Promise.all([connectRaw(sidecar.port), connectRaw(sidecar.port)]);
+  const ask = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+  for (const client of [ready, live]) await client.send(ask('/livez')).message();
+  const stopped = sidecar.stop();
+  ready.send(ask('/readyz'));
+  assert.match((await live.send(ask('/livez')).message()).startLine, / 200 /);
+  const answer = await ready.message();
+  assert.match(answer.startLine, / 503 /);
+  assert.equal(JSON.parse(answer.body).status, 'stopping');
+  assert.equal(answer.header('connection'), 'close');
+  await stopped;
   await backend.stop();
 });
 
