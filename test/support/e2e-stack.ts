@@ -57,7 +57,9 @@ async function start(stops: (() => Promise<unknown>)[], stop: () => Promise<void
   // One value for both, as in the file that they share: the backend's spelling, TLS asked for.
   const sharedUrl = `${databaseUrl.replace('postgresql:', 'postgresql+asyncpg:')}?ssl=require`;
   const backend = await startUvicorn(sharedUrl);
-  stops.push(() => stack.backend.stop());
+  let stack: Stack | undefined;
+  // Before the stack is complete, too: a part that cannot start must not leave the others running.
+  stops.push(() => (stack?.backend ?? backend).stop());
   const sidecarEnv = {
     BACKEND_URL: backend.url,
     DATABASE_URL: sharedUrl,
@@ -76,7 +78,7 @@ async function start(stops: (() => Promise<unknown>)[], stop: () => Promise<void
   const ca = await readFile(nginx.caPath);
   const ask = (path: string, request: ClientRequest = {}) => send(`${nginx.url}${path}`, { ca, ...request });
   await untilMigrated(databaseUrl);
-  const stack: Stack = {
+  stack = {
     ...{ databaseServer, databaseUrl, store, backend, sidecar, nginx, ca, ask, anotherSidecar, stop },
     async logIn(email = 'buyer@demo.com', password = 'demo123') {
       const answer = await ask('/api/auth/login', { method: 'POST', json: { email, password } });

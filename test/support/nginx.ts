@@ -88,6 +88,8 @@ events { worker_connections 256; }
 http {
   types { text/html html; application/javascript js; application/json json; }
   default_type application/octet-stream;
+  # Servers name their own; the compiled-in one may be written by root only.
+  access_log off;
   ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${folder}/temp/${name};`).join(' ')}
   include ${folder}/gogomarket-upstream.conf;
   include ${folder}/gogomarket.conf;
