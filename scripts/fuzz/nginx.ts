@@ -7,8 +7,8 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePorts } from '../../test/support/free-ports.ts';
 import { PATH_WITH_SBIN } from '../../test/support/requirements.ts';
-import { freePort } from './free-port.ts';
 
 export interface Nginx {
   readonly port: number;
@@ -52,7 +52,7 @@ http {
 /** @throws Error with what nginx said when it does not start */
 export async function startNginx(backendPort: number): Promise<Nginx> {
   const folder = await mkdtemp(join(tmpdir(), 'sidecar-fuzz-nginx-'));
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   const file = join(folder, 'nginx.conf');
   await writeFile(file, configuration(folder, port, backendPort));
   const child = spawn(PROGRAM, ['-e', join(folder, 'error.log'), '-c', file], {

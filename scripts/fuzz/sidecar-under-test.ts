@@ -5,9 +5,9 @@
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createBackendTables, startTestDatabase } from '../../test/support/database.ts';
+import { freePorts } from '../../test/support/free-ports.ts';
 import { type SidecarProcess, startProcess } from '../../test/support/start-process.ts';
 import { untilMigrated } from '../../test/support/until-migrated.ts';
-import { freePort } from './free-port.ts';
 import { heapAfterGc } from './heap.ts';
 
 export interface SidecarUnderTest {
@@ -30,7 +30,7 @@ export const BACKEND_TIMEOUT_MS = 1_500;
 
 export async function startSidecarUnderTest(backendPort: number): Promise<SidecarUnderTest> {
   const database = await startTestDatabase();
-  const inspectPort = await freePort();
+  const [inspectPort = 0] = await freePorts(1);
   let sidecar: SidecarProcess;
   try {
     await createBackendTables(database.url);

@@ -5,12 +5,12 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { CreateBucketCommand, PutBucketCorsCommand, S3Client } from '@aws-sdk/client-s3';
+import { freePorts } from './free-ports.ts';
 import type { StoreUnderTest } from './object-store-contract.ts';
 
 const run = promisify(execFile);
@@ -28,7 +28,7 @@ export async function startRadosgw(): Promise<StoreUnderTest> {
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    const [monitorPort, port] = [await freePort(), await freePort()];
+    const [monitorPort = 0, port = 0] = await freePorts(2);
     const credentials = { accessKeyId: 'testkey', secretAccessKey: 'testsecret' };
     await startCluster(folder, monitorPort, port, processes);
     const keys = [`--access-key=${credentials.accessKeyId}`, `--secret-key=${credentials.secretAccessKey}`];
@@ -144,15 +144,6 @@ async function until(what: string, check: () => Promise<boolean>): Promise<void>
     if (Date.now() > giveUpAt) throw new Error(`${what}: not within ${PATIENCE_MS} ms`);
     await sleep(100);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 const cephConf = (folder: string, fsid: string, monitorPort: number, port: number) => `[global]
