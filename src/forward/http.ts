@@ -15,6 +15,7 @@ import { cut } from './cut.ts';
 import { backendFailure } from './failure.ts';
 import { responseHeaders } from './headers.ts';
 import { setRawHead } from './raw-response.ts';
+import { writeAndRelease } from './write-and-release.ts';
 
 export interface HttpForwarderOptions {
   readonly client: BackendClient;
@@ -180,7 +181,7 @@ class Forwarding implements BackendResponseHandler {
       else res.end(chunk);
       return true;
     }
-    if (res.write(chunk)) return true;
+    if (writeAndRelease(res, chunk)) return true;
     if (!this.#draining) {
       this.#draining = true;
       res.once('drain', () => {

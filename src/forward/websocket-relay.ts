@@ -4,6 +4,7 @@
  * (docs/decisions/0006-websocket-upgrades-by-hpm.md has the figures).
  */
 import type { Socket } from 'node:net';
+import { writeAndRelease } from './write-and-release.ts';
 
 /** Idle peers are probed after this, ms: the only way to learn that a phone has left the network. */
 const TCP_KEEP_ALIVE_MS = 30_000;
@@ -83,7 +84,7 @@ class SocketPair implements Relay {
 // One function for all sockets, found through `this`: a closure each would be most of what an idle pair costs.
 
 function passOn(this: RelayedSocket, chunk: Buffer): void {
-  if (!this[OTHER].write(chunk)) this.pause();
+  if (!writeAndRelease(this[OTHER], chunk)) this.pause();
 }
 
 function resumeOther(this: RelayedSocket): void {

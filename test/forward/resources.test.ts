@@ -17,7 +17,8 @@ import { handshake, SWITCHING } from '../support/websocket.ts';
 
 const MIB = 1024 * 1024;
 const BODY_BYTES = 64 * MIB;
-const MAX_GROWTH_BYTES = 40 * MIB;
+/** forwarding.md allows 40 MB. What is written is freed at once (write-and-release.ts), so that it stays far below. */
+const MAX_GROWTH_BYTES = 20 * MIB;
 
 async function through(
   script: (connection: RawConnection) => Promise<void> | void,
@@ -35,7 +36,6 @@ async function through(
 }
 
 async function growthOf(pid: number, work: () => Promise<void>): Promise<number> {
-  await work();
   forgetPeak(pid);
   const before = residentBytes(pid);
   await work();

@@ -3,6 +3,7 @@
  */
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
+import { writeAndRelease } from '../write-and-release.ts';
 
 export interface RequestBodyEvents {
   /** The backend takes no more at the moment (true), or takes again (false). */
@@ -55,7 +56,7 @@ export class RequestBody {
   readonly #onData = (chunk: Buffer): void => {
     this.#written += chunk.length;
     if (this.#length === null) this.#writeChunk(chunk);
-    else this.#socket.write(chunk);
+    else writeAndRelease(this.#socket, chunk);
     if (!this.#socket.writableNeedDrain || this.#waiting) return;
     this.#waiting = true;
     this.#source.pause();
@@ -68,7 +69,7 @@ export class RequestBody {
     if (chunk.length === 0) return;
     this.#socket.cork();
     this.#socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
-    this.#socket.write(chunk);
+    writeAndRelease(this.#socket, chunk);
     this.#socket.write('\r\n', 'latin1');
     this.#socket.uncork();
   }

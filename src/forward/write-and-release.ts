@@ -1,0 +1,24 @@
+/**
+ * Writes a piece of a body and gives its memory back as soon as it is written. V8 would keep it until a full garbage
+ * collection, and lets about 64 MB of such buffers pile up before it starts one: freed at once, the next read finds the
+ * same memory, still in the processor's cache (a third less CPU per byte: npm run bench -- --only bulk).
+ */
+import type { Writable } from 'node:stream';
+
+/** Smaller ones are not worth a callback, bytes. */
+const WORTH_RELEASING = 16 * 1024;
+
+/**
+ * @param chunk the caller's alone: nobody may look at it, or at anything else in its memory, once it is written
+ * @returns as `write()`: false when the caller should wait for `drain`
+ */
+export function writeAndRelease(stream: Writable, chunk: Buffer): boolean {
+  const { buffer } = chunk;
+  // A view into something larger is not ours to free: its neighbours may still be waiting to be written.
+  const ownsMemory = chunk.length >= WORTH_RELEASING && buffer.byteLength === chunk.length;
+  if (!ownsMemory || !(buffer instanceof ArrayBuffer)) return stream.write(chunk);
+  return stream.write(chunk, (error) => {
+    // After a failure the kernel's side of the write may not be over, and would read what is no longer there.
+    if (!error) buffer.transfer(0);
+  });
+}
