@@ -7,6 +7,7 @@ import { type Config, ConfigError, parseConfig } from './config.ts';
 import { createLogger, type Log } from './infra/logger.ts';
 import { serveMetrics } from './infra/metrics.ts';
 import { createSidecar } from './sidecar.ts';
+import { keepYoungGenerationSmall } from './young-generation.ts';
 
 const HELP = `Usage: node src/main.ts [--check-config] [--help]
 
@@ -76,6 +77,7 @@ interface Running {
 async function startSidecar(config: Config, log: Log): Promise<Running> {
   const sidecar = createSidecar(config, log);
   const { port } = await sidecar.start(activatedSocket());
+  keepYoungGenerationSmall();
   log.info({ host: config.host, port, pid: process.pid }, 'listening');
   if (cluster.isWorker) process.send?.('listening');
   return {

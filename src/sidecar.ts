@@ -84,6 +84,7 @@ export function createSidecar(config: Config, log: Log): Sidecar {
   });
   const webSockets = createWebSocketForwarder({
     backend: config.backend,
+    connectTimeoutMs: BACKEND_CONNECT_TIMEOUT_MS,
     handshakeTimeoutMs: Math.min(WEBSOCKET_HANDSHAKE_TIMEOUT_MS, config.backendHeadersTimeoutMs),
     endWithError: endSocketWithError,
     onFinished: ({ target, requestId, status, durationMs }) =>

@@ -139,3 +139,26 @@ function connectionOptions(raw: readonly string[]): Set<string> | null {
   }
   return listed;
 }
+
+/** RFC 9110 §8.6: a 204 has no Content-Length. 205 has no content either, which `0` says best (§15.3.6). */
+export function withoutForbiddenLength(status: number, headers: string[]): string[] {
+  if (status !== 204 && status !== 205) return headers;
+  return status === 204 ? withoutLength(headers) : [...withoutLength(headers), 'Content-Length', '0'];
+}
+
+/** Flat pairs without Content-Length. */
+export function withoutLength(headers: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (name.toLowerCase() !== 'content-length') kept.push(name, headers[i + 1] as string);
+  }
+  return kept;
+}
+
+/** Flat pairs as lines, each with its CRLF. */
+export function headLines(headers: readonly string[]): string {
+  let lines = '';
+  for (let i = 0; i < headers.length; i += 2) lines += `${headers[i]}: ${headers[i + 1]}\r\n`;
+  return lines;
+}

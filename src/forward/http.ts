@@ -13,8 +13,8 @@ import type {
 } from './backend-client.ts';
 import { cut } from './cut.ts';
 import { backendFailure } from './failure.ts';
-import { responseHeaders } from './headers.ts';
-import { setRawHead } from './raw-response.ts';
+import { headLines, responseHeaders, withoutForbiddenLength, withoutLength } from './headers.ts';
+import { setRawResponseHead } from './raw-head.ts';
 import { writeAndRelease } from './write-and-release.ts';
 
 export interface HttpForwarderOptions {
@@ -126,8 +126,7 @@ class Forwarding implements BackendResponseHandler {
     // Behind a pipelined predecessor there is no socket yet; an interim response may be dropped (RFC 9110 §15.2).
     if (socket === null || this.#req.httpVersionMinor === 0 || this.#res.headersSent) return;
     let head = `HTTP/1.1 ${status} ${status === 103 ? 'Early Hints' : status === 102 ? 'Processing' : ''}\r\n`;
-    const passed = withoutLength(responseHeaders(headers).headers);
-    for (let i = 0; i < passed.length; i += 2) head += `${passed[i]}: ${passed[i + 1]}\r\n`;
+    head += headLines(withoutLength(responseHeaders(headers).headers));
     socket.write(`${head}\r\n`, 'latin1');
   }
 
@@ -169,7 +168,7 @@ class Forwarding implements BackendResponseHandler {
     const head = this.#pendingHead;
     if (head === undefined || this.#res.destroyed) return false;
     this.#pendingHead = undefined;
-    setRawHead(this.#res, head.status, head.reason, head.headers, head.hasLength);
+    setRawResponseHead(this.#res, head.status, head.reason, head.headers, head.hasLength);
     return true;
   }
 
@@ -257,21 +256,6 @@ class Forwarding implements BackendResponseHandler {
 
 /** Up to here copying a body into the head's string costs less than a second write (measured: npm run bench). */
 const ONE_WRITE_BYTES = 16 * 1024;
-
-/** RFC 9110 §8.6: a 204 has no Content-Length. 205 has no content either, which `0` says best (§15.3.6). */
-function withoutForbiddenLength(status: number, headers: string[]): string[] {
-  if (status !== 204 && status !== 205) return headers;
-  return status === 204 ? withoutLength(headers) : [...withoutLength(headers), 'Content-Length', '0'];
-}
-
-function withoutLength(headers: readonly string[]): string[] {
-  const kept: string[] = [];
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i] as string;
-    if (name.toLowerCase() !== 'content-length') kept.push(name, headers[i + 1] as string);
-  }
-  return kept;
-}
 
 /**
  * The answer is out while the client still sends: take the rest off the socket and drop it, since closing with unread

@@ -13,10 +13,10 @@ const WORTH_RELEASING = 16 * 1024;
  * @returns as `write()`: false when the caller should wait for `drain`
  */
 export function writeAndRelease(stream: Writable, chunk: Buffer): boolean {
+  if (chunk.length < WORTH_RELEASING) return stream.write(chunk);
   const { buffer } = chunk;
   // A view into something larger is not ours to free: its neighbours may still be waiting to be written.
-  const ownsMemory = chunk.length >= WORTH_RELEASING && buffer.byteLength === chunk.length;
-  if (!ownsMemory || !(buffer instanceof ArrayBuffer)) return stream.write(chunk);
+  if (buffer.byteLength !== chunk.length || !(buffer instanceof ArrayBuffer)) return stream.write(chunk);
   return stream.write(chunk, (error) => {
     // After a failure the kernel's side of the write may not be over, and would read what is no longer there.
     if (!error) buffer.transfer(0);

@@ -1,9 +1,11 @@
 /** What happens when a side fails (forwarding.md, lines 16-20). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { startDeafBackend } from '../support/deaf-backend.ts';
 import { connectRaw, exchangeRaw, type RawConnection } from '../support/raw-connection.ts';
 import { answering, ok, startScriptedBackend } from '../support/scripted-backend.ts';
 import { startSidecar, type TestSidecar } from '../support/start-sidecar.ts';
+import { handshake } from '../support/websocket.ts';
 
 const GET = 'GET /api/x HTTP/1.1\r\nHost: a\r\n\r\n';
 
@@ -43,6 +45,15 @@ test('a unix socket that is not there is 502, and one that is there works', asyn
   const sidecar = await startSidecar({ BACKEND_URL: 'unix:/nonexistent/backend.sock' });
   await fails(sidecar.port, 502);
   await sidecar.stop();
+});
+
+test('a backend that takes no connections is 502 after 3 s, for a WebSocket as well', async () => {
+  const backend = await startDeafBackend();
+  const sidecar = await startSidecar({ BACKEND_URL: backend.url });
+  // Without a deadline of its own an attempt would last for minutes, and a handshake be 504.
+  await Promise.all([fails(sidecar.port, 502), fails(sidecar.port, 502, handshake('/ws/x'))]);
+  await sidecar.stop();
+  backend.stop();
 });
 
 test('a backend that resets before it answers is 502', async () => {

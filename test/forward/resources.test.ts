@@ -109,6 +109,30 @@ test('64 MB up to a slow backend stay out of memory', async (t) => {
   );
 });
 
+test('three thousand idle WebSockets hold less than 16 KB each', async (t) => {
+  if (!requireProc(t)) return;
+  const COUNT = 3_000;
+  await through(
+    async (connection) => {
+      await connection.take('\r\n\r\n');
+      connection.send(SWITCHING);
+    },
+    async ({ port, pid }) => {
+      const open = async (count: number) => {
+        const clients = await Promise.all(Array.from({ length: count }, () => connectRaw(port)));
+        await Promise.all(clients.map((client) => client.send(handshake('/ws/x')).take('\r\n\r\n')));
+        return clients;
+      };
+      const clients = await open(100);
+      const before = residentBytes(pid);
+      while (clients.length < COUNT) clients.push(...(await open(100)));
+      const each = (residentBytes(pid) - before) / (COUNT - 100);
+      for (const client of clients) client.destroy();
+      assert.ok(each < 16 * 1024, `${Math.round(each / 1024)} KB each`);
+    },
+  );
+});
+
 test('ten thousand WebSockets opened and closed leave no descriptor and no memory behind', async (t) => {
   if (!requireProc(t)) return;
   await through(

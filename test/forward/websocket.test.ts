@@ -1,6 +1,7 @@
 /** WebSockets through the sidecar (forwarding.md, lines 21-24). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connectRaw, exchangeRaw, type RawConnection, type RawMessage } from '../support/raw-connection.ts';
 import { ok, startScriptedBackend } from '../support/scripted-backend.ts';
 import { startSidecar } from '../support/start-sidecar.ts';
@@ -75,10 +76,38 @@ test('the handshake arrives with its query, order, spelling, subprotocols and ex
   );
 });
 
+test('lines of the same name keep their places, in the handshake, its 101 and a refusal', async () => {
+  const lines = ['X-One: 1', 'Set-Cookie: a=1', 'x-ONE: 2', 'Set-cookie: b=2', 'X-One: caf\xe9'];
+  let seen: RawMessage | undefined;
+  const pairs = lines.map((line) => line.split(': '));
+  const ours = ({ headers }: RawMessage) => headers.filter(([name]) => /^(x-one|set-cookie)$/i.test(name));
+  for (const answer of [
+    SWITCHING.replace('Switching Protocols', 'You May'),
+    'HTTP/1.1 403 Not You\r\nContent-Length: 4\r\n\r\nnope',
+  ]) {
+    await through(
+      (connection, request) => {
+        seen = request;
+        connection.send(answer.replace('\r\n\r\n', `\r\n${lines.join('\r\n')}\r\n\r\n`));
+      },
+      async (port) => {
+        const client = await connectRaw(port);
+        client.send(handshake('/ws/x', `${lines.join('\r\n')}\r\n`));
+        const received = await client.message();
+        assert.equal(received.startLine, answer.split('\r\n')[0]);
+        assert.deepEqual(ours(received), pairs);
+        assert.ok(seen !== undefined);
+        assert.deepEqual(ours(seen), pairs);
+        client.destroy();
+      },
+    );
+  }
+});
+
 test('early bytes of the client, sent before the 101, are not lost', async () => {
   await through(
     async (connection) => {
-      await new Promise((wake) => setTimeout(wake, 100));
+      await sleep(100);
       connection.send(`${SWITCHING}early server`);
     },
     async (port, upstream) => {
@@ -121,6 +150,31 @@ test('refusals of the backend pass with their status and body', async () => {
         assert.equal(answer.body, body);
         await connection.closed();
         connection.destroy();
+      },
+    );
+  }
+});
+
+test('a refusal of unknown length passes whole, also to a client that reads slowly', async () => {
+  const body = 'no room, '.repeat(200_000);
+  for (const framing of ['Transfer-Encoding: chunked', 'Connection: close']) {
+    await through(
+      (connection) => {
+        const chunked = framing !== 'Connection: close';
+        connection.send(`HTTP/1.1 503 Busy\r\n${framing}\r\n\r\n`);
+        connection.send(chunked ? `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n` : body);
+        if (!chunked) connection.socket.end();
+      },
+      async (port) => {
+        const client = await connectRaw(port);
+        client.send(handshake('/ws/x')).socket.pause();
+        await sleep(100);
+        client.socket.resume();
+        const answer = await client.message();
+        assert.equal(answer.startLine, 'HTTP/1.1 503 Busy');
+        assert.equal(answer.body, body);
+        assert.equal(await client.closed(), '');
+        client.destroy();
       },
     );
   }
@@ -265,6 +319,17 @@ test('what is no acceptable answer to a handshake is a 502', async () => {
 
 test('nothing is written behind a refusal, and one that is cut short looks cut short', async () => {
   await through(
+    (connection) => {
+      connection.send('HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Whole: 1\r\n\r\nsurplus').socket.end();
+    },
+    async (port) => {
+      const { connection, answer } = await openWebSocket(port, '/ws/x');
+      assert.equal(answer.header('x-whole'), '1');
+      assert.equal(await connection.closed(), '');
+      connection.destroy();
+    },
+  );
+  await through(
     (connection) => void connection.send('HTTP/1.1 204 No Content\r\n\r\nsurplus'),
     async (port) => {
       const { connection } = await openWebSocket(port, '/ws/x');
@@ -275,7 +340,7 @@ test('nothing is written behind a refusal, and one that is cut short looks cut s
   await through(
     async (connection) => {
       connection.send('HTTP/1.1 404 Not Found\r\n\r\nsome');
-      await new Promise((wake) => setTimeout(wake, 100));
+      await sleep(100);
       connection.reset();
     },
     async (port) => {

@@ -11,6 +11,7 @@ import {
   type BackendRequest,
   type BackendResponseHandler,
 } from '../backend-client.ts';
+import { headLines } from '../headers.ts';
 import { ChunkedDecoder } from './chunked-decoder.ts';
 import { RequestBody } from './request-body.ts';
 import {
@@ -372,7 +373,8 @@ export class Connection {
   }
 }
 
-function connectOptions(backend: BackendAddress): NetConnectOpts {
+/** For a connection to the backend, whatever it then carries. */
+export function connectOptions(backend: BackendAddress): NetConnectOpts {
   // Missing in the types, but handed to the stream like its other options.
   const stream = { writableHighWaterMark: WRITE_AHEAD_BYTES };
   if (backend.kind === 'unix') return { path: backend.path, ...stream };
@@ -382,8 +384,7 @@ function connectOptions(backend: BackendAddress): NetConnectOpts {
 }
 
 function serialiseHead({ method, target, headers, body, contentLength }: BackendRequest): string {
-  let head = `${method} ${target} HTTP/1.1\r\n`;
-  for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
+  let head = `${method} ${target} HTTP/1.1\r\n${headLines(headers)}`;
   if (body !== null && contentLength === null) head += 'Transfer-Encoding: chunked\r\n';
   return `${head}\r\n`;
 }

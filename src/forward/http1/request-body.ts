@@ -4,6 +4,7 @@
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { writeAndRelease } from '../write-and-release.ts';
+import { LAST_CHUNK, writeChunk } from './chunk.ts';
 
 export interface RequestBodyEvents {
   /** The backend takes no more at the moment (true), or takes again (false). */
@@ -55,7 +56,7 @@ export class RequestBody {
 
   readonly #onData = (chunk: Buffer): void => {
     this.#written += chunk.length;
-    if (this.#length === null) this.#writeChunk(chunk);
+    if (this.#length === null) writeChunk(this.#socket, chunk);
     else writeAndRelease(this.#socket, chunk);
     if (!this.#socket.writableNeedDrain || this.#waiting) return;
     this.#waiting = true;
@@ -63,16 +64,6 @@ export class RequestBody {
     this.#socket.once('drain', this.#onDrain);
     this.#events.onWaiting(true);
   };
-
-  #writeChunk(chunk: Buffer): void {
-    // An empty chunk would end the body.
-    if (chunk.length === 0) return;
-    this.#socket.cork();
-    this.#socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
-    writeAndRelease(this.#socket, chunk);
-    this.#socket.write('\r\n', 'latin1');
-    this.#socket.uncork();
-  }
 
   readonly #onDrain = (): void => {
     this.#waiting = false;
@@ -85,7 +76,7 @@ export class RequestBody {
       this.#events.onBroken(new Error('the body does not have its announced length'));
       return;
     }
-    if (this.#length === null) this.#socket.write('0\r\n\r\n', 'latin1');
+    if (this.#length === null) this.#socket.write(LAST_CHUNK, 'latin1');
     this.sent = true;
     this.#events.onSent();
   };

@@ -1,11 +1,12 @@
 /**
- * Puts a backend's head into a ServerResponse as it is. ServerResponse.writeHead would check and copy every line once
- * more, add `Connection: keep-alive` and `Keep-Alive`, which HTTP/1.1 does not need, and cost a twentieth of a forwarded
- * request (npm run bench -- --profile). The lines have passed our own, stricter parser (http1/response-head.ts).
+ * Puts a head into node:http's messages as it came. Their own way checks and copies every line once more, groups lines of
+ * the same name, and costs a twentieth of a forwarded request (npm run bench -- --profile). The lines have passed a
+ * parser already: the client's node:http's, the backend's our own, stricter one (http1/response-head.ts).
  */
-import type { ServerResponse } from 'node:http';
+import type { ClientRequest, ServerResponse } from 'node:http';
+import { headLines } from './headers.ts';
 
-/** What node:http keeps in a response between writeHead() and end(); private, unchanged since Node 0.12. */
+/** What node:http keeps of a message between its head and its end; private, unchanged since Node 0.12. */
 interface Internals {
   _header: string | null;
   _hasBody: boolean;
@@ -19,7 +20,7 @@ interface Internals {
  * @param headers flat pairs, latin1, without hop-by-hop fields
  * @param hasLength whether Content-Length is among them
  */
-export function setRawHead(
+export function setRawResponseHead(
   res: ServerResponse,
   status: number,
   reason: string,
@@ -32,12 +33,20 @@ export function setRawHead(
   const chunked = internals._hasBody && !hasLength && isHttp11;
   const endsWithConnection = internals._hasBody && !hasLength && !isHttp11;
   const keepAlive = res.shouldKeepAlive && !endsWithConnection;
-  let head = `HTTP/1.1 ${status} ${reason}\r\n`;
-  for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
+  let head = `HTTP/1.1 ${status} ${reason}\r\n${headLines(headers)}`;
   if (!keepAlive) head += 'Connection: close\r\n';
   else if (!isHttp11) head += 'Connection: keep-alive\r\n';
   res.statusCode = status;
   res.chunkedEncoding = chunked;
   internals._last = !keepAlive;
   internals._header = chunked ? `${head}Transfer-Encoding: chunked\r\n\r\n` : `${head}\r\n`;
+}
+
+/**
+ * For a GET that asks for a WebSocket. What was set before is forgotten; it is sent with end().
+ * @param headers flat pairs, latin1, without hop-by-hop fields
+ */
+export function setRawHandshakeHead(req: ClientRequest, target: string, headers: readonly string[]): void {
+  (req as unknown as Internals)._header =
+    `GET ${target} HTTP/1.1\r\n${headLines(headers)}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
 }

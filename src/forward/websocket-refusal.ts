@@ -1,0 +1,46 @@
+/**
+ * Passes the backend's refusal of a handshake on: any answer but a 101, with its status, reason, headers and body. The
+ * connection ends with it.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { cut } from './cut.ts';
+import { headLines, responseHeaders, withoutForbiddenLength } from './headers.ts';
+import { LAST_CHUNK, writeChunk } from './http1/chunk.ts';
+import { writeAndRelease } from './write-and-release.ts';
+
+/** How long a client may take to read a refusal and close, ms. */
+const LINGER_MS = 1_000;
+
+/** @param requestId added when the backend sent none */
+export function passRefusal(client: Socket, refusal: IncomingMessage, requestId: string): void {
+  const status = refusal.statusCode ?? 502;
+  const { headers, contentLength, hasRequestId } = responseHeaders(refusal.rawHeaders);
+  const bodyless = status === 204 || status === 205 || status === 304;
+  const chunked = !bodyless && contentLength === null;
+  const framed = withoutForbiddenLength(status, headers);
+  if (!hasRequestId) framed.push('X-Request-Id', requestId);
+  if (chunked) framed.push('Transfer-Encoding', 'chunked');
+  client.write(
+    `HTTP/1.1 ${status} ${refusal.statusMessage}\r\n${headLines(framed)}Connection: close\r\n\r\n`,
+    'latin1',
+  );
+  // The socket is half-open: a client that never closes its side would keep it for good.
+  client.once('finish', () => setTimeout(() => client.destroy(), LINGER_MS).unref());
+  client.once('close', () => refusal.destroy());
+  if (bodyless) {
+    client.end();
+    refusal.destroy();
+    return;
+  }
+  client.on('drain', () => refusal.resume());
+  refusal.on('data', (piece: Buffer) => {
+    if (chunked) writeChunk(client, piece);
+    else writeAndRelease(client, piece);
+    if (client.writableNeedDrain) refusal.pause();
+  });
+  refusal.once('end', () => client.end(chunked ? LAST_CHUNK : ''));
+  // One that is cut short must look cut short, also where its end is the end of the connection.
+  refusal.once('error', () => cut(client));
+  refusal.once('close', () => refusal.complete || cut(client));
+}
