@@ -235,7 +235,8 @@ class Forwarding implements BackendResponseHandler {
     if (this.#retried || this.#res.destroyed || error.kind !== 'reset' || !error.onReusedConnection)
       return false;
     this.#retried = true;
-    return this.#request.contentLength === 0 && IDEMPOTENT.has(this.#req.method ?? '');
+    const bodyIsUntouched = this.#request.contentLength === 0 || !this.#req.readableDidRead;
+    return bodyIsUntouched && IDEMPOTENT.has(this.#req.method ?? '');
   }
 
   #stopWaiting(): void {

@@ -173,6 +173,40 @@ test('a request that loses the keep-alive race is sent once more on a new connec
   );
 });
 
+test('a PUT that loses the race before any of its body was sent goes out once more, and never after', async () => {
+  const put = 'PUT /api/x HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n';
+  const heads: string[] = [];
+  await through(
+    async (connection, index) => {
+      await connection.message();
+      connection.send(ok('ready'));
+      heads.push(await connection.take('\r\n\r\n'));
+      if (index === 0) {
+        connection.reset();
+        return;
+      }
+      await connection.take('body');
+      connection.reset();
+    },
+    async ({ port }, upstream) => {
+      const client = await connectRaw(port);
+      await client.send(GET).message();
+      client.send(put);
+      // The second connection is new: what the script takes for its first message is the head sent again, and the body.
+      await (await upstream(1)).until((received) => received.startsWith('PUT '), 'the second head');
+      assert.equal((await client.send('body').message()).body, 'ready');
+      // Now the connection has served one request, and the next one is cut within its body.
+      const answer = await client.send(`${put}body`).message();
+      assert.match(answer.startLine, / 502 /);
+      assert.deepEqual(
+        heads.map((head) => head.split(' ')[0]),
+        ['PUT', 'PUT'],
+      );
+      client.destroy();
+    },
+  );
+});
+
 test('a POST is never sent twice', async () => {
   let posts = 0;
   await through(
