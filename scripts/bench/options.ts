@@ -3,7 +3,7 @@
  */
 import { parseArgs } from 'node:util';
 
-export const WORKLOADS = ['GET', 'POST', 'latency', 'bulk', 'websocket', 'idle', 'startup'] as const;
+export const WORKLOADS = ['GET', 'log', 'POST', 'latency', 'bulk', 'websocket', 'idle', 'startup'] as const;
 export type WorkloadName = (typeof WORKLOADS)[number];
 
 export const PEERS = ['hpm', 'hpm-agent', 'fastify', 'fast-proxy', 'pipe', 'nginx', 'haproxy'] as const;

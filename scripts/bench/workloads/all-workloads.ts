@@ -4,13 +4,14 @@
 import type { WorkloadName } from '../options.ts';
 import { bulk } from './bulk.ts';
 import { oneConnection } from './one-connection.ts';
-import { smallGets, smallPosts } from './small-requests.ts';
+import { logAndMetrics, smallGets, smallPosts } from './small-requests.ts';
 import { startup } from './startup.ts';
 import { idleWebSockets, webSocketEcho } from './websockets.ts';
 import type { Workload } from './workload.ts';
 
 export const workloads: Readonly<Record<WorkloadName, Workload>> = {
   GET: smallGets,
+  log: logAndMetrics,
   POST: smallPosts,
   latency: oneConnection,
   bulk,
