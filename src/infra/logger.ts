@@ -15,12 +15,13 @@ export type Log = Pick<Logger, 'fatal' | 'error' | 'warn' | 'info' | 'debug' | '
   flush(): void;
 };
 
-/** Lines may wait this long in memory, ms; one write for many lines is most of what a log line costs. */
-const FLUSH_EVERY_MS = 20;
+/** Lines may wait this long in memory, ms: one write for each would be most of what a log line costs. */
+const FLUSH_AFTER_MS = 20;
 
 /** @param destination file descriptor; 1 is stdout */
 export function createLogger(level: LogLevel, destination = 1): Log {
   const stream = pino.destination({ dest: destination, sync: false, minLength: 8 * 1024 });
+  const write = flushedSoon(stream);
   const logger = pino(
     {
       level,
@@ -29,14 +30,12 @@ export function createLogger(level: LogLevel, destination = 1): Log {
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: serializeError },
     },
-    stream,
+    { write },
   );
-  const timer = setInterval(() => stream.flush(), FLUSH_EVERY_MS);
-  timer.unref();
   const writesInfo = logger.isLevelEnabled('info');
   return Object.assign(logger, {
     infoFields: (fields: string) => {
-      if (writesInfo) stream.write(`{"level":"info","time":"${isoNow()}",${fields}}\n`);
+      if (writesInfo) write(`{"level":"info","time":"${isoNow()}",${fields}}\n`);
     },
     flush: () => {
       try {
@@ -46,6 +45,32 @@ export function createLogger(level: LogLevel, destination = 1): Log {
       }
     },
   });
+}
+
+/**
+ * A write that is followed by a flush, in time and once for many lines. Not an interval: flushing nothing is a system call
+ * as well, and an idle process should be idle.
+ */
+function flushedSoon(stream: ReturnType<typeof pino.destination>): (line: string) => void {
+  let timer: NodeJS.Timeout | undefined;
+  let hasLines = false;
+  const flush = () => {
+    timer = undefined;
+    stream.flush();
+  };
+  const flushLater = () => {
+    if (timer === undefined) timer = setTimeout(flush, FLUSH_AFTER_MS).unref();
+  };
+  // A flush during a write does nothing, so lines that came meanwhile need another one.
+  stream.on('drain', () => {
+    if (hasLines) flushLater();
+    hasLines = false;
+  });
+  return (line) => {
+    hasLines = true;
+    flushLater();
+    stream.write(line);
+  };
 }
 
 let isoAtMs = 0;

@@ -24,3 +24,10 @@ function statusBytes(pid: number, field: string): number {
   if (line === null) throw new Error(`/proc/${pid}/status has no ${field}`);
   return Number(line[1]) * 1024;
 }
+
+/** Write system calls so far, of all threads. */
+export function writeCalls(pid: number): number {
+  const line = /^syscw: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'));
+  if (line === null) throw new Error(`/proc/${pid}/io has no syscw`);
+  return Number(line[1]);
+}

@@ -1,0 +1,66 @@
+/** When log lines leave the process, and that they leave it whole. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { requireProc, writeCalls } from '../support/process-resources.ts';
+import { startProcess } from '../support/start-process.ts';
+
+const LOGGER = resolve(import.meta.dirname, '../../src/infra/logger.ts');
+
+/** A process of its own that logs: its stdout is a pipe, which takes 64 KB and then waits for its reader. */
+function logging(script: string): ChildProcess {
+  const program = `import { createLogger } from '${LOGGER}'; const log = createLogger('info'); ${script}`;
+  return spawn(process.execPath, ['--input-type=module-typescript', '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+}
+
+test('a line leaves though none follows it, and the process has something else to do', async () => {
+  const child = logging("log.info('alone'); setInterval(() => undefined, 60_000);");
+  try {
+    const [line] = await once(child.stdout as NodeJS.ReadableStream, 'data');
+    assert.equal(JSON.parse(String(line)).msg, 'alone');
+  } finally {
+    child.kill('SIGKILL');
+  }
+});
+
+test('lines that come while a write waits for its reader leave as well, whole and in order', async () => {
+  const child = logging(`
+    const pad = 'x'.repeat(100);
+    for (let i = 0; i < 2_000; i += 1) log.infoFields('"n":' + i + ',"pad":"' + pad + '"');
+    setTimeout(() => log.infoFields('"n":2000'), 200);
+    setInterval(() => undefined, 60_000);`);
+  try {
+    await sleep(600);
+    let text = '';
+    for await (const chunk of child.stdout ?? []) {
+      text += chunk;
+      if (text.includes('"n":2000}\n')) break;
+    }
+    const numbers = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line).n);
+    assert.deepEqual(
+      numbers,
+      Array.from({ length: 2_001 }, (_, i) => i),
+    );
+  } finally {
+    child.kill('SIGKILL');
+  }
+});
+
+test('an idle sidecar writes nothing at all', async (t) => {
+  if (!requireProc(t)) return;
+  const sidecar = await startProcess();
+  await fetch(`${sidecar.url}/livez`);
+  await sleep(500);
+  const before = writeCalls(sidecar.pid);
+  await sleep(500);
+  assert.equal(writeCalls(sidecar.pid) - before, 0);
+  await sidecar.end();
+});
