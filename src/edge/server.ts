@@ -45,6 +45,8 @@ export function createHttpServer(options: ServerOptions): ListeningServer {
       maxHeaderSize: MAX_HEAD_BYTES,
       highWaterMark: WRITE_AHEAD_BYTES,
       insecureHTTPParser: false,
+      // A request without a body has no stream of one, which would cost four per cent of a small GET.
+      optimizeEmptyRequests: true,
       // readRequestHead answers in our words; Node's own 400 has no body.
       requireHostHeader: false,
       // Slowloris: the head must be complete in 20 s, looked at every 2 s. A body may take as long as it moves.
