@@ -18,7 +18,7 @@ const LONGEST_BACKOFF_MS = 5_000;
 /** A worker that lived this long did not die of its start. */
 const HEALTHY_AFTER_MS = 10_000;
 /** What a worker tells its primary once it serves. */
-const LISTENING = 'listening';
+export const LISTENING = 'listening';
 const LISTEN_TIMEOUT_MS = 30_000;
 /** What a worker may take beyond the grace time before it is killed, ms. */
 const STOP_SLACK_MS = 5_000;
