@@ -130,7 +130,9 @@ class Pool implements WorkerPool {
     this.#serving.delete(worker);
     if (livedMs > HEALTHY_AFTER_MS) this.#backoffMs = FIRST_BACKOFF_MS;
     const { pid, exitCode, signalCode } = worker.process;
-    this.#log.error({ pid, status: exitCode ?? signalCode }, 'worker died');
+    // Not told of one whose replacement starts with that of another.
+    const replacedInMs = this.#stopping || this.#replacing !== undefined ? undefined : this.#backoffMs;
+    this.#log.error({ pid, status: exitCode ?? signalCode, replacedInMs }, 'worker died');
     if (this.#stopping) return;
     if (this.#onLost !== null && this.#serving.size + this.#retiring.size === 0) this.#onLost();
     if (this.#replacing !== undefined) return;
