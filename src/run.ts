@@ -79,7 +79,7 @@ async function startSidecar(config: Config, log: Log): Promise<Running> {
   const { port } = await sidecar.start(activatedSocket());
   keepYoungGenerationSmall();
   log.info({ host: config.host, port, pid: process.pid }, 'listening');
-  if (cluster.isWorker) process.send?.('listening');
+  if (cluster.isWorker) process.send?.((await import('./workers.ts')).LISTENING);
   return {
     stop: () => sidecar.stop(),
     async reload() {

@@ -18,7 +18,7 @@ const LONGEST_BACKOFF_MS = 5_000;
 /** A worker that lived this long did not die of its start. */
 const HEALTHY_AFTER_MS = 10_000;
 /** What a worker tells its primary once it serves. */
-const LISTENING = 'listening';
+export const LISTENING = 'listening';
 const LISTEN_TIMEOUT_MS = 30_000;
 /** What a worker may take beyond the grace time before it is killed, ms. */
 const STOP_SLACK_MS = 5_000;
@@ -130,7 +130,9 @@ class Pool implements WorkerPool {
     this.#serving.delete(worker);
     if (livedMs > HEALTHY_AFTER_MS) this.#backoffMs = FIRST_BACKOFF_MS;
     const { pid, exitCode, signalCode } = worker.process;
-    this.#log.error({ pid, status: exitCode ?? signalCode }, 'worker died');
+    // Not told of one whose replacement starts with that of another.
+    const replacedInMs = this.#stopping || this.#replacing !== undefined ? undefined : this.#backoffMs;
+    this.#log.error({ pid, status: exitCode ?? signalCode, replacedInMs }, 'worker died');
     if (this.#stopping) return;
     if (this.#onLost !== null && this.#serving.size + this.#retiring.size === 0) this.#onLost();
     if (this.#replacing !== undefined) return;

@@ -23,6 +23,16 @@ test('links between the documents lead to files that exist', () => {
   }
 });
 
+test('pages that a comment in the code refers to exist', () => {
+  for (const path of globSync(['{src,scripts,test,deploy}/**/*.{ts,sh,py,conf,service,socket}'], {
+    cwd: PROJECT,
+  })) {
+    for (const [page] of read(path).matchAll(/docs\/[\w/-]+\.md/g)) {
+      assert.ok(existsSync(join(PROJECT, page)), `${path} names ${page}`);
+    }
+  }
+});
+
 test('the Russian README has the sections of the English one', () => {
   const sections = (page: string) => [...read(page).matchAll(/^(#{1,3}) /gm)].map(([, level]) => level);
   assert.deepEqual(sections('README.ru.md'), sections('README.md'));

@@ -6,8 +6,6 @@
 import type { Socket } from 'node:net';
 import { writeAndRelease } from './write-and-release.ts';
 
-/** Idle peers are probed after this, ms: the only way to learn that a phone has left the network. */
-const TCP_KEEP_ALIVE_MS = 30_000;
 /** How long one side may take to close after the other has, ms. */
 const HALF_CLOSED_MS = 10_000;
 
@@ -51,7 +49,6 @@ class SocketPair implements Relay {
     // One by one: removeAllListeners() turns the list into a slow object of twice the size (0.8 KB for each socket).
     for (const event of ['data', 'end', 'drain', 'error'])
       for (const listener of relayed.rawListeners(event)) relayed.off(event, listener as () => void);
-    relayed.setKeepAlive(true, TCP_KEEP_ALIVE_MS);
     return relayed
       .on('data', passOn)
       .on('drain', resumeOther)

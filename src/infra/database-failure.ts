@@ -1,5 +1,6 @@
 /**
- * Which errors mean "the database is away" (503, try again) and not "the statement is wrong" (a defect of ours).
+ * What an error of the database means: that it is away (503, try again), that a table is not there, or that the
+ * statement is wrong (a defect of ours).
  */
 
 /** SQLSTATE classes and codes, https://www.postgresql.org/docs/current/errcodes-appendix.html */
@@ -62,6 +63,16 @@ export function isConnectionLost(error: unknown): boolean {
   if ('code' in error && typeof error.code === 'string') return /^(08|57P0)|^E[A-Z]+$/.test(error.code);
   return /Query read timeout|Connection terminated|not queryable/i.test(error.message);
 }
+
+/** No such table, SQLSTATE 42P01. */
+export const isUndefinedTable = (error: unknown): error is Error => hasState(error, '42P01');
+
+/** No such table, column (42703) or function (42883): what the migrations make is not there yet. */
+export const isSchemaMissing = (error: unknown): boolean =>
+  isUndefinedTable(error) || hasState(error, '42703') || hasState(error, '42883');
+
+const hasState = (error: unknown, state: string) =>
+  error instanceof Error && 'code' in error && error.code === state;
 
 /** PgBouncer's answer to statement_timeout and the like, https://www.pgbouncer.org/config.html#ignore_startup_parameters */
 export const isUnsupportedStartupParameter = (error: unknown): boolean =>

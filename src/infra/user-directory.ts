@@ -4,6 +4,7 @@
  */
 import type { FindUser, UserRecord } from '../edge/auth.ts';
 import type { Database } from './database.ts';
+import { isUndefinedTable } from './database-failure.ts';
 
 /** How long a found user is believed, ms. */
 const USER_CACHE_MS = 5_000;
@@ -68,7 +69,3 @@ const toUserRecord = (id: number, row: UserRow): UserRecord => ({
   isActive: row.is_active ?? true,
   isBlocked: row.is_blocked ?? false,
 });
-
-/** SQLSTATE 42P01, https://www.postgresql.org/docs/current/errcodes-appendix.html */
-const isUndefinedTable = (error: unknown) =>
-  error instanceof Error && 'code' in error && error.code === '42P01';

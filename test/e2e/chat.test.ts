@@ -1,23 +1,17 @@
 /** WebSockets: client → nginx (TLS) → sidecar → uvicorn. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { connect } from 'node:tls';
-import { STACK_TOOLS, type Stack, startStack } from '../support/e2e-stack.ts';
+import { type Stack, stackForTests } from '../support/e2e-stack.ts';
 import { RawConnection } from '../support/raw-connection.ts';
-import { skipWithout } from '../support/requirements.ts';
 import { ACCEPT, handshake, serverFrame, textFrame } from '../support/websocket.ts';
 
 let stack: Stack;
 let token: string;
-const skip = skipWithout(STACK_TOOLS);
-
-before(async () => {
-  if (skip) return;
-  stack = await startStack();
-  token = await stack.logIn();
+const skip = stackForTests((started) => {
+  ({ stack, token } = started);
 });
-after(() => stack?.stop());
 
 async function connectTls(): Promise<RawConnection> {
   const socket = connect({ port: stack.nginx.httpsPort, host: '127.0.0.1', ca: stack.ca });

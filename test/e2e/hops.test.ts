@@ -1,23 +1,17 @@
 /** client → nginx (TLS, deploy/nginx) → sidecar → uvicorn and FastAPI → PostgreSQL (TLS). */
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { query } from '../support/database.ts';
-import { restartBackend, STACK_TOOLS, type Stack, startStack } from '../support/e2e-stack.ts';
+import { restartBackend, type Stack, stackForTests } from '../support/e2e-stack.ts';
 import { send } from '../support/https-client.ts';
-import { skipWithout } from '../support/requirements.ts';
 
 let stack: Stack;
 let token: string;
-const skip = skipWithout(STACK_TOOLS);
-
-before(async () => {
-  if (skip) return;
-  stack = await startStack();
-  token = await stack.logIn();
+const skip = stackForTests((started) => {
+  ({ stack, token } = started);
 });
-after(() => stack?.stop());
 
 test('a user logs in and reads who they are and what they ordered', { skip }, async () => {
   const me = await stack.ask('/api/auth/me', { token });

@@ -1,17 +1,13 @@
 /** The switch in deploy/nginx/gogomarket-upstream.conf: back to the backend itself, and to the sidecar again. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { query } from '../support/database.ts';
-import { STACK_TOOLS, type Stack, startStack } from '../support/e2e-stack.ts';
-import { skipWithout } from '../support/requirements.ts';
+import { type Stack, stackForTests } from '../support/e2e-stack.ts';
 
 let stack: Stack;
-const skip = skipWithout(STACK_TOOLS);
-
-before(async () => {
-  if (!skip) stack = await startStack();
+const skip = stackForTests((started) => {
+  ({ stack } = started);
 });
-after(() => stack?.stop());
 
 const REVIEWS = '/api/products/1/reviews';
 
@@ -39,7 +35,8 @@ test('the port on one line leads past the sidecar and back, and nothing is lost'
 
   await stack.nginx.switchTo(stack.sidecar.port);
   token = await checkBasics();
-  const { json } = await stack.ask(REVIEWS);
+  const { status, json } = await stack.ask(REVIEWS);
+  assert.equal(status, 200, JSON.stringify(json));
   assert.deepEqual(
     json.items.map((item: { author_id: string; rating: number }) => [item.author_id, item.rating]),
     [

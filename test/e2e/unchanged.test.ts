@@ -1,21 +1,15 @@
 /** What the backend says is what the client gets: the same requests asked of uvicorn, of the sidecar, and through nginx. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { STACK_TOOLS, type Stack, startStack } from '../support/e2e-stack.ts';
+import { test } from 'node:test';
+import { type Stack, stackForTests } from '../support/e2e-stack.ts';
 import { type ClientAnswer, type ClientRequest, send } from '../support/https-client.ts';
 import { exchangeRaw, type RawMessage } from '../support/raw-connection.ts';
-import { skipWithout } from '../support/requirements.ts';
 
 let stack: Stack;
 let token: string;
-const skip = skipWithout(STACK_TOOLS);
-
-before(async () => {
-  if (skip) return;
-  stack = await startStack();
-  token = await stack.logIn();
+const skip = stackForTests((started) => {
+  ({ stack, token } = started);
 });
-after(() => stack?.stop());
 
 interface Case {
   readonly what: string;

@@ -2,17 +2,13 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import jwt from 'jsonwebtoken';
 import { createRequireUser } from '../../src/edge/auth.ts';
 import { AppError } from '../../src/errors.ts';
 import { api } from '../support/api.ts';
-import {
-  createBackendTables,
-  query,
-  startTestDatabase,
-  type TestDatabaseServer,
-} from '../support/database.ts';
+import { createBackendTables, query, type TestDatabaseServer } from '../support/database.ts';
+import { sidecarWithDatabase } from '../support/sidecar-with-database.ts';
 import { JWT_SECRET, startSidecar, type TestSidecar } from '../support/start-sidecar.ts';
 import { tokenFor } from '../support/tokens.ts';
 import { untilMigrated } from '../support/until-migrated.ts';
@@ -21,17 +17,8 @@ let server: TestDatabaseServer;
 let url: string;
 let sidecar: TestSidecar;
 
-before(async () => {
-  server = await startTestDatabase();
-  url = await server.createDatabase();
-  await createBackendTables(url);
-  sidecar = await startSidecar({ DATABASE_URL: url });
-  await untilMigrated(url);
-});
-
-after(async () => {
-  await sidecar.stop();
-  await server.stop();
+sidecarWithDatabase((started) => {
+  ({ server, url, sidecar } = started);
 });
 
 const post = (authorization: string | undefined, to: TestSidecar = sidecar) =>

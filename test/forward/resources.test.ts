@@ -5,15 +5,16 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   forgetPeak,
+  keepAliveTimers,
   openDescriptors,
   peakBytes,
   requireProc,
   residentBytes,
 } from '../support/process-resources.ts';
 import { connectRaw, type RawConnection } from '../support/raw-connection.ts';
-import { startScriptedBackend } from '../support/scripted-backend.ts';
+import { ok, type ScriptedBackend, startScriptedBackend } from '../support/scripted-backend.ts';
 import { type SidecarProcess, startProcess } from '../support/start-process.ts';
-import { handshake, SWITCHING } from '../support/websocket.ts';
+import { handshake, openWebSocket, SWITCHING } from '../support/websocket.ts';
 
 const MIB = 1024 * 1024;
 const BODY_BYTES = 64 * MIB;
@@ -21,14 +22,14 @@ const BODY_BYTES = 64 * MIB;
 const MAX_GROWTH_BYTES = 20 * MIB;
 
 async function through(
-  script: (connection: RawConnection) => Promise<void> | void,
-  run: (sidecar: SidecarProcess) => Promise<void>,
+  script: (connection: RawConnection, index: number) => Promise<void> | void,
+  run: (sidecar: SidecarProcess, backend: ScriptedBackend) => Promise<void>,
   env: Record<string, string> = {},
 ): Promise<void> {
   const backend = await startScriptedBackend(script);
   const sidecar = await startProcess({ BACKEND_URL: backend.url, ...env });
   try {
-    await run(sidecar);
+    await run(sidecar, backend);
   } finally {
     await sidecar.end();
     await backend.stop();
@@ -168,5 +169,40 @@ async function descriptorsBackTo(pid: number, count: number): Promise<void> {
   while (openDescriptors(pid) > count + 1) {
     assert.ok(Date.now() < giveUpAt, `${openDescriptors(pid) - count} descriptors are still open`);
     await sleep(100);
+  }
+}
+
+test('TCP asks after 30 s whether the client and the backend of a quiet connection are still there', async (t) => {
+  if (!requireProc(t)) return;
+  await through(
+    async (connection, index) => {
+      await connection.take('\r\n\r\n');
+      connection.send(index === 0 ? SWITCHING : ok('first'));
+    },
+    async ({ port }, backend) => {
+      const { connection: webSocket } = await openWebSocket(port, '/ws/x');
+      const client = await connectRaw(port);
+      const GET = 'GET /api/x HTTP/1.1\r\nHost: a\r\n\r\n';
+      assert.equal((await client.send(GET).message()).body, 'first');
+      // Never answered, so that neither side closes for idleness.
+      client.send(GET);
+      const toClients = await bothTimers('local', port);
+      const toBackend = await bothTimers('remote', backend.port);
+      for (const seconds of [...toClients, ...toBackend]) assert.ok(seconds <= 31, `only in ${seconds} s`);
+      webSocket.destroy();
+      client.destroy();
+    },
+  );
+});
+
+/** The WebSocket's and the other connection's, once what was sent on them is acknowledged. */
+async function bothTimers(end: 'local' | 'remote', port: number): Promise<number[]> {
+  const giveUpAt = Date.now() + 15_000;
+  for (;;) {
+    const timers = keepAliveTimers(end, port);
+    const running = timers.filter((seconds) => seconds !== null);
+    if (running.length === 2 && timers.length === 2) return running;
+    assert.ok(Date.now() < giveUpAt, `${end} port ${port}: ${JSON.stringify(timers)}`);
+    await sleep(50);
   }
 }

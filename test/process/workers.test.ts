@@ -81,6 +81,25 @@ test('a worker that is killed during a restart is not replaced twice', async () 
   });
 });
 
+test('a worker that dies again and again right after its start is replaced later each time', async () => {
+  const sidecar = await startProcess(TWO);
+  await running(sidecar, async () => {
+    const deaths = () => said(sidecar, 'worker died');
+    while (deaths().length < 4) {
+      const newest = started(sidecar).at(-1) ?? 0;
+      process.kill(newest, 'SIGKILL');
+      await until('its death is known', () => deaths().some(({ pid }) => pid === newest));
+      await until('another one listens', () => started(sidecar).at(-1) !== newest);
+    }
+    const delays = deaths().map((line) => Number(line.replacedInMs));
+    assert.ok(
+      delays.every((delay, i) => delay > (delays[i - 1] ?? 0)),
+      `after ${delays.join(', ')} ms`,
+    );
+    assert.equal(alive(sidecar).length, 2);
+  });
+});
+
 test('Ctrl-C reaches workers twice, from the terminal and from the primary, and still lets requests finish', async () => {
   const backend = await startScriptedBackend(async (connection) => {
     await connection.take('\r\n\r\n');

@@ -2,21 +2,20 @@
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { query } from '../support/database.ts';
-import { restartBackend, STACK_TOOLS, type Stack, startStack } from '../support/e2e-stack.ts';
-import { skipWithout } from '../support/requirements.ts';
+import { restartBackend, type Stack, stackForTests } from '../support/e2e-stack.ts';
 import { runScript, type ScriptRun } from '../support/smoke-script.ts';
 
 let stack: Stack;
-const skip = skipWithout([...STACK_TOOLS, 'bash', 'curl']);
+const skip = stackForTests(
+  (started) => {
+    ({ stack } = started);
+  },
+  ['bash', 'curl'],
+);
 const SMOKE = 'smoke_test_prod.sh';
 const CHECKS = 'backend_acceptance_checks.sh';
-
-before(async () => {
-  if (!skip) stack = await startStack();
-});
-after(() => stack?.stop());
 
 const settings = () => ({ WEB_URL: stack.nginx.url, API_URL: stack.nginx.url, API_INSECURE: '1' });
 const everything = () => ({ ...settings(), RUN_BACKEND_CHECKS: '1', SMOKE_UPLOAD: '1' });

@@ -3,17 +3,19 @@
  * client → nginx (TLS) → sidecar → uvicorn → PostgreSQL (TLS), and the object store beside them.
  */
 import { readFile } from 'node:fs/promises';
+import { after, before } from 'node:test';
 import { startTestDatabase, type TestDatabaseServer } from './database.ts';
 import { type ClientAnswer, type ClientRequest, send } from './https-client.ts';
 import { type Nginx, startNginx } from './nginx.ts';
 import { startTestObjectStore, storageEnv } from './object-store.ts';
 import type { StoreUnderTest } from './object-store-contract.ts';
+import { skipWithout } from './requirements.ts';
 import { type SidecarProcess, startProcess } from './start-process.ts';
 import { untilMigrated } from './until-migrated.ts';
 import { startUvicorn, UVICORN, type Uvicorn } from './uvicorn.ts';
 
-/** What `requireTools` must find before the stack can run. */
-export const STACK_TOOLS = ['nginx', 'openssl', UVICORN];
+/** What must be installed before the stack can run. */
+const STACK_TOOLS = ['nginx', 'openssl', UVICORN];
 
 export interface Stack {
   readonly databaseServer: TestDatabaseServer;
@@ -35,7 +37,28 @@ export interface Stack {
   stop(): Promise<void>;
 }
 
-export async function startStack(): Promise<Stack> {
+/**
+ * Starts a stack before the tests of a file and stops it after them.
+ * @param use is handed it, and a token of the buyer's, before the first test
+ * @param moreTools what the tests need besides
+ * @returns the `skip` option of its tests
+ */
+export function stackForTests(
+  use: (started: { stack: Stack; token: string }) => void,
+  moreTools: readonly string[] = [],
+): string | false {
+  const skip = skipWithout([...STACK_TOOLS, ...moreTools]);
+  let stack: Stack | undefined;
+  before(async () => {
+    if (skip) return;
+    stack = await startStack();
+    use({ stack, token: await stack.logIn() });
+  });
+  after(() => stack?.stop());
+  return skip;
+}
+
+async function startStack(): Promise<Stack> {
   const stops: (() => Promise<unknown>)[] = [];
   const stop = async () => {
     for (const part of stops.toReversed()) await part();

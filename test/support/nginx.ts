@@ -135,14 +135,16 @@ function runningNginx(child: ChildProcess, config: NginxConfig, firstPort: numbe
       const text = await readFile(upstreamPath, 'utf8');
       await writeFile(upstreamPath, substitute(text, [[line(currentPort), line(port)]]));
       currentPort = port;
-      const reloads = async () => (await errorLog()).split('worker process').length;
-      const before = await reloads();
+      // With its number: "start worker processes" is written before there is a new one, and the exit of a reload
+      // before this one would then look like the end of this.
+      const starts = async () => (await errorLog()).match(/start worker process \d/g)?.length;
+      const before = await starts();
       child.kill('SIGHUP');
       // The new worker has started, and the old one, which may have taken connections still, is gone.
       const over = () =>
-        errorLog().then((log) => /exited with code 0(?![\s\S]*start worker process )/.test(log));
+        errorLog().then((log) => /exited with code 0(?![\s\S]*start worker process \d)/.test(log));
       const giveUpAt = Date.now() + PATIENCE_MS;
-      while ((await reloads()) === before || !(await over())) {
+      while ((await starts()) === before || !(await over())) {
         if (Date.now() > giveUpAt) throw new Error(`nginx did not reload:\n${await errorLog()}`);
         await sleep(20);
       }

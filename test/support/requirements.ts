@@ -11,6 +11,7 @@ const PROBES: Record<string, readonly [command: string, ...args: string[]]> = {
   curl: ['curl', '--version'],
   openssl: ['openssl', 'version'],
   nginx: ['nginx', '-v'],
+  pgbouncer: ['pgbouncer', '--version'],
   radosgw: ['radosgw', '--version'],
   'ceph-mon': ['ceph-mon', '--version'],
   'ceph-osd': ['ceph-osd', '--version'],

@@ -1,6 +1,6 @@
 /**
  * In front of a real PostgreSQL, what PgBouncer does with its default settings: refuses connections that bring startup
- * parameters it does not know.
+ * parameters it does not know. It counts them, and needs no package; the real one is in test/e2e/pgbouncer.test.ts.
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';

@@ -1,6 +1,6 @@
 /**
  * BackendClient on undici's dispatch API: raw headers, backpressure, abort and interim responses without the copies
- * that fetch or http.request make (docs/decisions/0001-undici-beside-hpm.md).
+ * that fetch or http.request make (docs/decisions/0001-own-http-client.md).
  */
 import { type Dispatcher, errors, Pool } from 'undici';
 import {

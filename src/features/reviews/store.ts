@@ -5,6 +5,7 @@
 import type { Knex } from 'knex';
 import { notFound, unavailable } from '../../errors.ts';
 import type { Database, RunOptions } from '../../infra/database.ts';
+import { isSchemaMissing, isUndefinedTable } from '../../infra/database-failure.ts';
 import { type Review, type ReviewRow, type Summary, toReview, toSummary } from './review.ts';
 
 export interface Author {
@@ -170,16 +171,12 @@ async function putReview(
 /** `+00:00`, not `Z`: created_at may be text, and Python before 3.11 cannot read `Z` back. */
 const isoNow = () => new Date().toISOString().replace('Z', '+00:00');
 
-const isUndefinedTable = (error: unknown): error is Error => hasCode(error, '42P01');
-const hasCode = (error: unknown, code: string) =>
-  error instanceof Error && 'code' in error && error.code === code;
-
 /** Our tables come by migration, which may have to wait for the database: until then 503, and forwarding goes on. */
 async function whenMigrated<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (isUndefinedTable(error) || hasCode(error, '42703') || hasCode(error, '42883')) {
+    if (isSchemaMissing(error)) {
       throw unavailable('Reviews are being set up. Please try again.', error);
     }
     throw error;

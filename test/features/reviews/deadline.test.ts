@@ -1,31 +1,20 @@
 /** A database that hangs is answered 503 within one deadline, in however many steps it hangs (contract, section 4). */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { api } from '../../support/api.ts';
-import { createBackendTables, startTestDatabase, type TestDatabaseServer } from '../../support/database.ts';
-import { startSidecar, type TestSidecar } from '../../support/start-sidecar.ts';
+import { sidecarWithDatabase } from '../../support/sidecar-with-database.ts';
+import type { TestSidecar } from '../../support/start-sidecar.ts';
 import { tokenFor } from '../../support/tokens.ts';
-import { untilMigrated } from '../../support/until-migrated.ts';
 
 /** Below the limit for one statement, so that the statement goes on; two of them are above the limit for a request. */
 const HANG_MS = 3_000;
-let server: TestDatabaseServer;
 let url: string;
 let sidecar: TestSidecar;
 
-before(async () => {
-  server = await startTestDatabase();
-  url = await server.createDatabase();
-  await createBackendTables(url);
-  sidecar = await startSidecar({ DATABASE_URL: url });
-  await untilMigrated(url);
-});
-
-after(async () => {
-  await sidecar.stop();
-  await server.stop();
+sidecarWithDatabase((started) => {
+  ({ url, sidecar } = started);
 });
 
 async function locked(table: string): Promise<pg.Client> {

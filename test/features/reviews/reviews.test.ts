@@ -1,31 +1,16 @@
 /** GET, HEAD and POST /api/products/{id}/reviews as the clients use them (contract, section 3). */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { api } from '../../support/api.ts';
-import {
-  createBackendTables,
-  query,
-  startTestDatabase,
-  type TestDatabaseServer,
-} from '../../support/database.ts';
-import { startSidecar, type TestSidecar } from '../../support/start-sidecar.ts';
-import { untilMigrated } from '../../support/until-migrated.ts';
+import { query } from '../../support/database.ts';
+import { sidecarWithDatabase } from '../../support/sidecar-with-database.ts';
+import type { TestSidecar } from '../../support/start-sidecar.ts';
 
-let server: TestDatabaseServer;
 let url: string;
 let sidecar: TestSidecar;
 
-before(async () => {
-  server = await startTestDatabase();
-  url = await server.createDatabase();
-  await createBackendTables(url);
-  sidecar = await startSidecar({ DATABASE_URL: url });
-  await untilMigrated(url);
-});
-
-after(async () => {
-  await sidecar.stop();
-  await server.stop();
+sidecarWithDatabase((started) => {
+  ({ url, sidecar } = started);
 });
 
 const reviewsUrl = (productId: string | number, query = '') =>

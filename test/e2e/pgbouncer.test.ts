@@ -1,0 +1,177 @@
+/** sidecar → PgBouncer in transaction mode → PostgreSQL: what docs/configuration.md promises of poolers. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import pg from 'pg';
+import { parseDatabaseUrl } from '../../src/infra/database-url.ts';
+import { migrateDatabase, migrationStatus, rollBackDatabase } from '../../src/infra/migrate.ts';
+import { migrations } from '../../src/infra/migrations/index.ts';
+import { checkReviewStats, rebuildReviewStats } from '../../src/infra/review-stats.ts';
+import { api } from '../support/api.ts';
+import {
+  createBackendTables,
+  query,
+  startTestDatabase,
+  type TestDatabaseServer,
+} from '../support/database.ts';
+import { type PgBouncer, POOL_SIZE, startPgBouncer } from '../support/pgbouncer.ts';
+import { skipWithout } from '../support/requirements.ts';
+import { startProcess } from '../support/start-process.ts';
+import { startSidecar, type TestSidecar } from '../support/start-sidecar.ts';
+import { untilMigrated } from '../support/until-migrated.ts';
+
+const skip = skipWithout(['pgbouncer']);
+let server: TestDatabaseServer;
+let pooler: PgBouncer;
+/** The sidecar's database, for the tests' own SQL. */
+let url: string;
+let sidecar: TestSidecar;
+
+before(async () => {
+  if (skip) return;
+  server = await startTestDatabase();
+  pooler = await startPgBouncer(server);
+  url = await server.createDatabase();
+  await createBackendTables(url);
+  sidecar = await startSidecar({ DATABASE_URL: pooler.through(url) });
+  await untilMigrated(url);
+});
+
+after(async () => {
+  await sidecar?.stop();
+  await pooler?.stop();
+  await server?.stop();
+});
+
+const reviewsUrl = (productId: number) => `${sidecar.url}/api/products/${productId}/reviews`;
+const list = (productId: number) => api('GET', reviewsUrl(productId));
+const post = (user: number, productId: number, rating: number) =>
+  api('POST', reviewsUrl(productId), { user, json: { rating, text: 'pooled' } });
+
+test('the sidecar migrates through it, and reviews are posted, edited and listed', { skip }, async () => {
+  assert.deepEqual((await list(1)).body.summary, { avg_rating: 0, count: 0 });
+  const posted = await post(1, 1, 2);
+  assert.deepEqual([posted.status, posted.body.summary], [200, { avg_rating: 2, count: 1 }]);
+  const edited = await post(1, 1, 5);
+  assert.equal(edited.body.review.id, posted.body.review.id);
+  assert.equal((await post(2, 1, 4)).status, 200);
+  const { body } = await list(1);
+  assert.deepEqual(
+    body.items.map((item: { author_name: string; rating: number }) => [item.author_name, item.rating]),
+    [
+      ['Boris', 4],
+      ['Anna', 5],
+    ],
+  );
+  assert.deepEqual(body.summary, { avg_rating: 4.5, count: 2 });
+});
+
+test('requests at once share its few connections, each transaction for itself', { skip }, async () => {
+  const answers = await Promise.all(
+    Array.from({ length: 40 }, (_, i) => (i % 2 ? list(2) : post([1, 2, 5][i % 3] ?? 1, 2, 1 + (i % 5)))),
+  );
+  for (const { status, body } of answers) assert.equal(status, 200, JSON.stringify(body));
+  assert.equal((await list(2)).body.summary.count, 3);
+  const sessions = await query(
+    url,
+    `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'gogomarket-sidecar'`,
+  );
+  assert.ok(sessions.length <= POOL_SIZE, `${sessions.length} connections`);
+  assert.deepEqual(await checkReviewStats(parseDatabaseUrl(url)), { reviews: 0, products: 0 });
+});
+
+test('while it is away our routes are 503, and they work again when it is back', { skip }, async () => {
+  await pooler.restart(async () => {
+    for (const answer of [await list(1), await post(5, 1, 3)]) {
+      assert.deepEqual([answer.status, answer.headers.get('retry-after')], [503, '1']);
+    }
+  });
+  assert.equal((await list(1)).status, 200);
+  assert.equal((await post(5, 1, 3)).status, 200);
+});
+
+test('a database that is away behind it is a 503 within five seconds', { skip }, async () => {
+  const lonely = await startPgBouncer({ url: server.url, port: 9 });
+  const other = await startSidecar({ DATABASE_URL: lonely.through(url), MIGRATE_ON_START: 'false' });
+  try {
+    for (const _ of ['the first time', 'once PgBouncer knows']) {
+      const startedAt = performance.now();
+      assert.equal((await api('GET', `${other.url}/api/products/1/reviews`)).status, 503);
+      assert.ok(performance.now() - startedAt < 5_000);
+    }
+  } finally {
+    await other.stop();
+    await lonely.stop();
+  }
+});
+
+test('a post that hangs is 503 within five seconds, leaves nothing behind, and the next one works', {
+  skip,
+}, async () => {
+  const holder = new pg.Client({ connectionString: url });
+  await holder.connect();
+  await holder.query('BEGIN; LOCK TABLE product_reviews');
+  const startedAt = performance.now();
+  try {
+    assert.equal((await post(1, 3, 1)).status, 503);
+    assert.ok(performance.now() - startedAt < 5_000);
+  } finally {
+    await holder.end();
+  }
+  const posted = await post(2, 3, 5);
+  assert.deepEqual([posted.status, posted.body.summary], [200, { avg_rating: 5, count: 1 }]);
+});
+
+test('a schema that the URL asks for and PgBouncer cannot pass on is a 503, never another schema', {
+  skip,
+}, async () => {
+  const other = await startSidecar({
+    DATABASE_URL: `${pooler.through(url)}?options=-csearch_path%3Dshop`,
+    MIGRATE_ON_START: 'false',
+  });
+  try {
+    assert.equal((await api('GET', `${other.url}/api/products/1/reviews`)).status, 503);
+  } finally {
+    await other.stop();
+  }
+});
+
+test('sidecars that start at once migrate exactly once through it', { skip }, async () => {
+  const fresh = await server.createDatabase();
+  await createBackendTables(fresh);
+  const env = { DATABASE_URL: pooler.through(fresh), MIGRATE_ON_START: 'true' };
+  const sidecars = await Promise.all([1, 2, 3, 4].map(() => startProcess(env)));
+  try {
+    await untilMigrated(fresh);
+    for (const { url: at } of sidecars) {
+      const answer = await api('POST', `${at}/api/products/1/reviews`, { user: 1, json: { rating: 3 } });
+      assert.equal(answer.status, 200);
+    }
+  } finally {
+    await Promise.all(sidecars.map((one) => one.end()));
+  }
+  const applied = sidecars
+    .flatMap((one) => one.log())
+    .flatMap((line) => (line.msg === 'database migrated' ? line.applied : []));
+  assert.deepEqual(
+    applied.toSorted(),
+    migrations.map(({ name }) => name),
+  );
+});
+
+test('a migration is taken back and applied again through it, and figures that went wrong are rebuilt', {
+  skip,
+}, async () => {
+  const target = parseDatabaseUrl(pooler.through(url));
+  const names = migrations.map(({ name }) => name);
+  assert.deepEqual((await rollBackDatabase(target, migrations)).undone, names.slice(-1));
+  assert.deepEqual((await migrationStatus(target, migrations)).pending, names.slice(-1));
+  assert.deepEqual((await migrateDatabase(target, migrations)).applied, names.slice(-1));
+  await query(
+    url,
+    `BEGIN; SET LOCAL session_replication_role = replica;
+     INSERT INTO product_reviews (product_id, author_id, author_name, rating) VALUES ('1', '9', 'x', 1);
+     COMMIT`,
+  );
+  assert.equal((await rebuildReviewStats(target)).products, 1);
+  assert.deepEqual(await checkReviewStats(target), { reviews: 0, products: 0 });
+});

@@ -1,0 +1,30 @@
+/** A sidecar on a database of its own, with the backend's tables and ours, for the tests of one file. */
+import { after, before } from 'node:test';
+import { createBackendTables, startTestDatabase, type TestDatabaseServer } from './database.ts';
+import { startSidecar, type TestSidecar } from './start-sidecar.ts';
+import { untilMigrated } from './until-migrated.ts';
+
+export interface SidecarWithDatabase {
+  readonly server: TestDatabaseServer;
+  /** postgresql:// URL of the sidecar's database. */
+  readonly url: string;
+  readonly sidecar: TestSidecar;
+}
+
+/** Starts both before the file's tests and stops them after. @param use is handed them before the first test */
+export function sidecarWithDatabase(use: (started: SidecarWithDatabase) => void): void {
+  const stops: (() => Promise<void>)[] = [];
+  before(async () => {
+    const server = await startTestDatabase();
+    stops.push(server.stop);
+    const url = await server.createDatabase();
+    await createBackendTables(url);
+    const sidecar = await startSidecar({ DATABASE_URL: url });
+    stops.push(sidecar.stop);
+    await untilMigrated(url);
+    use({ server, url, sidecar });
+  });
+  after(async () => {
+    for (const stop of stops.toReversed()) await stop();
+  });
+}
