@@ -21,6 +21,8 @@ Starts the GoGoMarket sidecar. Settings come from the environment: see docs/conf
 const EX_CONFIG = 78;
 const EX_SOFTWARE = 70;
 const FIRST_PASSED_FD = 3;
+/** How long the end of the process waits for its log, ms. */
+const LAST_LINES_MS = 500;
 
 function main(args: readonly string[]): void {
   const unknown = args.find((arg) => !['--check-config', '--help', '-h'].includes(arg));
@@ -48,24 +50,36 @@ function readConfig(): Config | undefined {
 
 function run(config: Config): void {
   const log = createLogger(config.logLevel);
-  const exit = (status: number): never => {
-    log.flush();
-    process.exit(status);
-  };
+  const exit = createExit(log);
   process.on('uncaughtException', (error) => {
     // A defect of ours. The state is unknown: say so, and let the supervisor start a new process.
     log.fatal({ err: error }, 'uncaught exception');
     exit(EX_SOFTWARE);
   });
   const start = config.workers > 1 && cluster.isPrimary ? startPrimary : startSidecar;
-  const running = start(config, log);
+  const running = start(config, log, exit);
   // From the first moment on: by default SIGHUP would end a process that is still starting.
   onSignals(running, log, exit);
   running.catch((error) => {
-    log.flush();
     fail(1, error instanceof Error ? error.message : String(error));
-    process.exit();
+    exit(1);
   });
+}
+
+type Exit = (status: number) => void;
+
+/** Ends the process when its last lines are out, or cannot be. */
+function createExit(log: Log): Exit {
+  let isExiting = false;
+  return (status) => {
+    if (isExiting) return;
+    isExiting = true;
+    log.flush(LAST_LINES_MS).then((isFlushed) => {
+      // process.exit() would wait for the write, and whoever reads the log stands still.
+      if (isFlushed) process.exit(status);
+      else process.kill(process.pid, 'SIGKILL');
+    });
+  };
 }
 
 interface Running {
@@ -88,12 +102,11 @@ async function startSidecar(config: Config, log: Log): Promise<Running> {
   };
 }
 
-async function startPrimary(config: Config, log: Log): Promise<Running> {
+async function startPrimary(config: Config, log: Log, exit: Exit): Promise<Running> {
   const { startWorkers } = await import('./workers.ts');
   const onSocketLost = () => {
     log.fatal('all workers died, and the passed socket with them');
-    log.flush();
-    process.exit(EX_SOFTWARE);
+    exit(EX_SOFTWARE);
   };
   const pool = await startWorkers(config, log, activatedSocket() === undefined ? null : onSocketLost);
   const metrics = config.metricsPort === null ? undefined : await serveAddedUp(config.metricsPort);
@@ -114,7 +127,7 @@ async function serveAddedUp(port: number): Promise<{ close(): void }> {
   return serveMetrics(port, () => registry.clusterMetrics());
 }
 
-function onSignals(running: Promise<Running>, log: Log, exit: (status: number) => never): void {
+function onSignals(running: Promise<Running>, log: Log, exit: Exit): void {
   let stopping = false;
   const stop = (signal: string) => {
     if (stopping) {

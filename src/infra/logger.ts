@@ -4,6 +4,7 @@
  */
 import { type Logger, pino } from 'pino';
 import type { LogLevel } from '../config.ts';
+import { LineWriter } from './line-writer.ts';
 
 export type Log = Pick<Logger, 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace'> & {
   /**
@@ -12,16 +13,13 @@ export type Log = Pick<Logger, 'fatal' | 'error' | 'warn' | 'info' | 'debug' | '
    */
   infoFields(fields: string): void;
   isLevelEnabled(level: string): boolean;
-  flush(): void;
+  /** Writes what waits. @returns false when that does not come to an end within `limitMs` */
+  flush(limitMs: number): Promise<boolean>;
 };
-
-/** Lines may wait this long in memory, ms: one write for each would be most of what a log line costs. */
-const FLUSH_AFTER_MS = 20;
 
 /** @param destination file descriptor; 1 is stdout */
 export function createLogger(level: LogLevel, destination = 1): Log {
-  const stream = pino.destination({ dest: destination, sync: false, minLength: 8 * 1024 });
-  const write = flushedSoon(stream);
+  const writer = new LineWriter(destination);
   const logger = pino(
     {
       level,
@@ -30,47 +28,15 @@ export function createLogger(level: LogLevel, destination = 1): Log {
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: serializeError },
     },
-    { write },
+    writer,
   );
   const writesInfo = logger.isLevelEnabled('info');
   return Object.assign(logger, {
     infoFields: (fields: string) => {
-      if (writesInfo) write(`{"level":"info","time":"${isoNow()}",${fields}}\n`);
+      if (writesInfo) writer.write(`{"level":"info","time":"${isoNow()}",${fields}}\n`);
     },
-    flush: () => {
-      try {
-        stream.flushSync();
-      } catch {
-        // stdout is gone or full; there is nowhere left to say so.
-      }
-    },
+    flush: (limitMs: number) => writer.flush(limitMs),
   });
-}
-
-/**
- * A write that is followed by a flush, in time and once for many lines. Not an interval: flushing nothing is a system call
- * as well, and an idle process should be idle.
- */
-function flushedSoon(stream: ReturnType<typeof pino.destination>): (line: string) => void {
-  let timer: NodeJS.Timeout | undefined;
-  let hasLines = false;
-  const flush = () => {
-    timer = undefined;
-    stream.flush();
-  };
-  const flushLater = () => {
-    if (timer === undefined) timer = setTimeout(flush, FLUSH_AFTER_MS).unref();
-  };
-  // A flush during a write does nothing, so lines that came meanwhile need another one.
-  stream.on('drain', () => {
-    if (hasLines) flushLater();
-    hasLines = false;
-  });
-  return (line) => {
-    hasLines = true;
-    flushLater();
-    stream.write(line);
-  };
 }
 
 let isoAtMs = 0;

@@ -54,6 +54,35 @@ test('lines that come while a write waits for its reader leave as well, whole an
   }
 });
 
+test('a reader that is far behind costs lines, not memory, and is told how many', async () => {
+  const child = logging(`
+    const pad = 'x'.repeat(1_000);
+    const flood = setInterval(() => {
+      for (let i = 0; i < 100; i += 1) log.infoFields('"pad":"' + pad + '"');
+    }, 1);
+    setTimeout(() => clearInterval(flood), 400);
+    setInterval(() => undefined, 60_000);`);
+  try {
+    await sleep(800);
+    let text = '';
+    for await (const chunk of child.stdout ?? []) {
+      text += chunk;
+      if (text.includes('lost"}\n')) break;
+    }
+    const [before = '', after = ''] = text.split(/(?<=lost"}\n)/);
+    assert.ok(before.length < 3 * 1024 * 1024, `${before.length} characters were kept`);
+    const lines = before
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const told = lines.filter(({ msg }) => msg === 'lines of this log are lost');
+    assert.equal(told.length, 1, after.slice(0, 100));
+    assert.ok(told[0].lines > 0);
+  } finally {
+    child.kill('SIGKILL');
+  }
+});
+
 test('an idle sidecar writes nothing at all', async (t) => {
   if (!requireProc(t)) return;
   const sidecar = await startProcess();
