@@ -35,6 +35,8 @@ export async function closeServer(
   });
   for (const timer of timers) clearTimeout(timer);
   server.close();
+  // The sockets that went last say so a moment later, and only then are their requests logged.
+  while (sockets.size + upgraded.size > 0) await new Promise(setImmediate);
 }
 
 /**

@@ -8,7 +8,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { AppError, requestTimeout } from '../errors.ts';
 
@@ -29,6 +29,9 @@ const MAX_HEAD_BYTES = 64 * 1024;
 
 /** A read from the backend brings up to 64 KB, Node's own limit: with that it would be paused for every piece. */
 const WRITE_AHEAD_BYTES = 128 * 1024;
+
+/** How long a client may go on sending a body that has been answered already, ms (nginx: lingering_time). */
+const LINGER_MS = 30_000;
 
 export interface ListeningServer {
   readonly server: Server;
@@ -79,6 +82,8 @@ export function createHttpServer(options: ServerOptions): ListeningServer {
   const upgraded = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
+    // node:http calls it behind a last answer.
+    socket.destroySoon = destroySoonAfterBody;
     socket.once('close', () => sockets.delete(socket) || upgraded.delete(socket));
   });
   server.on('upgrade', (req, socket: Duplex, head) => {
@@ -97,7 +102,7 @@ function onClientError(
   const response = responseUnderWay(socket);
   if (response === undefined) {
     // A body that breaks after its request was answered must not be answered a second time.
-    if (requestUnderWay(socket)) socket.destroy();
+    if (requestUnderWay(socket) !== undefined) socket.destroy();
     else refuseSocket(socket, clientError(error.code));
   } else if (!response.req.complete && hasBody(response.req)) {
     if (response.headersSent) socket.destroy();
@@ -167,8 +172,27 @@ export function responseUnderWay(socket: Socket): ServerResponse | undefined {
   return (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;
 }
 
-/** Whether the parser is within a body; private as well. */
-function requestUnderWay(socket: Socket): boolean {
+/** The request within whose body the parser is; private as well. */
+function requestUnderWay(socket: Socket): IncomingMessage | undefined {
   const { parser } = socket as Socket & { parser?: { incoming?: IncomingMessage | null } | null };
-  return parser?.incoming?.complete === false;
+  return parser?.incoming?.complete === false ? parser.incoming : undefined;
+}
+
+/**
+ * Ends a connection behind its last answer, and goes on reading what the client still sends: closed with unread bytes it
+ * would be reset, and the reset can destroy the answer on its way (RFC 9112 §9.6).
+ */
+function destroySoonAfterBody(this: Socket): void {
+  const request = requestUnderWay(this);
+  if (request === undefined) {
+    Socket.prototype.destroySoon.call(this);
+    return;
+  }
+  this.end();
+  const timer = setTimeout(() => this.destroy(), LINGER_MS).unref();
+  request.resume();
+  request.once('close', () => {
+    clearTimeout(timer);
+    this.destroy();
+  });
 }

@@ -9,6 +9,8 @@ import type { Socket } from 'node:net';
  * socket that has been ended can only be destroyed.
  */
 export function cut(socket: Socket): void {
-  if (!socket.writableEnded) Object.assign(socket, { resetAndClosing: true });
+  // A unix socket knows no reset.
+  const { _handle: handle } = socket as Socket & { _handle?: { reset?: unknown } | null };
+  if (!socket.writableEnded && handle?.reset !== undefined) Object.assign(socket, { resetAndClosing: true });
   socket.destroy();
 }

@@ -83,9 +83,7 @@ export interface ResponseHeaders {
   readonly headers: string[];
   /** Content-Length in bytes, or null when the backend sent none. */
   readonly contentLength: number | null;
-  readonly chunked: boolean;
   readonly hasRequestId: boolean;
-  readonly hasTrailer: boolean;
 }
 
 /**
@@ -96,16 +94,12 @@ export function responseHeaders(raw: readonly string[]): ResponseHeaders {
   const listed = connectionOptions(raw);
   const headers: string[] = [];
   let contentLength: number | null = null;
-  let chunked = false;
   let hasRequestId = false;
-  let hasTrailer = false;
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string;
     const value = raw[i + 1] as string;
     if (RESPONSE_LENGTHS.has(name.length) || listed !== null) {
       const lower = name.toLowerCase();
-      if (lower === 'transfer-encoding') chunked = true;
-      else if (lower === 'trailer') hasTrailer = true;
       // Expect means nothing in a response, and node:http would send the head at once, as UTF-8.
       if (HOP_BY_HOP.has(lower) || lower === 'expect') continue;
       if (listed?.has(lower) && lower !== 'content-length') continue;
@@ -114,7 +108,7 @@ export function responseHeaders(raw: readonly string[]): ResponseHeaders {
     }
     headers.push(name, value);
   }
-  return { headers, contentLength, chunked, hasRequestId, hasTrailer };
+  return { headers, contentLength, hasRequestId };
 }
 
 const RESPONSE_LENGTHS = lengthsOf([...HOP_BY_HOP, 'expect', 'content-length', 'x-request-id']);
@@ -154,6 +148,12 @@ export function withoutLength(headers: readonly string[]): string[] {
     if (name.toLowerCase() !== 'content-length') kept.push(name, headers[i + 1] as string);
   }
   return kept;
+}
+
+/** Flat pairs with an X-Request-Id: their own, or else this one. */
+export function withRequestId(headers: readonly string[], requestId: string): string[] {
+  const hasOne = headers.some((name, i) => i % 2 === 0 && name.toLowerCase() === 'x-request-id');
+  return hasOne ? [...headers] : [...headers, 'X-Request-Id', requestId];
 }
 
 /** Flat pairs as lines, each with its CRLF. */

@@ -8,7 +8,7 @@ import type { AppError } from '../errors.ts';
 import { BackendError } from './backend-client.ts';
 import { cut } from './cut.ts';
 import { backendFailure } from './failure.ts';
-import { headLines } from './headers.ts';
+import { headLines, withoutLength, withRequestId } from './headers.ts';
 import { parseResponseHead } from './http1/response-head.ts';
 import { setRawHandshakeHead } from './raw-head.ts';
 import { type EarlyBytes, holdEarlyBytes } from './websocket-early-bytes.ts';
@@ -41,14 +41,16 @@ export interface Handshake {
   begin(proxyReq: ClientRequest): void;
   /** http-proxy-middleware reports an error, of either side. */
   fail(error: unknown): void;
-  /** The process stops. */
-  close(): void;
+  /** It cannot be gone on with. An answer that has begun is not touched. */
+  refuse(error: AppError): void;
 }
 
 export function createHandshake(options: HandshakeOptions): Handshake {
   const { client, requestId } = options;
   /** What the client has been told. */
   let status: number | undefined;
+  let request: ClientRequest | undefined;
+  let early: EarlyBytes | undefined;
   let refusal: IncomingMessage | undefined;
   let deadline: NodeJS.Timeout | undefined;
   // From the upgrade event on the socket has no listener of node:http's: an error would end the process.
@@ -64,111 +66,103 @@ export function createHandshake(options: HandshakeOptions): Handshake {
     begin(proxyReq) {
       // Should anything below throw, nobody else listens yet.
       proxyReq.on('error', () => undefined);
+      if (status !== undefined) {
+        // Refused while the library was loaded.
+        proxyReq.destroy();
+        return;
+      }
+      request = proxyReq;
       setRawHandshakeHead(proxyReq, options.target, options.headers);
       // As for every other response; by default Node allows 16 KB and drops lines beyond 1000 without a word.
       Object.assign(proxyReq, { maxHeaderSize: MAX_HEAD_BYTES, maxHeadersCount: 0 });
-      const early = holdEarlyBytes(client, () => {
+      early = holdEarlyBytes(client, () => {
         proxyReq.destroy();
         client.destroy();
       });
-      awaitConnection(proxyReq);
+      startDeadlines(proxyReq);
       // When this returns it adds its own listeners, which would write the 101 with headers regrouped, and pipe.
-      process.nextTick(listen, proxyReq, early);
+      process.nextTick(listen, proxyReq);
     },
     fail,
-    close: () => client.end(),
+    refuse,
   };
 
-  function awaitConnection(proxyReq: ClientRequest): void {
+  function startDeadlines(proxyReq: ClientRequest): void {
     const { connectTimeoutMs, answerTimeoutMs } = options;
-    const giveUp = (kind: 'connect' | 'headers-timeout', message: string) => {
-      fail(new BackendError(kind, message));
-      proxyReq.destroy();
+    const onNoAnswer = () => fail(new BackendError('headers-timeout', 'no answer to the handshake in time'));
+    const onFirst = () => {
+      if (proxyReq.socket?.connecting !== false)
+        fail(new BackendError('connect', 'connecting took too long'));
+      else if (answerTimeoutMs <= connectTimeoutMs) onNoAnswer();
+      else deadline = setTimeout(onNoAnswer, answerTimeoutMs - connectTimeoutMs).unref();
     };
-    const onLate = () => giveUp('headers-timeout', 'no answer to the handshake in time');
-    const look = () => {
-      if (proxyReq.socket?.connecting !== false) giveUp('connect', 'connecting took too long');
-      else deadline = setTimeout(onLate, answerTimeoutMs - connectTimeoutMs).unref();
-    };
-    deadline =
-      answerTimeoutMs > connectTimeoutMs
-        ? setTimeout(look, connectTimeoutMs).unref()
-        : setTimeout(onLate, answerTimeoutMs).unref();
+    deadline = setTimeout(onFirst, Math.min(connectTimeoutMs, answerTimeoutMs)).unref();
   }
 
-  function listen(proxyReq: ClientRequest, early: EarlyBytes): void {
+  function listen(proxyReq: ClientRequest): void {
     for (const event of ['error', 'response', 'upgrade']) proxyReq.removeAllListeners(event);
-    proxyReq
-      .on('error', fail)
-      .on('response', (answer) => onRefusal(answer, early))
-      .on('upgrade', (answer, backend, first) => onUpgrade(answer, backend, first, early));
+    proxyReq.on('error', fail).on('response', onRefusal).on('upgrade', onUpgrade);
   }
 
-  function onRefusal(answer: IncomingMessage, early: EarlyBytes): void {
+  function onRefusal(answer: IncomingMessage): void {
     clearTimeout(deadline);
-    early.drop();
     // Without an upgrade a 101 is none.
     if (answer.statusCode === 101 || headOf(answer) === undefined) {
-      answer.destroy();
-      fail(new BackendError('protocol', 'the answer to the handshake is not acceptable'));
+      failProtocol();
       return;
     }
+    early?.drop();
     refusal = answer;
     status = answer.statusCode;
-    passRefusal(client, answer, requestId);
+    passRefusal(client, answer, requestId, options.answerTimeoutMs);
   }
 
-  function onUpgrade(answer: IncomingMessage, backend: Socket, first: Buffer, early: EarlyBytes): void {
+  function onUpgrade(answer: IncomingMessage, backend: Socket, first: Buffer): void {
     clearTimeout(deadline);
     const head = headOf(answer);
     // A 101 has no body.
-    if (head === undefined || head.chunked) {
+    const isAcceptable = head !== undefined && !head.chunked && head.contentLength <= 0;
+    if (client.destroyed || !isAcceptable) {
       backend.destroy();
-      fail(new BackendError('protocol', 'the answer to the handshake is not acceptable'));
+      failProtocol();
       return;
     }
     for (const listener of client.rawListeners('close'))
       if (!closeListeners.includes(listener)) client.off('close', listener as () => void);
-    early.giveBack();
-    client.write(`${head.text}${head.hasRequestId ? '' : `X-Request-Id: ${requestId}\r\n`}\r\n`, 'latin1');
+    early?.giveBack();
+    const headers = withRequestId(withoutLength(answer.rawHeaders), requestId);
+    client.write(`HTTP/1.1 101 ${head.reason}\r\n${headLines(headers)}\r\n`, 'latin1');
     if (first.length > 0) backend.unshift(first);
     options.onUpgraded(backend);
   }
 
+  function failProtocol(): void {
+    fail(new BackendError('protocol', 'the answer to the handshake is not acceptable'));
+  }
+
   function fail(error: unknown): void {
-    if (refusal !== undefined) {
-      // An answer has begun, and anything behind it would be read as part of it: broken off, it must look so. Bytes behind
-      // a whole one are an error as well, and no concern of the client's.
-      if (!refusal.complete) cut(client);
-      return;
-    }
+    // Bytes behind a whole refusal are an error as well, and no concern of the client's; broken off it must look so.
+    if (refusal !== undefined && !refusal.complete) cut(client);
+    else refuse(backendFailure(toBackendError(error)));
+  }
+
+  function refuse(error: AppError): void {
     if (status !== undefined || client.destroyed) return;
+    status = error.status;
     clearTimeout(deadline);
-    const failure = backendFailure(toBackendError(error));
-    status = failure.status;
-    options.endWithError(client, failure, requestId);
+    // In this order: what it holds is not to be missed by whoever reads on, and the request's own error comes later.
+    early?.drop();
+    request?.destroy();
+    options.endWithError(client, error, requestId);
   }
 }
 
-interface AnswerHead {
-  /** Status line and header lines as they came, each with its CRLF. */
-  readonly text: string;
-  readonly chunked: boolean;
-  readonly hasRequestId: boolean;
-}
-
 /** node:http parses answers more generously than we pass them on. @returns undefined for one that is not acceptable */
-function headOf({
-  httpVersion,
-  statusCode,
-  statusMessage,
-  rawHeaders,
-}: IncomingMessage): AnswerHead | undefined {
-  const text = `HTTP/${httpVersion} ${statusCode} ${statusMessage}\r\n${headLines(rawHeaders)}`;
+function headOf({ httpVersion, statusCode, statusMessage, rawHeaders }: IncomingMessage) {
   try {
-    const { chunked, headers } = parseResponseHead(text.slice(0, -2));
-    const hasRequestId = headers.some((name, i) => i % 2 === 0 && name.toLowerCase() === 'x-request-id');
-    return { text, chunked, hasRequestId };
+    return parseResponseHead(
+      `HTTP/${httpVersion} ${statusCode} ${statusMessage}\r\n${headLines(rawHeaders)}`.slice(0, -2),
+    );
   } catch {
     return undefined;
   }

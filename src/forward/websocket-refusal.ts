@@ -12,8 +12,16 @@ import { writeAndRelease } from './write-and-release.ts';
 /** How long a client may take to read a refusal and close, ms. */
 const LINGER_MS = 1_000;
 
-/** @param requestId added when the backend sent none */
-export function passRefusal(client: Socket, refusal: IncomingMessage, requestId: string): void {
+/**
+ * @param requestId added when the backend sent none
+ * @param limitMs for all of it: nobody waits longer for a refusal, and neither side may hold the other's connection
+ */
+export function passRefusal(
+  client: Socket,
+  refusal: IncomingMessage,
+  requestId: string,
+  limitMs: number,
+): void {
   const status = refusal.statusCode ?? 502;
   const { headers, contentLength, hasRequestId } = responseHeaders(refusal.rawHeaders);
   const bodyless = status === 204 || status === 205 || status === 304;
@@ -25,9 +33,16 @@ export function passRefusal(client: Socket, refusal: IncomingMessage, requestId:
     `HTTP/1.1 ${status} ${refusal.statusMessage}\r\n${headLines(framed)}Connection: close\r\n\r\n`,
     'latin1',
   );
+  let limit = setTimeout(() => cut(client), limitMs).unref();
   // The socket is half-open: a client that never closes its side would keep it for good.
-  client.once('finish', () => setTimeout(() => client.destroy(), LINGER_MS).unref());
-  client.once('close', () => refusal.destroy());
+  client.once('finish', () => {
+    clearTimeout(limit);
+    limit = setTimeout(() => client.destroy(), LINGER_MS).unref();
+  });
+  client.once('close', () => {
+    clearTimeout(limit);
+    refusal.destroy();
+  });
   if (bodyless) {
     client.end();
     refusal.destroy();

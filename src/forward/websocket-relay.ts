@@ -15,8 +15,9 @@ export interface Relay {
 }
 
 /**
- * Relays until both are closed, then calls `onClosed` once. Takes both sockets over: bytes that were already read must
- * have been given back (`unshift`), and listeners of others for `data`, `end`, `drain` and `error` are dropped.
+ * Relays until both are closed, then calls `onClosed` once, never before this returns. Takes both sockets over: neither may
+ * have ended, bytes that were already read must have been given back (`unshift`), and listeners of others for `data`,
+ * `end`, `drain` and `error` are dropped.
  */
 export function relay(client: Socket, backend: Socket, onClosed: () => void): Relay {
   return new SocketPair(client, backend, onClosed);
@@ -37,11 +38,8 @@ class SocketPair implements Relay {
     this.#onClosed = onClosed;
     this.client = this.#adopt(client, backend);
     this.backend = this.#adopt(backend, client);
-    // A side that ended while the handshake was finishing will not say so again.
-    for (const side of [this.client, this.backend]) {
-      if (side.destroyed) closeOther.call(side, false);
-      else side.resume();
-    }
+    this.client.resume();
+    this.backend.resume();
   }
 
   #adopt(socket: Socket, other: Socket): RelayedSocket {

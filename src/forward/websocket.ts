@@ -7,7 +7,7 @@ import type { Agent, ClientRequest, IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { RequestHandler } from 'http-proxy-middleware';
-import type { AppError } from '../errors.ts';
+import { type AppError, busy } from '../errors.ts';
 import type { BackendAddress } from './backend-client.ts';
 import { connectOptions } from './http1/connection.ts';
 import { createHandshake, type Handshake } from './websocket-handshake.ts';
@@ -55,7 +55,11 @@ export function createWebSocketForwarder(options: WebSocketForwarderOptions): We
   let proxy: Promise<Proxy> | undefined;
   // For the first handshake: plain forwarding must not wait for the library at the start.
   const loadProxy = () => {
-    proxy ??= createProxy(options, (req) => handshakes.get(req));
+    // Without descriptors it cannot be read, and must be when there are some again.
+    proxy ??= createProxy(options, (req) => handshakes.get(req)).catch((error) => {
+      proxy = undefined;
+      throw error;
+    });
     return proxy;
   };
 
@@ -94,12 +98,12 @@ export function createWebSocketForwarder(options: WebSocketForwarderOptions): We
       req.headers = { host: 'replaced', connection: 'Upgrade', upgrade: 'websocket' };
       loadProxy().then(
         ({ upgrade }) => client.destroyed || upgrade(req, client, head),
-        (error) => handshake.fail(error),
+        () => handshake.refuse(busy()),
       );
     },
     count: () => handshakes.size + relays.size,
     closeAll() {
-      for (const handshake of handshakes.values()) handshake.close();
+      for (const handshake of handshakes.values()) handshake.refuse(busy());
       for (const pair of relays) pair.end();
     },
   };

@@ -1,7 +1,7 @@
 /**
  * Writes a piece of a body and gives its memory back as soon as it is written. V8 would keep it until a full garbage
  * collection, and lets about 64 MB of such buffers pile up before it starts one: freed at once, the next read finds the
- * same memory, still in the processor's cache (a third less CPU per byte: npm run bench -- --only bulk).
+ * same memory, still in the processor's cache (docs/decisions/0012-body-memory-is-freed-when-written.md).
  */
 import type { Writable } from 'node:stream';
 
@@ -18,7 +18,7 @@ export function writeAndRelease(stream: Writable, chunk: Buffer): boolean {
   // A view into something larger is not ours to free: its neighbours may still be waiting to be written.
   if (buffer.byteLength !== chunk.length || !(buffer instanceof ArrayBuffer)) return stream.write(chunk);
   return stream.write(chunk, (error) => {
-    // After a failure the kernel's side of the write may not be over, and would read what is no longer there.
+    // After a failure nobody promises that the write is over, and it would read what is no longer there.
     if (!error) buffer.transfer(0);
   });
 }

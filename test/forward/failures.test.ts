@@ -1,6 +1,7 @@
 /** What happens when a side fails (forwarding.md, lines 16-20). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startDeafBackend } from '../support/deaf-backend.ts';
 import { connectRaw, exchangeRaw, type RawConnection } from '../support/raw-connection.ts';
 import { answering, ok, startScriptedBackend } from '../support/scripted-backend.ts';
@@ -53,6 +54,10 @@ test('a backend that takes no connections is 502 after 3 s, for a WebSocket as w
   // Without a deadline of its own an attempt would last for minutes, and a handshake be 504.
   await Promise.all([fails(sidecar.port, 502), fails(sidecar.port, 502, handshake('/ws/x'))]);
   await sidecar.stop();
+  // It cannot be reached, and does not answer too late, however short the deadline for an answer is.
+  const hasty = await startSidecar({ BACKEND_URL: backend.url, BACKEND_HEADERS_TIMEOUT_MS: '500' });
+  await fails(hasty.port, 502, handshake('/ws/x'));
+  await hasty.stop();
   backend.stop();
 });
 
@@ -143,7 +148,7 @@ test('a slow client does not make a patient backend late', async () => {
       client.send(GET);
       await client.take('\r\n\r\n');
       client.socket.pause();
-      await new Promise((wake) => setTimeout(wake, 900));
+      await sleep(900);
       client.socket.resume();
       await client.until((received) => received.length === size, 'the whole body');
       client.destroy();
@@ -297,6 +302,38 @@ test('an early 413 reaches a client that is still sending', async () => {
       assert.match(answer.startLine, /413/);
       assert.equal(answer.body, 'big');
       client.destroy();
+    },
+  );
+});
+
+test('an early answer reaches a client that reads it only behind its body, with Connection: close as well', async () => {
+  const refusal = 'b'.repeat(100_000);
+  const body = Buffer.alloc(3 * 1024 * 1024);
+  await through(
+    async (connection) => {
+      await connection.take('\r\n\r\n');
+      connection.send(`HTTP/1.1 413 Too Large\r\nContent-Length: ${refusal.length}\r\n\r\n${refusal}`);
+    },
+    async ({ port }) => {
+      // The second is answered by us, without the backend.
+      for (const target of ['/api/x', '/nobody']) {
+        const client = await connectRaw(port);
+        client.socket.pause();
+        client.send(
+          `POST ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n`,
+        );
+        // In pieces, so that the answer is there long before the last.
+        for (let at = 0; at < body.length && !client.socket.destroyed; at += 100_000) {
+          client.send(body.subarray(at, at + 100_000));
+          await sleep(2);
+        }
+        client.socket.resume();
+        const answer = await client.message();
+        assert.match(answer.startLine, target === '/api/x' ? / 413 / : / 404 /);
+        assert.equal(answer.header('connection'), 'close');
+        assert.equal(await client.closed(), '');
+        assert.equal(client.failure, undefined);
+      }
     },
   );
 });

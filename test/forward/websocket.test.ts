@@ -297,8 +297,58 @@ test('hundreds of connections opened and closed leave none open at the backend',
   );
 });
 
+test('a refusal that stands still, or that nobody reads, is cut after the deadline for answers', async () => {
+  for (const body of ['part', 'x'.repeat(16 * 1024 * 1024)]) {
+    await through(
+      (connection) => void connection.send(`HTTP/1.1 403 No\r\nContent-Length: 99999999\r\n\r\n${body}`),
+      async (port, upstream) => {
+        const client = await connectRaw(port);
+        client.socket.pause();
+        client.send(handshake('/ws/x'));
+        await (await upstream()).closed();
+        client.socket.resume();
+        await client.closed();
+        assert.ok(client.failure !== undefined, 'the connection ended as if the answer were whole');
+        client.destroy();
+      },
+      { BACKEND_HEADERS_TIMEOUT_MS: '500' },
+    );
+  }
+});
+
+test('a handshake under way when the process stops is 503', async () => {
+  const backend = await startScriptedBackend(() => undefined);
+  const sidecar = await startSidecar({ BACKEND_URL: backend.url });
+  const client = await connectRaw(sidecar.port);
+  client.send(handshake('/ws/x'));
+  await backend.connection(0);
+  const stopped = sidecar.stop();
+  const answer = await client.message();
+  assert.match(answer.startLine, / 503 /);
+  assert.equal(answer.header('retry-after'), '1');
+  client.destroy();
+  await stopped;
+  await backend.stop();
+});
+
+test('a 101 goes out as HTTP/1.1 and without a Content-Length', async () => {
+  await through(
+    (connection) =>
+      void connection.send(
+        SWITCHING.replace('HTTP/1.1', 'HTTP/1.0').replace('\r\n\r\n', '\r\nContent-Length: 0\r\n\r\n'),
+      ),
+    async (port) => {
+      const { connection, answer } = await openWebSocket(port, '/ws/x');
+      assert.equal(answer.startLine, 'HTTP/1.1 101 Switching Protocols');
+      assert.equal(answer.header('content-length'), undefined);
+      connection.destroy();
+    },
+  );
+});
+
 test('what is no acceptable answer to a handshake is a 502', async () => {
   for (const nonsense of [
+    SWITCHING.replace('\r\n\r\n', '\r\nContent-Length: 5\r\n\r\nhello'),
     'HTTP/1.1 101 Switching Protocols\r\n\r\n',
     SWITCHING.replace('\r\n\r\n', '\r\nTransfer-Encoding: chunked\r\n\r\n'),
     'HTTP/1.1 401 Un\x06authorized\r\ncontent-length: 0\r\n\r\n',

@@ -29,6 +29,22 @@ test('SIGTERM lets a request in flight finish, with Connection: close, and ends 
   await backend.stop();
 });
 
+test('what is cut at the end of the grace time has its line in the log', async () => {
+  const backend = await startScriptedBackend(() => undefined);
+  const sidecar = await startProcess({ BACKEND_URL: backend.url, SHUTDOWN_GRACE_MS: '300' });
+  const client = await connectRaw(sidecar.port);
+  client.send(GET);
+  await backend.connection(0);
+  assert.equal(await sidecar.end(), 0);
+  const lines = sidecar.log().filter(({ path }) => path === '/api/x');
+  assert.deepEqual(
+    lines.map(({ status, aborted }) => [status, aborted]),
+    [[499, true]],
+  );
+  client.destroy();
+  await backend.stop();
+});
+
 test('while it stops it says so at /readyz, and is still alive', async () => {
   const backend = await startScriptedBackend(answering(ok('x')));
   const sidecar = await startSidecar({ BACKEND_URL: backend.url });
