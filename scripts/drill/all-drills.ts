@@ -4,6 +4,7 @@ import { backendRestart } from './drills/backend-restart.ts';
 import { databaseRestart } from './drills/database-restart.ts';
 import { idleRace } from './drills/idle-race.ts';
 import { overload } from './drills/overload.ts';
+import { overloadCpu } from './drills/overload-cpu.ts';
 import { resetMidBody } from './drills/reset-mid-body.ts';
 import { sighupUnderLoad } from './drills/sighup-under-load.ts';
 import { sigtermUnderLoad } from './drills/sigterm-under-load.ts';
@@ -26,5 +27,6 @@ export const ALL_DRILLS: readonly Drill[] = [
   socketActivationWorkers,
   workerKilled,
   overload,
+  overloadCpu,
   slowConnections,
 ];

@@ -19,6 +19,11 @@ export class KeepAliveClient {
     this.#port = port;
   }
 
+  /** Connects ahead of the first request; a failure shows with that one. */
+  async open(): Promise<void> {
+    await this.#connect();
+  }
+
   /**
    * Sends one request and waits for what becomes of it; never throws.
    * @param readAfterMs leaves the answer in the kernel for so long, as a slow client does

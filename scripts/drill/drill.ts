@@ -60,6 +60,9 @@ export const told = (what: string, found: number): Figure => ({ what, found });
 /** A figure without which the drill would have tested nothing. */
 export const some = (what: string, found: number, atLeast = 1): Figure => ({ what, found, atLeast });
 
+/** A figure that depends on how fast the machine is. */
+export const measured = (figure: Figure): Figure => ({ ...figure, isMeasured: true });
+
 export interface ReportOptions {
   readonly samples: readonly Sample[];
   readonly doubledPosts: number;

@@ -61,7 +61,17 @@ export interface ArrivalOptions {
   readonly forMs: number;
   /** Connections that the generator may hold; an arrival beyond it is counted in `unsent`. */
   readonly maxConnections: number;
+  /** Clients that are connected already, besides those. */
+  readonly clients?: readonly KeepAliveClient[];
   readonly next: () => LoadRequest;
+}
+
+export interface ArrivalResult {
+  readonly samples: readonly Sample[];
+  /** Arrivals for which there was no connection. */
+  readonly unsent: number;
+  /** From the first arrival to the last: longer than asked for when the generator itself could not keep up. */
+  readonly sendingMs: number;
 }
 
 const TICK_MS = 4;
@@ -72,10 +82,11 @@ export async function arrivals({
   perSecond,
   forMs,
   maxConnections,
+  clients = [],
   next,
-}: ArrivalOptions): Promise<{ samples: readonly Sample[]; unsent: number }> {
+}: ArrivalOptions): Promise<ArrivalResult> {
   const samples: Sample[] = [];
-  const free: KeepAliveClient[] = [];
+  const free = [...clients];
   const underWay = new Set<Promise<void>>();
   let made = 0;
   let unsent = 0;
@@ -104,7 +115,8 @@ export async function arrivals({
     if (elapsed === forMs) break;
     await sleep(TICK_MS);
   }
+  const sendingMs = performance.now() - startedAt;
   await Promise.all(underWay);
   for (const client of free) client.close();
-  return { samples, unsent };
+  return { samples, unsent, sendingMs };
 }

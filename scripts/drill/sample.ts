@@ -107,3 +107,9 @@ export function longestRecoveryMs(samples: readonly Sample[], outages: readonly 
 /** Longest time from a request's start to its end, ms. */
 export const longestMs = (samples: readonly Sample[]): number =>
   Math.round(samples.reduce((most, { startedAt, endedAt }) => Math.max(most, endedAt - startedAt), 0));
+
+/** Time that a part of the requests did not exceed, ms; the median for 0.5. 0 without any. */
+export function quantileMs(samples: readonly Sample[], part: number): number {
+  const durations = samples.map(({ startedAt, endedAt }) => endedAt - startedAt).sort((a, b) => a - b);
+  return Math.round(durations[Math.floor(durations.length * part)] ?? 0);
+}

@@ -5,7 +5,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { NextFunction, Request, Response } from 'express';
-import { badRequest, busy, notFound } from '../errors.ts';
+import { BUSY, badRequest, notFound } from '../errors.ts';
 import { requestHeaders } from '../forward/headers.ts';
 import type { ForwardRequest, HttpForwarder } from '../forward/http.ts';
 import type { AccessLog } from './access-log.ts';
@@ -125,7 +125,7 @@ export function createApp(options: AppOptions): RequestListener {
   /** Health checks are still answered: a busy process is alive, and a restart would make it worse. */
   function shed(req: IncomingMessage, res: ServerResponse, requestId: string): void {
     res.setHeader('X-Request-Id', requestId);
-    sendError(req, res, busy());
+    sendError(req, res, BUSY);
   }
 
   function refuse(req: IncomingMessage, res: ServerResponse, error: unknown): void {

@@ -3,7 +3,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { AppError, badRequest, busy } from '../errors.ts';
+import { AppError, BUSY, badRequest } from '../errors.ts';
 import { requestHeaders } from '../forward/headers.ts';
 import type { WebSocketForwarder } from '../forward/websocket.ts';
 import type { Ownership } from './ownership.ts';
@@ -55,7 +55,7 @@ export function createUpgradeHandler({
         return;
       }
       try {
-        if (isOverloaded()) throw busy();
+        if (isOverloaded()) throw BUSY;
         const checked = readRequestHead(req);
         if (checked.contentLength !== 0) throw badRequest('A WebSocket handshake has no body.');
         const requestId = checked.requestId ?? newRequestId();

@@ -3,7 +3,7 @@
  * the only thing decided is what to do when either side fails.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type AppError, busy } from '../errors.ts';
+import { type AppError, BUSY } from '../errors.ts';
 import type {
   BackendClient,
   BackendError,
@@ -60,7 +60,7 @@ export function createHttpForwarder(options: HttpForwarderOptions): HttpForwarde
   return (req, res, request) => {
     if (options.counters.inFlight >= options.maxInFlight) {
       res.setHeader('X-Request-Id', request.requestId);
-      options.sendError(req, res, busy());
+      options.sendError(req, res, BUSY);
       return;
     }
     new Forwarding(options, req, res, request).send(false);

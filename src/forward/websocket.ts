@@ -7,7 +7,7 @@ import type { Agent, ClientRequest, IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { RequestHandler } from 'http-proxy-middleware';
-import { type AppError, busy } from '../errors.ts';
+import { type AppError, BUSY } from '../errors.ts';
 import type { BackendAddress } from './backend-client.ts';
 import { connectOptions } from './http1/connection.ts';
 import { createHandshake, type Handshake } from './websocket-handshake.ts';
@@ -98,12 +98,12 @@ export function createWebSocketForwarder(options: WebSocketForwarderOptions): We
       req.headers = { host: 'replaced', connection: 'Upgrade', upgrade: 'websocket' };
       loadProxy().then(
         ({ upgrade }) => client.destroyed || upgrade(req, client, head),
-        () => handshake.refuse(busy()),
+        () => handshake.refuse(BUSY),
       );
     },
     count: () => handshakes.size + relays.size,
     closeAll() {
-      for (const handshake of handshakes.values()) handshake.refuse(busy());
+      for (const handshake of handshakes.values()) handshake.refuse(BUSY);
       for (const pair of relays) pair.end();
     },
   };

@@ -8,9 +8,16 @@ import { KeepAliveClient } from '../../scripts/drill/client.ts';
 import { isPassed, report } from '../../scripts/drill/drill.ts';
 import { journalLine, readJournal } from '../../scripts/drill/journal.ts';
 import { arrivals, loadFor } from '../../scripts/drill/load.ts';
+import { startLoadProcess } from '../../scripts/drill/load-process.ts';
 import { tableRow } from '../../scripts/drill/print.ts';
 import { backendRequest } from '../../scripts/drill/requests.ts';
-import { type LoadRequest, longestRecoveryMs, REASON, type Sample } from '../../scripts/drill/sample.ts';
+import {
+  type LoadRequest,
+  longestRecoveryMs,
+  quantileMs,
+  REASON,
+  type Sample,
+} from '../../scripts/drill/sample.ts';
 import type { RawConnection } from '../support/raw-connection.ts';
 import { answering, ok, startScriptedBackend } from '../support/scripted-backend.ts';
 
@@ -112,6 +119,43 @@ test('the paced load lets every client send, the arrivals are as many as asked f
   assert.ok([...paced, ...open.samples].every(({ outcome }) => outcome === 'answered'));
   const crowded = await arrivals({ port, perSecond: 100, forMs: 200, maxConnections: 0, next });
   assert.deepEqual([crowded.samples.length, crowded.unsent], [0, 20]);
+});
+
+test('arrivals use connections that are open already, and count those for which there is none', async (t) => {
+  let connections = 0;
+  const server = await startScriptedBackend(async (connection) => {
+    connections += 1;
+    await answering(ok('right'))(connection);
+  });
+  t.after(() => server.stop());
+  const clients = [1, 2, 3].map(() => new KeepAliveClient(server.port));
+  await Promise.all(clients.map((client) => client.open()));
+  const next = () => request();
+  const wishes = { port: server.port, perSecond: 100, forMs: 200, maxConnections: 0, clients, next };
+  const { samples, unsent, sendingMs } = await arrivals(wishes);
+  assert.equal(samples.length + unsent, 20);
+  assert.ok(samples.length > 0 && samples.every(({ outcome }) => outcome === 'answered'));
+  assert.ok(sendingMs >= 200, `${sendingMs} ms`);
+  assert.equal(connections, 3);
+});
+
+test('a load process sends from outside, and its end is noticed', async (t) => {
+  const server = await startScriptedBackend(answering(ok('{"upload_url":"https://a/?X-Amz-Signature=1"}')));
+  t.after(() => server.stop());
+  const { port } = server;
+  await using load = startLoadProcess(undefined);
+  const closed = await load.do({ kind: 'closed-loop', port, token: 'x', clients: 2, forMs: 100 });
+  await load.do({ kind: 'open', port, connections: 2 });
+  const open = await load.do({ kind: 'open-loop', port, token: 'x', perSecond: 50, forMs: 100 });
+  assert.equal(open.samples.length + open.unsent, 5);
+  assert.ok([...closed.samples, ...open.samples].every(({ outcome }) => outcome === 'answered'));
+  await load[Symbol.asyncDispose]();
+  await assert.rejects(load.do({ kind: 'open', port, connections: 1 }));
+});
+
+test('quantiles of no requests are 0, and of some are theirs', () => {
+  const some = [3, 1, 2].map((ms) => sample('answered', 0, ms));
+  assert.deepEqual([quantileMs([], 0.5), quantileMs(some, 0.5), quantileMs(some, 0.99)], [0, 2, 3]);
 });
 
 test('the journal tells which requests came twice', () => {

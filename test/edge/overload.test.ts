@@ -1,7 +1,8 @@
 /** Shedding when the event loop is late (forwarding.md, line 19: no queue without a limit). */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { after, before, type TestContext, test } from 'node:test';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { createOverloadWatch } from '../../src/edge/overload.ts';
 import { connectRaw } from '../support/raw-connection.ts';
 import { answering, ok, type ScriptedBackend, startScriptedBackend } from '../support/scripted-backend.ts';
 import { startSidecar, type TestSidecar } from '../support/start-sidecar.ts';
@@ -54,4 +55,61 @@ test('one pause is no overload', async () => {
   await sleep(300);
   blockFor(400);
   assert.equal((await statusOf('/api/x')).body, 'x');
+});
+
+const MAX_DELAY_MS = 200;
+
+/** A watch with a clock of its own; `at` asks it as a request would that is read at that moment. */
+function watchedClock(t: TestContext, maxDelayMs = MAX_DELAY_MS) {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  let now = 0;
+  const watch = createOverloadWatch(maxDelayMs, () => now);
+  watch.start();
+  t.after(() => watch.stop());
+  return {
+    at(ms: number): boolean {
+      now = ms;
+      return watch.isOverloaded();
+    },
+    tickAt(ms: number): void {
+      now = ms;
+      t.mock.timers.tick(100);
+    },
+  };
+}
+
+test('of requests that are read in one turn, those behind more than can be done in time are refused', async (t) => {
+  const { at } = watchedClock(t);
+  assert.deepEqual([0, 200, 201, 300].map(at), [false, false, false, false]);
+  assert.deepEqual([301, 2_000].map(at), [true, true]);
+  await nextTurn();
+  // From now on sooner, so that the timer is in time again; but the beginning of a turn is always taken on.
+  assert.deepEqual([2_010, 2_110].map(at), [false, false]);
+  assert.equal(at(2_111), true);
+});
+
+test('a pause within a turn refuses nobody who is behind it', async (t) => {
+  const { at } = watchedClock(t);
+  assert.deepEqual([0, 3_000, 3_099].map(at), [false, false, false]);
+  await nextTurn();
+  assert.deepEqual([3_110, 3_300].map(at), [false, false]);
+});
+
+test('when nobody was refused for a while, a turn may take as long as before', async (t) => {
+  const { at, tickAt } = watchedClock(t);
+  assert.deepEqual([0, 250, 350].map(at), [false, false, true]);
+  await nextTurn();
+  tickAt(360);
+  assert.deepEqual([370, 480].map(at), [false, true]);
+  await nextTurn();
+  tickAt(490);
+  assert.deepEqual([500, 550].map(at), [false, false]);
+  await nextTurn();
+  tickAt(600);
+  assert.deepEqual([610, 800].map(at), [false, false]);
+});
+
+test('with a limit of 0 nobody is ever refused', (t) => {
+  const { at } = watchedClock(t, 0);
+  assert.deepEqual([0, 1_000, 5_000].map(at), [false, false, false]);
 });

@@ -15,10 +15,10 @@ export interface Cores {
 
 /** Takes the first two cores that this process may use. */
 export function chooseCores(): Cores {
-  const [proxy, load] = allowedCores();
   if (outputOf('taskset', '--version') === undefined) {
     return { proxy: undefined, load: undefined, note: 'NOT PINNED: taskset (util-linux) is not installed.' };
   }
+  const [proxy, load] = allowedCores();
   if (proxy === undefined || load === undefined) {
     return { proxy: undefined, load: undefined, note: 'NOT PINNED: there is only one core.' };
   }

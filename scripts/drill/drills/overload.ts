@@ -1,11 +1,10 @@
 /** Four times the load that can be carried (forwarding.md, line 19). */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type Drill, none, report, some, told } from '../drill.ts';
+import { type Drill, measured, none, report, some, told } from '../drill.ts';
 import { arrivals, loadFor } from '../load.ts';
+import { watchMemory } from '../process-watch.ts';
 import { mixed } from '../requests.ts';
-import type { Sample } from '../sample.ts';
+import { quantileMs, type Sample } from '../sample.ts';
 import { startScene } from '../scene.ts';
-import { residentBytes } from '../sidecar.ts';
 
 const MAX_IN_FLIGHT = 20;
 const BACKEND_DELAY_MS = 100;
@@ -13,7 +12,6 @@ const OVERLOAD = 4;
 const LEAST_GOODPUT = 0.8;
 const MAX_CONNECTIONS = 500;
 const MAX_GROWTH_MIB = 64;
-const LOOK_EVERY_MS = 250;
 
 export const overload: Drill = {
   name: 'overload',
@@ -32,7 +30,7 @@ export const overload: Drill = {
     const forMs = (seconds * 1000 * 2) / 3;
     const perSecond = OVERLOAD * peak;
     const over = await arrivals({ port, perSecond, forMs, maxConnections: MAX_CONNECTIONS, next });
-    const growthMib = await memory.growthMib();
+    const { growthMib } = await memory.end();
     const refused = over.samples.filter(({ outcome }) => outcome === 'refused');
     return report({
       samples: [...atPeak, ...over.samples],
@@ -51,7 +49,7 @@ export const overload: Drill = {
         none('refusals other than 503', refused.filter(({ status }) => status !== 503).length),
         measured({
           what: 'median time of a refusal, ms',
-          found: medianMs(refused),
+          found: quantileMs(refused, 0.5),
           atMost: BACKEND_DELAY_MS / 2,
         }),
         measured(none('arrivals that the load generator could not send', over.unsent)),
@@ -61,33 +59,6 @@ export const overload: Drill = {
   },
 };
 
-const measured = <T extends object>(figure: T) => ({ ...figure, isMeasured: true });
-
 /** Right answers a second. */
 const goodput = (samples: readonly Sample[], ms: number): number =>
   (samples.filter(({ outcome }) => outcome === 'answered').length / ms) * 1000;
-
-function medianMs(samples: readonly Sample[]): number {
-  const durations = samples.map(({ startedAt, endedAt }) => endedAt - startedAt).sort((a, b) => a - b);
-  return Math.round(durations[Math.floor(durations.length / 2)] ?? 0);
-}
-
-/** Looks at the process's memory until asked how much it has grown at most. */
-function watchMemory(pid: number): { growthMib(): Promise<number> } {
-  let stopped = false;
-  const watching = (async () => {
-    const before = await residentBytes(pid);
-    let most = before;
-    while (!stopped) {
-      await sleep(LOOK_EVERY_MS);
-      most = Math.max(most, await residentBytes(pid));
-    }
-    return Math.round((most - before) / 1024 / 1024);
-  })();
-  return {
-    growthMib() {
-      stopped = true;
-      return watching;
-    },
-  };
-}
