@@ -1,5 +1,6 @@
 /** WebSockets through the sidecar (forwarding.md, lines 21-24). */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectRaw, exchangeRaw, type RawConnection, type RawMessage } from '../support/raw-connection.ts';
@@ -129,6 +130,41 @@ test('megabytes pass unchanged', async () => {
     await backend.until((received) => received.length === 64 * block.length, '4 MB');
     assert.equal(backend.received, block.repeat(64));
     connection.destroy();
+  });
+});
+
+test('a fast side waits for one that reads slowly, and every byte arrives in order', async () => {
+  // More than the buffers of the system on the way take.
+  const blocks = Array.from({ length: 400 }, (_, i) => Buffer.alloc(50_001, `${i},`));
+  const sent = createHash('sha256');
+  for (const block of blocks) sent.update(block);
+  const digest = sent.digest('hex');
+  const total = blocks.length * 50_001;
+  const readSlowly = async ({ socket }: RawConnection) => {
+    socket.removeAllListeners('data');
+    const hash = createHash('sha256');
+    let bytes = 0;
+    let reads = 0;
+    for await (const chunk of socket) {
+      hash.update(chunk);
+      bytes += chunk.length;
+      if (bytes === total) break;
+      reads += 1;
+      if (reads % 50 === 0) await sleep(10);
+    }
+    return hash.digest('hex');
+  };
+  await through(accept, async (port, upstream) => {
+    for (const direction of ['up', 'down']) {
+      const { connection } = await openWebSocket(port, '/ws/x');
+      const backend = await upstream();
+      const [from, to] = direction === 'up' ? [connection, backend] : [backend, connection];
+      await sleep(50);
+      const received = readSlowly(to);
+      for (const block of blocks) from.send(block);
+      assert.equal(await received, digest, direction);
+      connection.destroy();
+    }
   });
 });
 
