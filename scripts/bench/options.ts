@@ -12,7 +12,7 @@ export type PeerName = (typeof PEERS)[number];
 export const HELP = `Usage: npm run bench -- [options]
 
 Measures the sidecar side by side with other proxies: CPU time of the proxy per request, on one core of its own, medians
-over interleaved rounds. Takes about eight minutes; progress on stderr, the tables on stdout.
+over interleaved rounds. Takes five to eight minutes; progress on stderr, the tables on stdout.
 
   --rounds N         rounds per workload (default 5)
   --quick            a smoke run of under a minute: small windows, one round; its figures are noise
