@@ -99,29 +99,31 @@ function onClientError(
   socket: Socket,
   { refuseBody, refuseSocket }: ServerOptions,
 ): void {
-  const response = responseUnderWay(socket);
-  if (response === undefined) {
+  if (responseUnderWay(socket) === undefined) {
     // A body that breaks after its request was answered must not be answered a second time.
     if (requestUnderWay(socket) !== undefined) socket.destroy();
     else refuseSocket(socket, clientError(error.code));
-  } else if (!response.req.complete && hasBody(response.req)) {
-    if (response.headersSent) socket.destroy();
-    else refuseBody(response, clientError(error.code));
   } else if (!ending.has(socket)) {
     ending.add(socket);
-    endWhenAnswered(socket);
+    endWhenAnswered(socket, (response) => refuseBody(response, clientError(error.code)));
   }
 }
 
 /** Every packet of garbage is an error of its own; one is enough. */
 const ending = new WeakSet<Socket>();
 
-/** The answers under way are owed to requests that were fine; what follows them on the connection was not. */
-function endWhenAnswered(socket: Socket): void {
+/**
+ * The answers under way are owed to requests that were fine; what follows them on the connection was not. One of them may
+ * be the request whose body will never be complete.
+ */
+function endWhenAnswered(socket: Socket, refuse: (response: ServerResponse) => void): void {
   const response = responseUnderWay(socket);
   if (response === undefined) socket.destroySoon();
-  // node:http hands the socket to the next response of a pipeline when this one has finished.
-  else response.once('close', () => setImmediate(endWhenAnswered, socket));
+  else if (response.req.complete || !hasBody(response.req))
+    // node:http hands the socket to the next response of a pipeline when this one has finished.
+    response.once('close', () => setImmediate(endWhenAnswered, socket, refuse));
+  else if (response.headersSent) socket.destroy();
+  else refuse(response);
 }
 
 /** One whose Upgrade was ignored never becomes `complete`. */

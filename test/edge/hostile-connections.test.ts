@@ -1,6 +1,7 @@
 /** Connections that do not behave (forwarding.md, lines 7, 8, 20 and 24): what one client sends never becomes another's problem. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openDescriptors, requireProc } from '../support/process-resources.ts';
 import { connectRaw, exchangeRaw, type RawConnection } from '../support/raw-connection.ts';
 import { answering, ok, type ScriptedBackend, startScriptedBackend } from '../support/scripted-backend.ts';
@@ -219,6 +220,24 @@ test('answers owed to a pipeline are given before the connection ends over what 
     client.destroy();
     assert.deepEqual(seen, ['/api/1', '/api/2', '/api/3']);
   });
+});
+
+test('a pipelined request whose body ends with the connection is 400, and the connection closes', async () => {
+  await through(
+    async (connection) => {
+      await connection.message();
+      await sleep(100);
+      connection.send(ok('first'));
+    },
+    async ({ port }) => {
+      const client = await connectRaw(port);
+      client.send(get('/api/first') + post('/api/second', 'Transfer-Encoding: chunked\r\n', ''));
+      client.end();
+      assert.equal((await client.message()).body, 'first');
+      assert.match((await client.message()).startLine, / 400 /);
+      assert.equal(await client.closed(), '');
+    },
+  );
 });
 
 test('a body that stands still is given up: 408, and its place is free again', async () => {
