@@ -150,8 +150,8 @@ export function createHandshake(options: HandshakeOptions): Handshake {
     if (status !== undefined || client.destroyed) return;
     status = error.status;
     clearTimeout(deadline);
-    // In this order: what it holds is not to be missed by whoever reads on, and the request's own error comes later.
     early?.drop();
+    // The error that this makes comes back to fail(), which finds the status set.
     request?.destroy();
     options.endWithError(client, error, requestId);
   }
