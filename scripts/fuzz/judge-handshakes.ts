@@ -80,8 +80,8 @@ function judgeBackend(one: HandshakeCase, { text }: Got): string[] {
 
 function judgeAnswer(one: HandshakeCase, message: ReadMessage, text: string): string[] {
   const behind = text.slice(message.end);
-  // node:http's parser skips empty lines before a status line, and they are not passed on.
-  const sent = (one.backend.head + one.backend.frames).replace(/^(?:\r\n)+/, '');
+  // node:http's parser skips line ends before a status line, and they are not passed on.
+  const sent = (one.backend.head + one.backend.frames).replace(/^[\r\n]+/, '');
   const wanted = readFinalResponse(sent, 'GET', one.backend.ending !== 'reset');
   const status = message.start[1];
   if (status === '500') return ['the client got a 500'];

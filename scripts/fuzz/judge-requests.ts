@@ -146,7 +146,7 @@ function endsConnection(request: ReadMessage): boolean {
   if (valuesOf(request, 'upgrade').length > 0 || valuesOf(request, 'expect').length > 0) return true;
   if (valuesOf(request, 'connection').length > 0) return true;
   const hosts = valuesOf(request, 'host');
-  return hosts.length !== 1 || !/^[A-Za-z0-9.:-]+$/.test(hosts[0] ?? '');
+  return hosts.length !== 1 || !/^[A-Za-z0-9.-]+(?::\d*)?$/.test(hosts[0] ?? '');
 }
 
 function problemsOfAnswer(answer: ReadMessage): string[] {

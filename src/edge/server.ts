@@ -71,9 +71,7 @@ export function createHttpServer(options: ServerOptions): ListeningServer {
   // In a worker Node would otherwise hand the connection back to the primary, round and round.
   Object.assign(server, { dropMaxConnection: true });
   server.on('clientError', (error, socket: Socket) => onClientError(error, socket, options));
-  server.on('connect', (_req, socket) =>
-    options.refuseSocket(socket, new AppError(405, 'CONNECT is not allowed.')),
-  );
+  server.on('connect', (_req, socket) => refuseConnect(socket as Socket, options));
   // The 100 is written when the head has passed; node:http would also write it between the answers of a pipeline.
   server.on('checkContinue', options.handleRequest);
   // readRequestHead refuses what is expected; node:http's own 417 has no body.
@@ -91,6 +89,20 @@ export function createHttpServer(options: ServerOptions): ListeningServer {
     options.handleUpgrade(req, socket, head);
   });
   return { server, sockets, upgraded };
+}
+
+/** In its place: behind the answers that are owed, and not at all behind a last one. */
+function refuseConnect(socket: Socket, { refuseSocket }: Pick<ServerOptions, 'refuseSocket'>): void {
+  const response = responseUnderWay(socket);
+  if (response === undefined) {
+    refuseSocket(socket, new AppError(405, 'CONNECT is not allowed.'));
+    return;
+  }
+  // node:http has taken its own listener off.
+  socket.on('error', () => socket.destroy());
+  response.once('close', () => {
+    if (socket.writable) setImmediate(refuseConnect, socket, { refuseSocket });
+  });
 }
 
 /** Bytes that are no HTTP request, or a head that is too large or too slow. */

@@ -222,6 +222,28 @@ test('answers owed to a pipeline are given before the connection ends over what 
   });
 });
 
+test('a CONNECT behind other requests is refused in its place, and not behind a last answer', async () => {
+  const connectRequest = 'CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n';
+  await through(
+    async (connection) => {
+      await connection.message();
+      await sleep(50);
+      connection.send(ok('first'));
+    },
+    async ({ port }) => {
+      const client = await connectRaw(port);
+      client.send(get('/api/first') + connectRequest);
+      assert.equal((await client.message()).body, 'first');
+      assert.match((await client.message()).startLine, / 405 /);
+      assert.equal(await client.closed(), '');
+      const other = await connectRaw(port);
+      other.send(`GET /api/x HTTP/1.1\r\nHost: not valid\r\n\r\n${connectRequest}`);
+      assert.match((await other.message()).startLine, / 400 /);
+      assert.equal(await other.closed(), '');
+    },
+  );
+});
+
 test('a pipelined request whose body ends with the connection is 400, and the connection closes', async () => {
   await through(
     async (connection) => {
