@@ -90,6 +90,8 @@ describe('npm run dev', () => {
     const source = await readFile(file, 'utf8');
     await writeFile(file, `${source}\nexport const = 1;\n`);
     await command.says(/SyntaxError/);
+    // `node --watch` does not see what is written before it says that it waits.
+    await command.says(/Waiting for file changes/);
     await writeFile(file, `${source}\n`);
     const [, pid] = await command.says(/listening.*pid=(\d+)/);
     assert.notEqual(Number(pid), sidecarPid);
