@@ -50,7 +50,6 @@ export const unprocessable = (detail: string) => new AppError(422, detail);
 /** 501: the feature is switched off in this installation; clients hide it. */
 export const notConfigured = (detail: string) => new AppError(501, detail);
 
-/** 503: more work than this process can carry; the client may try again. */
 /** 503: something we need is down or overloaded; the client may try again. */
 export const unavailable = (detail: string, cause?: unknown) =>
   new AppError(503, detail, { cause, headers: { 'Retry-After': '1' } });

@@ -10,27 +10,17 @@ export function requireProc(t: Pick<TestContext, 'skip'>): boolean {
 }
 
 /** Resident memory, bytes. */
-export const residentBytes = (pid: number) => statusBytes(pid, 'VmRSS');
+export const residentBytes = (pid: number) => statusKib(pid, 'VmRSS') * 1024;
 
 /** Largest resident memory since the last `forgetPeak`, bytes. */
-export const peakBytes = (pid: number) => statusBytes(pid, 'VmHWM');
+export const peakBytes = (pid: number) => statusKib(pid, 'VmHWM') * 1024;
 
 export const forgetPeak = (pid: number) => writeFileSync(`/proc/${pid}/clear_refs`, '5');
 
 export const openDescriptors = (pid: number) => readdirSync(`/proc/${pid}/fd`).length;
 
-function statusBytes(pid: number, field: string): number {
-  const line = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  if (line === null) throw new Error(`/proc/${pid}/status has no ${field}`);
-  return Number(line[1]) * 1024;
-}
-
 /** Write system calls so far, of all threads. */
-export function writeCalls(pid: number): number {
-  const line = /^syscw: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'));
-  if (line === null) throw new Error(`/proc/${pid}/io has no syscw`);
-  return Number(line[1]);
-}
+export const writeCalls = (pid: number) => procNumber(pid, 'io', /^syscw: (\d+)$/m);
 
 /**
  * For each open IPv4 connection of this machine with that port at its own end, or at the other: how soon TCP will ask
@@ -54,3 +44,13 @@ export function keepAliveTimers(end: 'local' | 'remote', port: number): (number 
 const ESTABLISHED = '01';
 const KEEP_ALIVE_TIMER = '02';
 const portOf = (address = '') => Number.parseInt(address.split(':')[1] ?? '', 16);
+
+const statusKib = (pid: number, field: string) =>
+  procNumber(pid, 'status', new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm'));
+
+/** @param pattern one group, the number. @throws Error when it is not there */
+function procNumber(pid: number, file: 'status' | 'io', pattern: RegExp): number {
+  const line = pattern.exec(readFileSync(`/proc/${pid}/${file}`, 'utf8'));
+  if (line === null) throw new Error(`/proc/${pid}/${file} has no ${pattern}`);
+  return Number(line[1]);
+}
