@@ -64,14 +64,15 @@ async function readableCopy(native: string): Promise<string> {
   const { version } = JSON.parse(await readFile(join(dirname(native), 'package.json'), 'utf8')) as {
     version: string;
   };
-  const target = join(tmpdir(), `gogomarket-postgres-${version}`);
+  const target = join(tmpdir(), `gogomarket-postgresql-${version}`);
   if (existsSync(target)) {
     const owner = await lstat(target);
     if (owner.uid === 0 && owner.isDirectory() && (owner.mode & 0o022) === 0) return target;
     throw new Error(`${target} does not belong to root. Remove it and try again.`);
   }
   const unfinished = await mkdtemp(`${target}-`);
-  await cp(native, unfinished, { recursive: true });
+  // Verbatim: cp() would make the links of the libraries point into the clone that happened to be first.
+  await cp(native, unfinished, { recursive: true, verbatimSymlinks: true });
   await chmod(unfinished, 0o755);
   await linkLibraries(unfinished);
   // Another process may have been faster; its copy is as good.
