@@ -11,6 +11,7 @@ import {
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { AppError, requestTimeout } from '../errors.ts';
+import { lingerFor } from '../forward/linger.ts';
 
 export interface ServerOptions {
   readonly handleRequest: RequestListener;
@@ -29,9 +30,6 @@ const MAX_HEAD_BYTES = 64 * 1024;
 
 /** A read from the backend brings up to 64 KB, Node's own limit: with that it would be paused for every piece. */
 const WRITE_AHEAD_BYTES = 128 * 1024;
-
-/** How long a client may go on sending a body that has been answered already, ms (nginx: lingering_time). */
-const LINGER_MS = 30_000;
 
 export interface ListeningServer {
   readonly server: Server;
@@ -203,10 +201,6 @@ function destroySoonAfterBody(this: Socket): void {
     return;
   }
   this.end();
-  const timer = setTimeout(() => this.destroy(), LINGER_MS).unref();
-  request.resume();
-  request.once('close', () => {
-    clearTimeout(timer);
-    this.destroy();
-  });
+  lingerFor(request);
+  request.once('close', () => this.destroy());
 }

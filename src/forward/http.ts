@@ -14,6 +14,7 @@ import type {
 import { cut } from './cut.ts';
 import { backendFailure } from './failure.ts';
 import { headLines, responseHeaders, withoutForbiddenLength, withoutLength } from './headers.ts';
+import { lingerFor } from './linger.ts';
 import { setRawResponseHead } from './raw-head.ts';
 import { writeAndRelease } from './write-and-release.ts';
 
@@ -51,9 +52,6 @@ export type HttpForwarder = (req: IncomingMessage, res: ServerResponse, request:
 
 /** Methods that may be sent twice (RFC 9110 §9.2.2); a POST or PATCH never is. */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
-
-/** How long a client may go on sending a body that the backend has already answered, ms (nginx: lingering_time). */
-const LINGER_MS = 30_000;
 
 /** Creates the forwarder; it never throws and always ends the response. */
 export function createHttpForwarder(options: HttpForwarderOptions): HttpForwarder {
@@ -257,17 +255,6 @@ class Forwarding implements BackendResponseHandler {
 
 /** Up to here copying a body into the head's string costs less than a second write (measured: npm run bench). */
 const ONE_WRITE_BYTES = 16 * 1024;
-
-/**
- * The answer is out while the client still sends: take the rest off the socket and drop it, since closing with unread
- * bytes resets the connection and can destroy the answer on its way (RFC 9112 §9.6).
- */
-function lingerFor(req: IncomingMessage): void {
-  const timer = setTimeout(() => req.destroy(), LINGER_MS);
-  timer.unref();
-  req.once('close', () => clearTimeout(timer));
-  req.resume();
-}
 
 function pairs(flat: readonly string[]): [string, string][] {
   const result: [string, string][] = [];
