@@ -5,21 +5,15 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { banner } from '../src/dev/console/banner.ts';
-import { removeData, sidecarPidFile, stopOrphans } from '../src/dev/console/clear-up.ts';
-import { isListening } from '../src/dev/console/is-listening.ts';
-import {
-  type PartContext,
-  type Settings,
-  startBackend,
-  startDatabase,
-  startStorage,
-} from '../src/dev/console/parts.ts';
-import { type RunningParts, runParts } from '../src/dev/console/running-parts.ts';
-import { writeSampleFile } from '../src/dev/console/sample-file.ts';
-import { checkConfiguration, startSidecarProcess, untilReady } from '../src/dev/console/sidecar-process.ts';
-import { closedFolder, defaultStateFolder } from '../src/dev/console/state-place.ts';
-import { type StateFolder, takeStateFolder } from '../src/dev/state-folder.ts';
+import { banner } from './dev/banner.ts';
+import { removeData, sidecarPidFile, stopOrphans } from './dev/clear-up.ts';
+import { type PartContext, type Settings, startBackend, startDatabase, startStorage } from './dev/parts.ts';
+import { type RunningParts, runParts } from './dev/running-parts.ts';
+import { writeSampleFile } from './dev/sample-file.ts';
+import { checkConfiguration, startSidecarProcess, untilReady } from './dev/sidecar-process.ts';
+import { type StateFolder, takeStateFolder } from './dev/state-folder.ts';
+import { closedFolder, defaultStateFolder } from './dev/state-place.ts';
+import { isListening } from './lab/is-listening.ts';
 
 const HELP = `Usage: npm run dev [-- --state DIR] [--no-watch] [--reset] [--help]
 

@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isListening } from '../../src/dev/console/is-listening.ts';
+import { isListening } from '../lab/is-listening.ts';
 import { followChild, until } from './child.ts';
 import type { BackendKind } from './drill.ts';
 import { type Arrivals, readJournal } from './journal.ts';

@@ -5,8 +5,8 @@
 import { openSync, writeSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { parseArgs } from 'node:util';
-import { createFrameReader, encodeFrame, OPCODE } from '../../src/dev/demo-backend/websocket-frames.ts';
-import { SWITCHING } from '../../test/support/websocket.ts';
+import { createFrameReader, encodeFrame, OPCODE } from '../lab/demo-backend/websocket-frames.ts';
+import { SWITCHING } from '../lab/websocket.ts';
 import { journalLine } from './journal.ts';
 
 const { values: options } = parseArgs({

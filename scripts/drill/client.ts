@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RawConnection, type RawMessage } from '../../test/support/raw-connection.ts';
+import { RawConnection, type RawMessage } from '../lab/raw-connection.ts';
 import { judge, type LoadRequest, REASON, type Sample } from './sample.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;

@@ -2,7 +2,7 @@
  * Requests to the drill's backend: the query says what the backend shall do, and the answer repeats the id, so that an
  * answer to somebody else's request is noticed.
  */
-import type { RawMessage } from '../../test/support/raw-connection.ts';
+import type { RawMessage } from '../lab/raw-connection.ts';
 import { type LoadRequest, parseJson } from './sample.ts';
 
 /**

@@ -7,7 +7,7 @@ import { chmod } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { startEmbeddedPostgres } from '../../src/dev/embedded-postgres.ts';
+import { startEmbeddedPostgres } from '../lab/postgres.ts';
 import { isAlive, until } from './child.ts';
 import { restartablePort } from './ports.ts';
 import { makeScratchFolder } from './scratch-folder.ts';

@@ -2,8 +2,8 @@
  * Reviews as a load, and what must be true of them afterwards: none that was acknowledged is lost, none is there twice,
  * and the stats are those of the rows.
  */
-import { createBackendTables, query } from '../../test/support/database.ts';
-import { tokenFor } from '../../test/support/tokens.ts';
+import { createBackendTables, query } from '../lab/database.ts';
+import { tokenFor } from '../lab/tokens.ts';
 import { type LoadRequest, parseJson, type Sample } from './sample.ts';
 
 const PRODUCTS = 3;

@@ -1,7 +1,7 @@
 /**
  * What became of one request, as its client saw it.
  */
-import type { RawMessage } from '../../test/support/raw-connection.ts';
+import type { RawMessage } from '../lab/raw-connection.ts';
 
 export interface LoadRequest {
   /** Unique; the backend writes down every id that reaches it. */

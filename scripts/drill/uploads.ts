@@ -4,7 +4,7 @@
  */
 import { generateKeyPairSync } from 'node:crypto';
 import jwt from 'jsonwebtoken';
-import { createBackendTables } from '../../test/support/database.ts';
+import { createBackendTables } from '../lab/database.ts';
 import { type LoadRequest, parseJson } from './sample.ts';
 
 const ALGORITHM = 'ES512';

@@ -2,8 +2,8 @@
  * WebSockets that talk while a drill goes on: each sends a message, waits for its echo, and so on.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RawConnection } from '../../test/support/raw-connection.ts';
-import { openWebSocket, serverFrame, textFrame } from '../../test/support/websocket.ts';
+import type { RawConnection } from '../lab/raw-connection.ts';
+import { openWebSocket, serverFrame, textFrame } from '../lab/websocket.ts';
 
 export interface WebSocketOptions {
   readonly port: number;

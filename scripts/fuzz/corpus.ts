@@ -1,7 +1,7 @@
 /**
  * Good messages, the material of the mutations.
  */
-import { handshake } from '../../test/support/websocket.ts';
+import { handshake } from '../lab/websocket.ts';
 import type { Random } from './random.ts';
 
 const JSON_TYPE = 'Content-Type: application/json\r\n';

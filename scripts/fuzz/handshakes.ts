@@ -4,7 +4,7 @@
  */
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { handshake, SWITCHING } from '../../test/support/websocket.ts';
+import { handshake, SWITCHING } from '../lab/websocket.ts';
 import { sendPieces } from './conversation.ts';
 import { type Ending, type Got, type HandshakeCase, judgeHandshake, type Side } from './judge-handshakes.ts';
 import type { Mode, ModeContext } from './mode.ts';

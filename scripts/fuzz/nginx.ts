@@ -7,8 +7,8 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePorts } from '../../test/support/free-ports.ts';
-import { PATH_WITH_SBIN } from '../../test/support/requirements.ts';
+import { freePorts } from '../lab/ports.ts';
+import { PATH_WITH_SBIN } from '../lab/tools.ts';
 
 export interface Nginx {
   readonly port: number;

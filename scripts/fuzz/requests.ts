@@ -2,7 +2,7 @@
  * Mutated requests. One client at a time, so that whatever the backend sees is known to come from these bytes.
  */
 import type { Socket } from 'node:net';
-import { tokenFor } from '../../test/support/tokens.ts';
+import { tokenFor } from '../lab/tokens.ts';
 import { converse, type Leaving } from './conversation.ts';
 import { pipeline, requestCorpus } from './corpus.ts';
 import { readConnection } from './fuzz-backend.ts';

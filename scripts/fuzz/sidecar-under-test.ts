@@ -4,10 +4,10 @@
  */
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createBackendTables, startTestDatabase } from '../../test/support/database.ts';
-import { freePorts } from '../../test/support/free-ports.ts';
 import { type SidecarProcess, startProcess } from '../../test/support/start-process.ts';
-import { untilMigrated } from '../../test/support/until-migrated.ts';
+import { createBackendTables, startTestDatabase } from '../lab/database.ts';
+import { freePorts } from '../lab/ports.ts';
+import { untilMigrated } from '../lab/until-migrated.ts';
 import { heapAfterGc } from './heap.ts';
 
 export interface SidecarUnderTest {

@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { closedFolder, defaultStateFolder } from '../../src/dev/console/state-place.ts';
-import { commandOf } from '../../src/dev/process-command.ts';
+import { closedFolder, defaultStateFolder } from '../../scripts/dev/state-place.ts';
+import { commandOf } from '../../scripts/lab/process-command.ts';
+import { tokenFor } from '../../scripts/lab/tokens.ts';
 import { api } from '../support/api.ts';
 import { requireTools } from '../support/requirements.ts';
-import { tokenFor } from '../support/tokens.ts';
 import { type DevCommand, freePorts, isOpen, runDev, untilClosed } from './run-dev.ts';
 
 const REPOSITORY = resolve(import.meta.dirname, '../..');

@@ -18,8 +18,8 @@ import {
   REASON,
   type Sample,
 } from '../../scripts/drill/sample.ts';
-import type { RawConnection } from '../support/raw-connection.ts';
-import { answering, ok, startScriptedBackend } from '../support/scripted-backend.ts';
+import type { RawConnection } from '../../scripts/lab/raw-connection.ts';
+import { answering, ok, startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
 
 const request = (method: 'GET' | 'POST' = 'GET'): LoadRequest => ({
   id: 'x',

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { connect } from 'node:tls';
+import { RawConnection } from '../../scripts/lab/raw-connection.ts';
+import { ACCEPT, handshake, serverFrame, textFrame } from '../../scripts/lab/websocket.ts';
 import { type Stack, stackForTests } from '../support/e2e-stack.ts';
-import { RawConnection } from '../support/raw-connection.ts';
-import { ACCEPT, handshake, serverFrame, textFrame } from '../support/websocket.ts';
 
 let stack: Stack;
 let token: string;

@@ -8,9 +8,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { startTestDatabase } from '../support/database.ts';
-import { freePorts } from '../support/free-ports.ts';
-import { testNginxConfig, writeNginxConfig } from '../support/nginx.ts';
+import { startTestDatabase } from '../../scripts/lab/database.ts';
+import { testNginxConfig, writeNginxConfig } from '../../scripts/lab/nginx.ts';
+import { freePorts } from '../../scripts/lab/ports.ts';
 import { requireTools } from '../support/requirements.ts';
 import { baseEnv, followProcess } from '../support/start-process.ts';
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { query } from '../support/database.ts';
+import { query } from '../../scripts/lab/database.ts';
 import { restartBackend, type Stack, stackForTests } from '../support/e2e-stack.ts';
 import { send } from '../support/https-client.ts';
 

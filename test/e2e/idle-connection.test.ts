@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connectRaw } from '../support/raw-connection.ts';
-import { answering, ok, startScriptedBackend } from '../support/scripted-backend.ts';
+import { connectRaw } from '../../scripts/lab/raw-connection.ts';
+import { answering, ok, startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
 import { startSidecar } from '../support/start-sidecar.ts';
 
 /** Nginx keeps an idle connection to its upstream for this long (keepalive_timeout), ms. */

@@ -2,22 +2,22 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import pg from 'pg';
-import { parseDatabaseUrl } from '../../src/infra/database-url.ts';
-import { migrateDatabase, migrationStatus, rollBackDatabase } from '../../src/infra/migrate.ts';
-import { migrations } from '../../src/infra/migrations/index.ts';
-import { checkReviewStats, rebuildReviewStats } from '../../src/infra/review-stats.ts';
-import { api } from '../support/api.ts';
 import {
   createBackendTables,
   query,
   startTestDatabase,
   type TestDatabaseServer,
-} from '../support/database.ts';
-import { type PgBouncer, POOL_SIZE, startPgBouncer } from '../support/pgbouncer.ts';
+} from '../../scripts/lab/database.ts';
+import { type PgBouncer, POOL_SIZE, startPgBouncer } from '../../scripts/lab/pgbouncer.ts';
+import { untilMigrated } from '../../scripts/lab/until-migrated.ts';
+import { parseDatabaseUrl } from '../../src/infra/database-url.ts';
+import { migrateDatabase, migrationStatus, rollBackDatabase } from '../../src/infra/migrate.ts';
+import { migrations } from '../../src/infra/migrations/index.ts';
+import { checkReviewStats, rebuildReviewStats } from '../../src/infra/review-stats.ts';
+import { api } from '../support/api.ts';
 import { skipWithout } from '../support/requirements.ts';
 import { startProcess } from '../support/start-process.ts';
 import { startSidecar, type TestSidecar } from '../support/start-sidecar.ts';
-import { untilMigrated } from '../support/until-migrated.ts';
 
 const skip = skipWithout(['pgbouncer']);
 let server: TestDatabaseServer;

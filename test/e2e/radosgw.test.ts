@@ -1,7 +1,7 @@
 /** The same contract as the development store's, on a real S3 implementation. */
 
+import { startRadosgw } from '../../scripts/lab/radosgw.ts';
 import { objectStoreContract } from '../support/object-store-contract.ts';
-import { startRadosgw } from '../support/radosgw.ts';
 import { requireTools } from '../support/requirements.ts';
 
 objectStoreContract('radosgw', async () =>

@@ -1,7 +1,7 @@
 /** The switch in deploy/nginx/gogomarket-upstream.conf: back to the backend itself, and to the sidecar again. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { query } from '../support/database.ts';
+import { query } from '../../scripts/lab/database.ts';
 import { type Stack, stackForTests } from '../support/e2e-stack.ts';
 
 let stack: Stack;

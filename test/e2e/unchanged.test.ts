@@ -1,9 +1,9 @@
 /** What the backend says is what the client gets: the same requests asked of uvicorn, of the sidecar, and through nginx. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { exchangeRaw, type RawMessage } from '../../scripts/lab/raw-connection.ts';
 import { type Stack, stackForTests } from '../support/e2e-stack.ts';
 import { type ClientAnswer, type ClientRequest, send } from '../support/https-client.ts';
-import { exchangeRaw, type RawMessage } from '../support/raw-connection.ts';
 
 let stack: Stack;
 let token: string;

@@ -1,9 +1,14 @@
 /** What the edge answers by itself: CORS, errors, health, the log. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { connectRaw, exchangeRaw } from '../../scripts/lab/raw-connection.ts';
+import {
+  answering,
+  ok,
+  type ScriptedBackend,
+  startScriptedBackend,
+} from '../../scripts/lab/scripted-backend.ts';
 import { api } from '../support/api.ts';
-import { connectRaw, exchangeRaw } from '../support/raw-connection.ts';
-import { answering, ok, type ScriptedBackend, startScriptedBackend } from '../support/scripted-backend.ts';
 import { startSidecar, type TestSidecar } from '../support/start-sidecar.ts';
 
 let backend: ScriptedBackend;

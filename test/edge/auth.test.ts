@@ -4,14 +4,14 @@ import { generateKeyPairSync } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { test } from 'node:test';
 import jwt from 'jsonwebtoken';
+import { createBackendTables, query, type TestDatabaseServer } from '../../scripts/lab/database.ts';
+import { JWT_SECRET, tokenFor } from '../../scripts/lab/tokens.ts';
+import { untilMigrated } from '../../scripts/lab/until-migrated.ts';
 import { createRequireUser } from '../../src/edge/auth.ts';
 import { AppError } from '../../src/errors.ts';
 import { api } from '../support/api.ts';
-import { createBackendTables, query, type TestDatabaseServer } from '../support/database.ts';
 import { sidecarWithDatabase } from '../support/sidecar-with-database.ts';
-import { JWT_SECRET, startSidecar, type TestSidecar } from '../support/start-sidecar.ts';
-import { tokenFor } from '../support/tokens.ts';
-import { untilMigrated } from '../support/until-migrated.ts';
+import { startSidecar, type TestSidecar } from '../support/start-sidecar.ts';
 
 let server: TestDatabaseServer;
 let url: string;

@@ -2,12 +2,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connectRaw, exchangeRaw, type RawConnection } from '../../scripts/lab/raw-connection.ts';
+import {
+  answering,
+  ok,
+  type ScriptedBackend,
+  startScriptedBackend,
+} from '../../scripts/lab/scripted-backend.ts';
+import { handshake } from '../../scripts/lab/websocket.ts';
 import { openDescriptors, requireProc } from '../support/process-resources.ts';
-import { connectRaw, exchangeRaw, type RawConnection } from '../support/raw-connection.ts';
-import { answering, ok, type ScriptedBackend, startScriptedBackend } from '../support/scripted-backend.ts';
 import { type SidecarProcess, startProcess } from '../support/start-process.ts';
 import { startSidecar, type TestSidecar } from '../support/start-sidecar.ts';
-import { handshake } from '../support/websocket.ts';
 
 type Script = (connection: RawConnection, index: number) => Promise<void> | void;
 

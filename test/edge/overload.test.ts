@@ -2,9 +2,14 @@
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { connectRaw } from '../../scripts/lab/raw-connection.ts';
+import {
+  answering,
+  ok,
+  type ScriptedBackend,
+  startScriptedBackend,
+} from '../../scripts/lab/scripted-backend.ts';
 import { createOverloadWatch } from '../../src/edge/overload.ts';
-import { connectRaw } from '../support/raw-connection.ts';
-import { answering, ok, type ScriptedBackend, startScriptedBackend } from '../support/scripted-backend.ts';
 import { startSidecar, type TestSidecar } from '../support/start-sidecar.ts';
 
 let backend: ScriptedBackend;

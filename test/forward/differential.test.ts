@@ -8,6 +8,8 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRandom, newSeed, splitAtRandom } from '../../scripts/fuzz/random.ts';
 import { randomResponse } from '../../scripts/fuzz/valid-response.ts';
+import type { RawConnection, RawMessage } from '../../scripts/lab/raw-connection.ts';
+import { type ScriptedBackend, startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
 import type {
   BackendClient,
   BackendClientOptions,
@@ -15,7 +17,6 @@ import type {
 } from '../../src/forward/backend-client.ts';
 import { createHttp1Client } from '../../src/forward/http1/client.ts';
 import { getRequest, type ObservedExchange, observe } from '../support/observed-exchange.ts';
-import type { RawConnection, RawMessage } from '../support/raw-connection.ts';
 import {
   BROKEN,
   CHUNKED,
@@ -25,7 +26,6 @@ import {
   STRICTER,
   VALID,
 } from '../support/response-cases.ts';
-import { type ScriptedBackend, startScriptedBackend } from '../support/scripted-backend.ts';
 import { createUndiciClient } from '../support/undici-client.ts';
 
 const ANSWER_TIMEOUT_MS = 3_000;

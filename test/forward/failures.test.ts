@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connectRaw, exchangeRaw, type RawConnection } from '../../scripts/lab/raw-connection.ts';
+import { answering, ok, startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
+import { handshake } from '../../scripts/lab/websocket.ts';
 import { startDeafBackend } from '../support/deaf-backend.ts';
-import { connectRaw, exchangeRaw, type RawConnection } from '../support/raw-connection.ts';
-import { answering, ok, startScriptedBackend } from '../support/scripted-backend.ts';
 import { startSidecar, type TestSidecar } from '../support/start-sidecar.ts';
-import { handshake } from '../support/websocket.ts';
 
 const GET = 'GET /api/x HTTP/1.1\r\nHost: a\r\n\r\n';
 

@@ -1,8 +1,8 @@
 /** How requests reach the backend (forwarding.md, lines 1-8). */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { connectRaw, exchangeRaw, type RawMessage } from '../support/raw-connection.ts';
-import { ok, type ScriptedBackend, startScriptedBackend } from '../support/scripted-backend.ts';
+import { connectRaw, exchangeRaw, type RawMessage } from '../../scripts/lab/raw-connection.ts';
+import { ok, type ScriptedBackend, startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
 import { startSidecar, type TestSidecar } from '../support/start-sidecar.ts';
 
 let backend: ScriptedBackend;

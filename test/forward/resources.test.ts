@@ -3,6 +3,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connectRaw, type RawConnection } from '../../scripts/lab/raw-connection.ts';
+import { ok, type ScriptedBackend, startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
+import { handshake, openWebSocket, SWITCHING } from '../../scripts/lab/websocket.ts';
 import {
   forgetPeak,
   keepAliveTimers,
@@ -11,10 +14,7 @@ import {
   requireProc,
   residentBytes,
 } from '../support/process-resources.ts';
-import { connectRaw, type RawConnection } from '../support/raw-connection.ts';
-import { ok, type ScriptedBackend, startScriptedBackend } from '../support/scripted-backend.ts';
 import { type SidecarProcess, startProcess } from '../support/start-process.ts';
-import { handshake, openWebSocket, SWITCHING } from '../support/websocket.ts';
 
 const MIB = 1024 * 1024;
 const BODY_BYTES = 64 * MIB;

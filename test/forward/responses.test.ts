@@ -1,8 +1,8 @@
 /** How responses reach the client (forwarding.md, lines 9-15). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { connectRaw, exchangeRaw, type RawConnection } from '../support/raw-connection.ts';
-import { answering, ok, startScriptedBackend } from '../support/scripted-backend.ts';
+import { connectRaw, exchangeRaw, type RawConnection } from '../../scripts/lab/raw-connection.ts';
+import { answering, ok, startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
 import { startSidecar } from '../support/start-sidecar.ts';
 
 const GET = 'GET /api/x HTTP/1.1\r\nHost: a\r\n\r\n';

@@ -3,10 +3,15 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connectRaw, exchangeRaw, type RawConnection, type RawMessage } from '../support/raw-connection.ts';
-import { ok, startScriptedBackend } from '../support/scripted-backend.ts';
+import {
+  connectRaw,
+  exchangeRaw,
+  type RawConnection,
+  type RawMessage,
+} from '../../scripts/lab/raw-connection.ts';
+import { ok, startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
+import { ACCEPT, handshake, openWebSocket, SWITCHING } from '../../scripts/lab/websocket.ts';
 import { startSidecar } from '../support/start-sidecar.ts';
-import { ACCEPT, handshake, openWebSocket, SWITCHING } from '../support/websocket.ts';
 
 type Script = (connection: RawConnection, request: RawMessage) => Promise<void> | void;
 

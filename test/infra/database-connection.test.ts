@@ -1,12 +1,17 @@
 /** How connections are opened: TLS as libpq means it, session options, poolers, and errors that say why. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import {
+  query,
+  startTestDatabase,
+  type TestDatabaseServer,
+  usingDatabase,
+} from '../../scripts/lab/database.ts';
 import type { Database } from '../../src/infra/database.ts';
 import { explained, isUnavailable as isLost } from '../../src/infra/database-failure.ts';
 import { type DatabaseTarget, parseDatabaseUrl, type TlsMode } from '../../src/infra/database-url.ts';
 import { migrateDatabase } from '../../src/infra/migrate.ts';
 import { migrations } from '../../src/infra/migrations/index.ts';
-import { query, startTestDatabase, type TestDatabaseServer, usingDatabase } from '../support/database.ts';
 import { requireTools } from '../support/requirements.ts';
 import { startStrictPooler } from '../support/strict-pooler.ts';
 

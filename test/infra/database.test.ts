@@ -4,9 +4,14 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
+import {
+  query,
+  startTestDatabase,
+  type TestDatabaseServer,
+  usingDatabase,
+} from '../../scripts/lab/database.ts';
 import type { Database } from '../../src/infra/database.ts';
 import { parseDatabaseUrl } from '../../src/infra/database-url.ts';
-import { query, startTestDatabase, type TestDatabaseServer, usingDatabase } from '../support/database.ts';
 
 let plain: TestDatabaseServer;
 before(async () => {

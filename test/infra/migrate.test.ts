@@ -5,6 +5,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { query, startTestDatabase, type TestDatabaseServer } from '../../scripts/lab/database.ts';
 import { parseDatabaseUrl } from '../../src/infra/database-url.ts';
 import { createLogger } from '../../src/infra/logger.ts';
 import {
@@ -15,7 +16,6 @@ import {
 } from '../../src/infra/migrate.ts';
 import { migrations } from '../../src/infra/migrations/index.ts';
 import { startMigrations } from '../../src/infra/start-migrations.ts';
-import { query, startTestDatabase, type TestDatabaseServer } from '../support/database.ts';
 import { createOldTable, oldInsert, statsAgree } from '../support/old-reviews.ts';
 
 const ADVISORY_LOCK = 7_206_150_331;

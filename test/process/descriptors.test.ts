@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connectRaw, type RawConnection } from '../../scripts/lab/raw-connection.ts';
+import { startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
+import { handshake, openWebSocket, SWITCHING } from '../../scripts/lab/websocket.ts';
 import { openDescriptors, requireProc } from '../support/process-resources.ts';
-import { connectRaw, type RawConnection } from '../support/raw-connection.ts';
-import { startScriptedBackend } from '../support/scripted-backend.ts';
 import { baseEnv, followProcess, MAIN } from '../support/start-process.ts';
-import { handshake, openWebSocket, SWITCHING } from '../support/websocket.ts';
 
 const LIMIT = 64;
 

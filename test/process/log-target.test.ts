@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePorts } from '../support/free-ports.ts';
+import { freePorts } from '../../scripts/lab/ports.ts';
 import { baseEnv, MAIN } from '../support/start-process.ts';
 
 const PATIENCE_MS = 20_000;

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
-import { answering, ok, startScriptedBackend } from '../support/scripted-backend.ts';
+import { answering, ok, startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
 import { baseEnv, followProcess, MAIN, runNode, startProcess } from '../support/start-process.ts';
 
 test('--help explains itself, an unknown argument is refused', async () => {

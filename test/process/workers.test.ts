@@ -6,9 +6,9 @@ import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connectRaw } from '../../scripts/lab/raw-connection.ts';
+import { ok, startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
 import { requireProc } from '../support/process-resources.ts';
-import { connectRaw } from '../support/raw-connection.ts';
-import { ok, startScriptedBackend } from '../support/scripted-backend.ts';
 import { baseEnv, followProcess, MAIN, type SidecarProcess, startProcess } from '../support/start-process.ts';
 
 const GET = 'GET /api/x HTTP/1.1\r\nHost: a\r\n\r\n';

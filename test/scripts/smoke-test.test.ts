@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { query } from '../support/database.ts';
+import { query } from '../../scripts/lab/database.ts';
 import { restartBackend, type Stack, stackForTests } from '../support/e2e-stack.ts';
 import { runScript, type ScriptRun } from '../support/smoke-script.ts';
 

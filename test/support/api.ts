@@ -1,7 +1,7 @@
 /**
  * Requests to our own routes as the clients send them.
  */
-import { tokenFor } from './tokens.ts';
+import { tokenFor } from '../../scripts/lab/tokens.ts';
 
 export interface ApiAnswer {
   readonly status: number;

@@ -4,15 +4,18 @@
  */
 import { readFile } from 'node:fs/promises';
 import { after, before } from 'node:test';
-import { startTestDatabase, type TestDatabaseServer } from './database.ts';
+import { startTestDatabase, type TestDatabaseServer } from '../../scripts/lab/database.ts';
+import { type Nginx, startNginx } from '../../scripts/lab/nginx.ts';
+import {
+  type RunningStore,
+  startTestObjectStore,
+  storageEnv,
+} from '../../scripts/lab/throwaway-object-store.ts';
+import { untilMigrated } from '../../scripts/lab/until-migrated.ts';
+import { startUvicorn, UVICORN, type Uvicorn } from '../../scripts/lab/uvicorn.ts';
 import { type ClientAnswer, type ClientRequest, send } from './https-client.ts';
-import { type Nginx, startNginx } from './nginx.ts';
-import { startTestObjectStore, storageEnv } from './object-store.ts';
-import type { StoreUnderTest } from './object-store-contract.ts';
 import { skipWithout } from './requirements.ts';
 import { type SidecarProcess, startProcess } from './start-process.ts';
-import { untilMigrated } from './until-migrated.ts';
-import { startUvicorn, UVICORN, type Uvicorn } from './uvicorn.ts';
 
 /** What must be installed before the stack can run. */
 const STACK_TOOLS = ['nginx', 'openssl', UVICORN];
@@ -21,7 +24,7 @@ export interface Stack {
   readonly databaseServer: TestDatabaseServer;
   /** For the tests' own SQL. */
   readonly databaseUrl: string;
-  readonly store: StoreUnderTest;
+  readonly store: RunningStore;
   /** Replaced by `restartBackend`. */
   backend: Uvicorn;
   readonly sidecar: SidecarProcess;

@@ -5,17 +5,13 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { after, before, test } from 'node:test';
+import type { RunningStore } from '../../scripts/lab/throwaway-object-store.ts';
 import type { StorageConfig } from '../../src/config.ts';
 import { createObjectStorage, type ObjectStorage } from '../../src/infra/object-storage.ts';
 
-export interface StoreUnderTest {
-  readonly config: StorageConfig;
-  stop(): Promise<void>;
-}
-
 /** @param start null when the store cannot run here (the caller has said why) */
-export function objectStoreContract(name: string, start: () => Promise<StoreUnderTest | null>): void {
-  let store: StoreUnderTest | null = null;
+export function objectStoreContract(name: string, start: () => Promise<RunningStore | null>): void {
+  let store: RunningStore | null = null;
   let storage: ObjectStorage;
   before(async () => {
     store = await start();

@@ -2,7 +2,7 @@
  * The earlier Python module: its table, its rows, and the one statement that it writes with (contract, section 4).
  */
 import assert from 'node:assert/strict';
-import { query, type TestDatabaseServer } from './database.ts';
+import { query, type TestDatabaseServer } from '../../scripts/lab/database.ts';
 
 /** The old module's table and rows: two by author 7 for product 1, one by author 8, one for product 2. */
 export async function createOldTable(

@@ -4,6 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import type { TestContext } from 'node:test';
+import { PATH_WITH_SBIN } from '../../scripts/lab/tools.ts';
 
 /** How to find out whether a tool is there: a command that exits with 0. */
 const PROBES: Record<string, readonly [command: string, ...args: string[]]> = {
@@ -23,9 +24,6 @@ const PROBES: Record<string, readonly [command: string, ...args: string[]]> = {
     'import fastapi, uvicorn, asyncpg, jwt, multipart, websockets',
   ],
 };
-
-/** Programs of the system that live outside an ordinary user's PATH. */
-export const PATH_WITH_SBIN = `${process.env.PATH}:/usr/sbin:/sbin`;
 
 const known = new Map<string, boolean>();
 

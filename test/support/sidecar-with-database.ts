@@ -1,8 +1,12 @@
 /** A sidecar on a database of its own, with the backend's tables and ours, for the tests of one file. */
 import { after, before } from 'node:test';
-import { createBackendTables, startTestDatabase, type TestDatabaseServer } from './database.ts';
+import {
+  createBackendTables,
+  startTestDatabase,
+  type TestDatabaseServer,
+} from '../../scripts/lab/database.ts';
+import { untilMigrated } from '../../scripts/lab/until-migrated.ts';
 import { startSidecar, type TestSidecar } from './start-sidecar.ts';
-import { untilMigrated } from './until-migrated.ts';
 
 export interface SidecarWithDatabase {
   readonly server: TestDatabaseServer;

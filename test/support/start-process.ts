@@ -2,7 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
-import { JWT_SECRET, NO_DATABASE } from './start-sidecar.ts';
+import { NO_DATABASE } from '../../scripts/lab/database.ts';
+import { JWT_SECRET } from '../../scripts/lab/tokens.ts';
 
 export const MAIN = resolve(import.meta.dirname, '../../src/main.ts');
 

@@ -1,14 +1,11 @@
 /**
  * A sidecar in this process, configured as in production by an environment, on a free port.
  */
+import { NO_DATABASE } from '../../scripts/lab/database.ts';
+import { JWT_SECRET } from '../../scripts/lab/tokens.ts';
 import { parseConfig } from '../../src/config.ts';
 import { createLogger, type Log } from '../../src/infra/logger.ts';
 import { createSidecar } from '../../src/sidecar.ts';
-
-export const JWT_SECRET = 'test-secret-for-tokens-only';
-
-/** Nothing listens there: for tests that need no database (port 9 is discard, never served on loopback). */
-export const NO_DATABASE = 'postgresql://app:app@127.0.0.1:9/none';
 
 export interface TestSidecar {
   readonly port: number;

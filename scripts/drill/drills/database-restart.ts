@@ -1,6 +1,6 @@
 /** PostgreSQL dies, comes back, hangs, and goes on (contract.md, section 4; issue: a database that is down never stops the rest). */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { untilMigrated } from '../../../test/support/until-migrated.ts';
+import { untilMigrated } from '../../lab/until-migrated.ts';
 import { type Drill, none, report, some } from '../drill.ts';
 import { startLoad } from '../load.ts';
 import { mixed } from '../requests.ts';

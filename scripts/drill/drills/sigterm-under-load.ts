@@ -1,6 +1,6 @@
 /** The process is asked to stop while requests and WebSockets are under way (forwarding.md, line 25). */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isListening } from '../../../src/dev/console/is-listening.ts';
+import { isListening } from '../../lab/is-listening.ts';
 import { type BackendOptions, type DrillBackend, startBackend } from '../backend-process.ts';
 import { type Drill, none, report, some, told } from '../drill.ts';
 import { startLoad } from '../load.ts';

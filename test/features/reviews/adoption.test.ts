@@ -1,11 +1,16 @@
 /** Adopting the table of the earlier Python module, and living beside that module (contract, section 4). */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import {
+  query,
+  startTestDatabase,
+  type TestDatabaseServer,
+  usingDatabase,
+} from '../../../scripts/lab/database.ts';
 import { createReviewStore } from '../../../src/features/reviews/store.ts';
 import { parseDatabaseUrl } from '../../../src/infra/database-url.ts';
 import { migrateDatabase, rollBackDatabase } from '../../../src/infra/migrate.ts';
 import { migrations } from '../../../src/infra/migrations/index.ts';
-import { query, startTestDatabase, type TestDatabaseServer, usingDatabase } from '../../support/database.ts';
 import { createOldTable, oldInsert, statsAgree } from '../../support/old-reviews.ts';
 
 let server: TestDatabaseServer;

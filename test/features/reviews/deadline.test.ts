@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { tokenFor } from '../../../scripts/lab/tokens.ts';
 import { api } from '../../support/api.ts';
 import { sidecarWithDatabase } from '../../support/sidecar-with-database.ts';
 import type { TestSidecar } from '../../support/start-sidecar.ts';
-import { tokenFor } from '../../support/tokens.ts';
 
 /** Below the limit for one statement, so that the statement goes on; two of them are above the limit for a request. */
 const HANG_MS = 3_000;

@@ -1,17 +1,17 @@
 /** How PostgreSQL reads a page of reviews: the store's own statement, explained while it runs. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { pageSql } from '../../../src/features/reviews/store.ts';
-import { createDatabase, type Database } from '../../../src/infra/database.ts';
-import { parseDatabaseUrl } from '../../../src/infra/database-url.ts';
-import { migrateDatabase } from '../../../src/infra/migrate.ts';
-import { migrations } from '../../../src/infra/migrations/index.ts';
 import {
   createBackendTables,
   query,
   startTestDatabase,
   type TestDatabaseServer,
-} from '../../support/database.ts';
+} from '../../../scripts/lab/database.ts';
+import { pageSql } from '../../../src/features/reviews/store.ts';
+import { createDatabase, type Database } from '../../../src/infra/database.ts';
+import { parseDatabaseUrl } from '../../../src/infra/database-url.ts';
+import { migrateDatabase } from '../../../src/infra/migrate.ts';
+import { migrations } from '../../../src/infra/migrations/index.ts';
 
 const PAGE = 51;
 const NEWEST = '9223372036854775807';

@@ -1,8 +1,8 @@
 /** GET, HEAD and POST /api/products/{id}/reviews as the clients use them (contract, section 3). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { query } from '../../../scripts/lab/database.ts';
 import { api } from '../../support/api.ts';
-import { query } from '../../support/database.ts';
 import { sidecarWithDatabase } from '../../support/sidecar-with-database.ts';
 import type { TestSidecar } from '../../support/start-sidecar.ts';
 

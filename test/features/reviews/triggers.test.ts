@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { query, startTestDatabase, type TestDatabaseServer } from '../../../scripts/lab/database.ts';
 import { parseDatabaseUrl } from '../../../src/infra/database-url.ts';
 import { migrateDatabase } from '../../../src/infra/migrate.ts';
 import { migrations } from '../../../src/infra/migrations/index.ts';
-import { query, startTestDatabase, type TestDatabaseServer } from '../../support/database.ts';
 import { createOldTable, oldInsert, statsAgree } from '../../support/old-reviews.ts';
 
 let server: TestDatabaseServer;

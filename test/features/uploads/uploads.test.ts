@@ -1,14 +1,22 @@
 /** POST /api/uploads, and what storage makes of the URL (contract, section 3). */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import {
+  createBackendTables,
+  startTestDatabase,
+  type TestDatabaseServer,
+} from '../../../scripts/lab/database.ts';
+import {
+  type RunningStore,
+  startTestObjectStore,
+  storageEnv,
+} from '../../../scripts/lab/throwaway-object-store.ts';
 import { api } from '../../support/api.ts';
-import { createBackendTables, startTestDatabase, type TestDatabaseServer } from '../../support/database.ts';
-import { startTestObjectStore, storageEnv } from '../../support/object-store.ts';
-import { type StoreUnderTest, send } from '../../support/object-store-contract.ts';
+import { send } from '../../support/object-store-contract.ts';
 import { startSidecar, type TestSidecar } from '../../support/start-sidecar.ts';
 
 let server: TestDatabaseServer;
-let store: StoreUnderTest;
+let store: RunningStore;
 let sidecar: TestSidecar;
 
 before(async () => {

@@ -3,12 +3,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { StorageConfig } from '../../src/config.ts';
-import { startObjectStore } from '../../src/dev/object-store/server.ts';
-import type { StoreUnderTest } from './object-store-contract.ts';
+import { startObjectStore } from './object-store/server.ts';
 
-export async function startTestObjectStore(
-  uploadAcl: string | null = 'public-read',
-): Promise<StoreUnderTest> {
+export interface RunningStore {
+  readonly config: StorageConfig;
+  stop(): Promise<void>;
+}
+
+export async function startTestObjectStore(uploadAcl: string | null = 'public-read'): Promise<RunningStore> {
   const dataDir = await mkdtemp(join(tmpdir(), 'sidecar-test-objects-'));
   const credentials = { accessKeyId: 'test-key', secretAccessKey: 'test-secret/with+chars' };
   const store = await startObjectStore({

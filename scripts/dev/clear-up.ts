@@ -2,9 +2,9 @@
  * What an earlier run left: processes, when it was killed before it could stop them, and data, when it is not wanted.
  */
 import { rmSync } from 'node:fs';
-import { stopOrphanedPostgres } from '../embedded-postgres.ts';
-import type { StateFolder } from '../state-folder.ts';
+import { stopOrphanedPostgres } from '../lab/postgres.ts';
 import { stopOrphanedSidecar } from './sidecar-process.ts';
+import type { StateFolder } from './state-folder.ts';
 
 type Say = (text: string) => void;
 

@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { processIn } from './process-command.ts';
+import { processIn } from '../lab/process-command.ts';
 
 export interface StateFolder {
   readonly path: string;

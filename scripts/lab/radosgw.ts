@@ -10,13 +10,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { CreateBucketCommand, PutBucketCorsCommand, S3Client } from '@aws-sdk/client-s3';
-import { freePorts } from './free-ports.ts';
-import type { StoreUnderTest } from './object-store-contract.ts';
+import { freePorts } from './ports.ts';
+import type { RunningStore } from './throwaway-object-store.ts';
 
 const run = promisify(execFile);
 const PATIENCE_MS = 60_000;
 
-export async function startRadosgw(): Promise<StoreUnderTest> {
+export async function startRadosgw(): Promise<RunningStore> {
   const folder = await mkdtemp(join(tmpdir(), 'sidecar-test-rgw-'));
   const processes: ChildProcess[] = [];
   const stop = async () => {
@@ -108,7 +108,7 @@ const ceph = (folder: string, program: string, args: readonly string[]) =>
 const launch = (folder: string, program: string, args: readonly string[]) =>
   spawn(program, [...args, '-c', join(folder, 'ceph.conf')], { cwd: folder, stdio: 'ignore' });
 
-async function createBucket(config: StoreUnderTest['config']): Promise<void> {
+async function createBucket(config: RunningStore['config']): Promise<void> {
   const s3 = new S3Client({
     endpoint: config.endpoint,
     region: config.region,

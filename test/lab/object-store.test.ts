@@ -1,7 +1,7 @@
 /** The development object store is as strict as real storage. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startTestObjectStore } from '../support/object-store.ts';
+import { startTestObjectStore } from '../../scripts/lab/throwaway-object-store.ts';
 import { objectStoreContract, send } from '../support/object-store-contract.ts';
 
 objectStoreContract('development store', startTestObjectStore);

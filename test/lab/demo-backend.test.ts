@@ -8,21 +8,20 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import jwt from 'jsonwebtoken';
 import {
-  belongsToAnotherBackend,
-  type DemoBackend,
-  startDemoBackend,
-} from '../../src/dev/demo-backend/server.ts';
-import { api } from '../support/api.ts';
-import {
   createBackendTables,
   query,
   startTestDatabase,
   type TestDatabaseServer,
-} from '../support/database.ts';
-import { connectRaw, exchangeRaw } from '../support/raw-connection.ts';
-import { JWT_SECRET } from '../support/start-sidecar.ts';
-import { tokenFor } from '../support/tokens.ts';
-import { handshake, openWebSocket, serverFrame, textFrame } from '../support/websocket.ts';
+} from '../../scripts/lab/database.ts';
+import {
+  belongsToAnotherBackend,
+  type DemoBackend,
+  startDemoBackend,
+} from '../../scripts/lab/demo-backend/server.ts';
+import { connectRaw, exchangeRaw } from '../../scripts/lab/raw-connection.ts';
+import { JWT_SECRET, tokenFor } from '../../scripts/lab/tokens.ts';
+import { handshake, openWebSocket, serverFrame, textFrame } from '../../scripts/lab/websocket.ts';
+import { api } from '../support/api.ts';
 
 const THIRTY_DAYS_S = 30 * 24 * 3600;
 

@@ -6,10 +6,10 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { processIn, untilEnded } from '../process-command.ts';
+import { processIn, untilEnded } from '../lab/process-command.ts';
 import { followLog } from './log-lines.ts';
 
-const MAIN = resolve(import.meta.dirname, '../../main.ts');
+const MAIN = resolve(import.meta.dirname, '../../src/main.ts');
 /** With a part behind it down the sidecar is never ready, and still of use, ms. */
 const NOT_READY_PATIENCE_MS = 5_000;
 

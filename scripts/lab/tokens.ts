@@ -2,7 +2,9 @@
  * Tokens as the backend makes them.
  */
 import jwt from 'jsonwebtoken';
-import { JWT_SECRET } from './start-sidecar.ts';
+
+/** Shared by everything that the laboratory starts. */
+export const JWT_SECRET = 'test-secret-for-tokens-only';
 
 const THIRTY_DAYS_S = 30 * 24 * 3600;
 

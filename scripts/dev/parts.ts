@@ -1,20 +1,20 @@
 /**
  * The parts around the sidecar: each is either the developer's own, named in the settings, or an embedded one.
  */
-import { explained } from '../../infra/database-failure.ts';
-import { parseDatabaseUrl } from '../../infra/database-url.ts';
-import { migrateDatabase } from '../../infra/migrate.ts';
-import { migrations } from '../../infra/migrations/index.ts';
-import { belongsToAnotherBackend, startDemoBackend } from '../demo-backend/server.ts';
-import { startEmbeddedPostgres } from '../embedded-postgres.ts';
+import { explained } from '../../src/infra/database-failure.ts';
+import { parseDatabaseUrl } from '../../src/infra/database-url.ts';
+import { migrateDatabase } from '../../src/infra/migrate.ts';
+import { migrations } from '../../src/infra/migrations/index.ts';
+import { belongsToAnotherBackend, startDemoBackend } from '../lab/demo-backend/server.ts';
+import { isListening } from '../lab/is-listening.ts';
 import {
   type ObjectStoreOptions,
   type RunningObjectStore,
   startObjectStore,
-} from '../object-store/server.ts';
-import type { StateFolder } from '../state-folder.ts';
-import { isListening } from './is-listening.ts';
+} from '../lab/object-store/server.ts';
+import { startEmbeddedPostgres } from '../lab/postgres.ts';
 import type { RunningParts } from './running-parts.ts';
+import type { StateFolder } from './state-folder.ts';
 
 /** The environment without blank values. */
 export type Settings = Readonly<Record<string, string>>;

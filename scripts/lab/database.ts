@@ -5,10 +5,10 @@ import { chmod, chown, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { startEmbeddedPostgres } from '../../src/dev/embedded-postgres.ts';
 import { createDatabase, type Database } from '../../src/infra/database.ts';
 import { type DatabaseTarget, parseDatabaseUrl } from '../../src/infra/database-url.ts';
 import { makeCertificate } from './certificate.ts';
+import { startEmbeddedPostgres } from './postgres.ts';
 
 export interface TestDatabaseServer {
   readonly port: number;
@@ -21,6 +21,9 @@ export interface TestDatabaseServer {
   createDatabase(): Promise<string>;
   stop(): Promise<void>;
 }
+
+/** Nothing listens there: for what needs no database (port 9 is discard, never served on loopback). */
+export const NO_DATABASE = 'postgresql://app:app@127.0.0.1:9/none';
 
 const PASSWORD = 'p#ss@w%rd';
 

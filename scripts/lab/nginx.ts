@@ -7,8 +7,8 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { makeCertificate } from './certificate.ts';
-import { freePorts } from './free-ports.ts';
-import { PATH_WITH_SBIN } from './requirements.ts';
+import { freePorts } from './ports.ts';
+import { PATH_WITH_SBIN } from './tools.ts';
 
 export interface NginxConfig {
   readonly folder: string;

@@ -1,8 +1,8 @@
-/** The real thing behind the sidecar: FastAPI (test/support/backend) run by Debian's uvicorn, as in production. */
+/** The real thing behind the sidecar: FastAPI (scripts/lab/fastapi) run by Debian's uvicorn, as in production. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
-import { JWT_SECRET } from './start-sidecar.ts';
+import { JWT_SECRET } from './tokens.ts';
 
 /** What `requireTools` must find before this can run. */
 export const UVICORN = 'uvicorn with FastAPI';
@@ -14,7 +14,7 @@ export interface Uvicorn {
 }
 
 const PATIENCE_MS = 30_000;
-const APP_DIR = resolve(import.meta.dirname, 'backend');
+const APP_DIR = resolve(import.meta.dirname, 'fastapi');
 
 /**
  * @param databaseUrl as the backend writes it, `postgresql+asyncpg://…`

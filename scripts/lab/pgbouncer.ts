@@ -5,8 +5,8 @@ import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestDatabaseServer } from './database.ts';
-import { freePorts } from './free-ports.ts';
-import { PATH_WITH_SBIN } from './requirements.ts';
+import { freePorts } from './ports.ts';
+import { PATH_WITH_SBIN } from './tools.ts';
 
 /** Connections to PostgreSQL for each database: fewer than clients, so that these have to share. */
 export const POOL_SIZE = 2;

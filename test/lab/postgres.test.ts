@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readdir, readlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { preparePostgresProgram } from '../../src/dev/embedded-postgres-program.ts';
+import { preparePostgresProgram } from '../../scripts/lab/postgres-program.ts';
 
 test('a copy of PostgreSQL needs nothing of the clone that made it', async () => {
   const { initdb } = await preparePostgresProgram();

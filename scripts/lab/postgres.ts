@@ -8,7 +8,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { type PostgresProgram, preparePostgresProgram } from './embedded-postgres-program.ts';
+import { type PostgresProgram, preparePostgresProgram } from './postgres-program.ts';
 import { processIn, untilEnded } from './process-command.ts';
 
 export interface EmbeddedPostgresOptions {
