@@ -92,7 +92,8 @@ async function startSidecar(config: Config, log: Log): Promise<Running> {
   const sidecar = createSidecar(config, log);
   const { port } = await sidecar.start(activatedSocket());
   keepYoungGenerationSmall();
-  log.info({ host: config.host, port, pid: process.pid }, 'listening');
+  const where = port === null ? { socket: 'passed' } : { host: config.host, port };
+  log.info({ ...where, pid: process.pid }, 'listening');
   if (cluster.isWorker) process.send?.((await import('./workers.ts')).LISTENING);
   return {
     stop: () => sidecar.stop(),

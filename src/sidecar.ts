@@ -4,7 +4,6 @@
  */
 import cluster from 'node:cluster';
 import type { ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Config } from './config.ts';
 import { createAccessLog } from './edge/access-log.ts';
@@ -36,8 +35,11 @@ import { startMigrations } from './infra/start-migrations.ts';
 import { createUserDirectory } from './infra/user-directory.ts';
 
 export interface Sidecar {
-  /** Listens; resolves with the port. Nothing behind it needs to be up. @throws when the port is taken */
-  start(passed?: { readonly fd: number }): Promise<{ readonly port: number }>;
+  /**
+   * Listens; resolves with the port, null on a unix socket that was passed. Nothing behind it needs to be up.
+   * @throws when the port is taken
+   */
+  start(passed?: { readonly fd: number }): Promise<{ readonly port: number | null }>;
   /** Finishes what is under way within the grace time, closes everything; resolves when done. */
   stop(): Promise<void>;
 }
@@ -73,7 +75,7 @@ export function createSidecar(config: Config, log: Log): Sidecar {
   });
   const counters = { inFlight: 0, retries: 0, aborted: 0, truncated: 0 };
   const ownership = createOwnership(routes);
-  const isTrustedPeer = createTrustedProxies(config.trustedProxies);
+  const isTrustedPeer = createTrustedProxies(config.trustedProxies, () => listening.isOnUnixSocket());
   let metrics: Metrics | undefined;
   const accessLog = createAccessLog(log, (finished) => metrics?.observe(finished));
   const sendError = createErrorResponder({ cors: config.corsAllowOrigins, log });
@@ -158,7 +160,8 @@ export function createSidecar(config: Config, log: Log): Sidecar {
       await listen(listening.server, config.port, config.host, passed);
       if (config.metricsPort !== null) metrics = await startMetrics(config.metricsPort);
       if (config.migrateOnStart) migrations = startMigrations(config.database, log);
-      return { port: (listening.server.address() as AddressInfo).port };
+      const address = listening.server.address();
+      return { port: address !== null && typeof address === 'object' ? address.port : null };
     },
     async stop() {
       draining = true;

@@ -37,6 +37,8 @@ export interface ListeningServer {
   readonly sockets: ReadonlySet<Socket>;
   /** Open connections that have left HTTP: WebSockets. */
   readonly upgraded: ReadonlySet<Socket>;
+  /** Whether its peers are processes on this machine, without an address; false until it listens. */
+  isOnUnixSocket(): boolean;
 }
 
 /** Creates the server; it does not listen yet. Answers in every state of a connection, never throws. */
@@ -76,7 +78,19 @@ export function createHttpServer(options: ServerOptions): ListeningServer {
   server.on('checkExpectation', options.handleRequest);
   const sockets = new Set<Socket>();
   const upgraded = new Set<Socket>();
+  let isOnUnixSocket = false;
+  server.on('listening', () => {
+    const address = server.address();
+    // One that was passed as a descriptor has no name: null.
+    isOnUnixSocket = address === null || typeof address === 'string';
+  });
   server.on('connection', (socket: Socket) => {
+    // Asked for now, node:net keeps it for later. One that was reset before it was accepted has none, and may have sent a
+    // request all the same: nobody waits for the answer, and nobody can say whose it was.
+    if (socket.remoteAddress === undefined && !isOnUnixSocket) {
+      socket.destroy();
+      return;
+    }
     sockets.add(socket);
     // node:http calls it behind a last answer.
     socket.destroySoon = destroySoonAfterBody;
@@ -86,7 +100,7 @@ export function createHttpServer(options: ServerOptions): ListeningServer {
     if (sockets.delete(socket as Socket)) upgraded.add(socket as Socket);
     options.handleUpgrade(req, socket, head);
   });
-  return { server, sockets, upgraded };
+  return { server, sockets, upgraded, isOnUnixSocket: () => isOnUnixSocket };
 }
 
 /** In its place: behind the answers that are owed, and not at all behind a last one. */

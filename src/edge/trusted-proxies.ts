@@ -2,17 +2,26 @@
  * Which peers may speak for other clients: only their X-Forwarded-* headers are believed.
  */
 import type { IncomingMessage } from 'node:http';
-import { BlockList, isIPv6 } from 'node:net';
+import { BlockList, isIPv6, type Socket } from 'node:net';
 import type { Forwarded } from '../forward/headers.ts';
 import type { RequestHead } from './request-head.ts';
 
-/** @param address peer address as `socket.remoteAddress` gives it; undefined (a unix socket) is local, so trusted */
-export type IsTrustedPeer = (address: string | undefined) => boolean;
+/** Never by an address that is missing: a peer that has reset its connection has none either. */
+export type IsTrustedPeer = (socket: Socket) => boolean;
 
 const MAX_CACHED = 10_000;
+/** For a peer without an address (RFC 7239 §6.2). */
+const UNKNOWN = 'unknown';
 
-/** @param ranges `loopback`, addresses or CIDR ranges, checked by parseConfig */
-export function createTrustedProxies(ranges: readonly string[]): IsTrustedPeer {
+/**
+ * @param ranges `loopback`, addresses or CIDR ranges, checked by parseConfig
+ * @param listensOnUnixSocket whose peers have no address and are on this machine: they go with `loopback`
+ */
+export function createTrustedProxies(
+  ranges: readonly string[],
+  listensOnUnixSocket: () => boolean,
+): IsTrustedPeer {
+  const trustsLoopback = ranges.includes('loopback');
   const list = new BlockList();
   for (const range of ranges.flatMap((r) => (r === 'loopback' ? ['127.0.0.0/8', '::1/128'] : [r]))) {
     const [address = '', prefix] = range.split('/');
@@ -21,8 +30,8 @@ export function createTrustedProxies(ranges: readonly string[]): IsTrustedPeer {
   }
   // A look-up in a BlockList costs about a microsecond; behind Nginx there is one peer address.
   const known = new Map<string, boolean>();
-  return (peer) => {
-    if (peer === undefined) return true;
+  return ({ remoteAddress: peer }) => {
+    if (peer === undefined) return trustsLoopback && listensOnUnixSocket();
     let trusted = known.get(peer);
     if (trusted === undefined) {
       const address = peer.startsWith('::ffff:') && peer.includes('.') ? peer.slice(7) : peer;
@@ -41,10 +50,14 @@ export function forwardedBy(
   requestId: string,
   isTrustedPeer: IsTrustedPeer,
 ): Forwarded {
-  const address = req.socket.remoteAddress;
-  const peer = { address: address ?? '', host: req.headers.host ?? '', port: req.socket.localPort ?? 0 };
+  const { socket } = req;
+  const peer = {
+    address: socket.remoteAddress ?? UNKNOWN,
+    host: req.headers.host ?? '',
+    port: socket.localPort,
+  };
   return {
-    ...(isTrustedPeer(address) ? {} : { untrustedPeer: peer }),
+    untrustedPeer: isTrustedPeer(socket) ? null : peer,
     ...(head.requestId === undefined ? { addRequestId: requestId } : {}),
     ...(head.hasHost ? {} : { addHost: true }),
   };

@@ -33,8 +33,12 @@ const lengthsOf = (names: Iterable<string>) => new Set(Array.from(names, (name) 
 const HOP_LENGTHS = lengthsOf(HOP_BY_HOP);
 
 export interface Forwarded {
-  /** Peer address, set when the peer is not a trusted proxy: its own X-Forwarded-* are then replaced. */
-  readonly untrustedPeer?: { readonly address: string; readonly host: string; readonly port: number };
+  /** Its own X-Forwarded-* are replaced by this; null, and never left out: a trusted proxy, whose pass. */
+  readonly untrustedPeer: {
+    readonly address: string;
+    readonly host: string;
+    readonly port: number | undefined;
+  } | null;
   /** Sent on in place of whatever the client sent when that was missing or unusable. */
   readonly addRequestId?: string;
   /** HTTP/1.0 needs no Host, but what we send is HTTP/1.1: an empty one says that it is unknown (RFC 9112 §3.2). */
@@ -72,7 +76,9 @@ export function requestHeaders(raw: readonly string[], forwarded: Forwarded): st
   }
   if (untrustedPeer) {
     out.push('X-Forwarded-For', untrustedPeer.address, 'X-Forwarded-Proto', 'http');
-    out.push('X-Forwarded-Host', untrustedPeer.host, 'X-Forwarded-Port', String(untrustedPeer.port));
+    out.push('X-Forwarded-Host', untrustedPeer.host);
+    // A unix socket has none.
+    if (untrustedPeer.port !== undefined) out.push('X-Forwarded-Port', String(untrustedPeer.port));
   }
   if (forwarded.addHost) out.push('Host', '');
   if (addRequestId !== undefined) out.push('X-Request-Id', addRequestId);

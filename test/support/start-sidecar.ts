@@ -26,6 +26,6 @@ export async function startSidecar(
     ...env,
   });
   const sidecar = createSidecar(config, log);
-  const { port } = await sidecar.start();
+  const port = (await sidecar.start()).port ?? 0;
   return { port, url: `http://127.0.0.1:${port}`, stop: () => sidecar.stop() };
 }
