@@ -3,6 +3,7 @@
  * triggers keep them exact; this is for a database that was restored or edited with the triggers switched off.
  */
 import { parseArgs } from 'node:util';
+import { keepOwnEnvironment } from '../src/environment.ts';
 import { type DatabaseTarget, parseDatabaseUrl } from '../src/infra/database-url.ts';
 import { checkReviewStats, type ReviewStatsDrift, rebuildReviewStats } from '../src/infra/review-stats.ts';
 
@@ -30,6 +31,7 @@ async function main(): Promise<void> {
   }
   const target = readTarget();
   if (target === null) return;
+  keepOwnEnvironment(process.env);
   const drift = options.check ? await checkReviewStats(target) : await rebuildReviewStats(target);
   process.stdout.write(`${describe(drift, options.check)}\n`);
   if (options.check && drift.products + drift.reviews > 0) process.exitCode = EX_DIFFERS;

@@ -2,6 +2,7 @@
  * The process that migrates the database and exits (Procfile: release). The running sidecar does the same beside its
  * work (MIGRATE_ON_START), so this is for those who want it before the start.
  */
+import { keepOwnEnvironment } from './environment.ts';
 import { type DatabaseTarget, parseDatabaseUrl } from './infra/database-url.ts';
 import { migrateDatabase, migrationStatus, rollBackDatabase } from './infra/migrate.ts';
 import { migrations } from './infra/migrations/index.ts';
@@ -32,6 +33,7 @@ async function main(args: readonly string[]): Promise<void> {
 }
 
 async function act(action: string, target: DatabaseTarget): Promise<void> {
+  keepOwnEnvironment(process.env);
   if (action === '--status') {
     const { applied, pending } = await migrationStatus(target, migrations);
     print([...applied.map((name) => `applied  ${name}`), ...pending.map((name) => `pending  ${name}`)]);

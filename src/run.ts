@@ -4,6 +4,7 @@
  */
 import cluster from 'node:cluster';
 import { type Config, ConfigError, parseConfig } from './config.ts';
+import { keepOwnEnvironment } from './environment.ts';
 import { createLogger, type Log } from './infra/logger.ts';
 import { serveMetrics } from './infra/metrics.ts';
 import { createSidecar } from './sidecar.ts';
@@ -49,12 +50,18 @@ function readConfig(): Config | undefined {
 }
 
 function run(config: Config): void {
+  keepOwnEnvironment(process.env);
   const log = createLogger(config.logLevel);
   const exit = createExit(log);
   process.on('uncaughtException', (error) => {
     // A defect of ours. The state is unknown: say so, and let the supervisor start a new process.
     log.fatal({ err: error }, 'uncaught exception');
     exit(EX_SOFTWARE);
+  });
+  process.on('unhandledRejection', (reason) => {
+    // Nobody waited for it, so nobody was left half done (decision 0014): forwarding goes on.
+    unhandledRejections += 1;
+    log.error({ err: reason }, 'unhandled rejection');
   });
   const start = config.workers > 1 && cluster.isPrimary ? startPrimary : startSidecar;
   const running = start(config, log, exit);
@@ -65,6 +72,9 @@ function run(config: Config): void {
     exit(1);
   });
 }
+
+/** Promises of this process that failed and that nobody waited for; for the metrics. */
+let unhandledRejections = 0;
 
 type Exit = (status: number) => void;
 
@@ -89,7 +99,7 @@ interface Running {
 }
 
 async function startSidecar(config: Config, log: Log): Promise<Running> {
-  const sidecar = createSidecar(config, log);
+  const sidecar = createSidecar(config, log, () => unhandledRejections);
   const { port } = await sidecar.start(activatedSocket());
   keepYoungGenerationSmall();
   const where = port === null ? { socket: 'passed' } : { host: config.host, port };

@@ -50,8 +50,11 @@ const BACKEND_IDLE_TIMEOUT_MS = 4_000;
 const BACKEND_MAX_HEADER_BYTES = 64 * 1024;
 const WEBSOCKET_HANDSHAKE_TIMEOUT_MS = 10_000;
 
-/** Makes one sidecar process's worth of parts. Nothing listens, connects or runs before `start()`. */
-export function createSidecar(config: Config, log: Log): Sidecar {
+/**
+ * Makes one sidecar process's worth of parts. Nothing listens, connects or runs before `start()`.
+ * @param unhandledRejections how many the process has seen, for the metrics
+ */
+export function createSidecar(config: Config, log: Log, unhandledRejections = () => 0): Sidecar {
   const database = createDatabase(config.database, { poolMax: config.databasePoolMax });
   const storage = config.storage && createObjectStorage(config.storage);
   const requireUser = createRequireUser({ token: config.token, findUser: createUserDirectory(database) });
@@ -147,6 +150,7 @@ export function createSidecar(config: Config, log: Log): Sidecar {
       webSockets: () => webSockets.count(),
       backendConnections: () => backend.connections(),
       databasePool: () => database.pool(),
+      unhandledRejections,
     });
     // Workers are asked by the primary, which serves the sum.
     if (cluster.isPrimary) metricsServer = await serveMetrics(port, () => made.registry.metrics());

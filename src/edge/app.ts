@@ -143,6 +143,8 @@ type OurRoutes = (req: IncomingMessage, res: ServerResponse) => void;
 async function createOurs({ routes, cors, sendError }: AppOptions): Promise<OurRoutes> {
   const { default: express } = await import('express');
   const app = express();
+  // In any other environment an error that gets past ours is sent with its stack trace.
+  app.set('env', 'production');
   app.disable('x-powered-by');
   app.disable('etag');
   app.enable('strict routing');

@@ -26,7 +26,8 @@ export async function connectionSettings(
     host,
     port,
     user,
-    password,
+    // As a function also when it is empty: pg would look for PGPASSWORD and ~/.pgpass then.
+    password: () => password,
     database,
     ...(options === null ? {} : { options }),
     ...(signal === undefined ? {} : { stream: () => new Socket({ signal }) }),

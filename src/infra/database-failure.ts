@@ -47,7 +47,7 @@ const TLS_CODES = /^ERR_(SSL|OSSL)_/;
 
 /** pg and Knex say these in words only. */
 const MESSAGES =
-  /timeout expired|Query read timeout|Connection terminated|server does not support SSL|Unable to acquire a connection|acquiring a connection|not queryable|client password must be a string|aborted/i;
+  /timeout expired|Query read timeout|Connection terminated|server does not support SSL|Unable to acquire a connection|acquiring a connection|not queryable|client password must be a|aborted/i;
 
 export function isUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;

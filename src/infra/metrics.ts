@@ -16,6 +16,7 @@ export interface Readings {
   readonly webSockets: () => number;
   readonly backendConnections: () => { readonly open: number; readonly idle: number };
   readonly databasePool: () => { readonly used: number; readonly free: number; readonly waiting: number };
+  readonly unhandledRejections: () => number;
 }
 
 export interface Metrics {
@@ -66,6 +67,11 @@ async function registerReadings(registry: Registry, readings: Readings): Promise
   counter('retries_total', 'Requests sent again after the keep-alive race', readings.retries);
   counter('aborted_total', 'Forwarded requests whose client went away', readings.aborted);
   counter('truncated_total', 'Responses that the backend cut short', readings.truncated);
+  counter(
+    'unhandled_rejections_total',
+    'Failures that no code waited for (see the log)',
+    readings.unhandledRejections,
+  );
   gauge('websockets', 'WebSockets open', readings.webSockets);
   gauge('backend_connections_open', 'Connections to the backend', () => backend().open);
   gauge('backend_connections_idle', 'Connections to the backend that are idle', () => backend().idle);

@@ -13,6 +13,7 @@ test('what only grows is a counter, whose value does not depend on how often it 
     webSockets: () => 5,
     backendConnections: () => ({ open: 4, idle: 1 }),
     databasePool: () => ({ used: 1, free: 2, waiting: 0 }),
+    unhandledRejections: () => 0,
   });
   await registry.metrics();
   const text = await registry.metrics();
