@@ -77,7 +77,6 @@ export function createApp(options: AppOptions): RequestListener {
       shed(req, res, requestId);
       return;
     }
-    if (head.expectsContinue && (owner === 'forward' || owner === 'ours')) res.writeContinue();
     if (owner === 'forward') {
       options.forward(req, res, forwardRequest(req, head, requestId, options.isTrustedPeer));
       return;
@@ -170,5 +169,6 @@ function forwardRequest(
   isTrustedPeer: IsTrustedPeer,
 ): ForwardRequest {
   const headers = requestHeaders(req.rawHeaders, forwardedBy(req, head, requestId, isTrustedPeer));
-  return { target: head.target, headers, contentLength: head.contentLength, requestId };
+  const { target, contentLength, expectsContinue } = head;
+  return { target, headers, contentLength, expectsContinue, requestId };
 }

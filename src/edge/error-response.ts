@@ -22,6 +22,7 @@ export function createErrorResponder(options: { cors: CorsPolicy; log: Log }): E
       res.destroy();
       return;
     }
+    if (leavesMuchUnread(req)) res.shouldKeepAlive = false;
     const body = Buffer.from(JSON.stringify({ detail: error.message }));
     const headers: Record<string, string | number> = {
       'Content-Type': 'application/json',
@@ -33,6 +34,15 @@ export function createErrorResponder(options: { cors: CorsPolicy; log: Log }): E
     res.writeHead(error.status, headers);
     res.end(body);
   };
+}
+
+/** Up to here what is left of a refused body is read so that the connection can go on, bytes. */
+const WORTH_READING = 64 * 1024;
+
+/** The end of the connection lingers, so that who still sends finds the answer (server.ts). */
+function leavesMuchUnread({ complete, headers }: IncomingMessage): boolean {
+  if (complete) return false;
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > WORTH_READING;
 }
 
 /** How long a client may take to read the answer and close, ms; until then its bytes are dropped (RFC 9112 §9.6). */

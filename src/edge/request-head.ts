@@ -51,6 +51,10 @@ export function readRequestHead(req: IncomingMessage): RequestHead {
   };
 }
 
+/** Whether a request whose head has passed waits for a 100 before it sends its body. */
+export const expectsContinue = ({ headers, httpVersionMinor }: IncomingMessage) =>
+  headers.expect !== undefined && httpVersionMinor === 1;
+
 interface FramingFields {
   host: string | undefined;
   hosts: number;

@@ -2,51 +2,84 @@
  * Input checks for our own routes: a JSON body, a path or a query becomes a typed value here, or a 4xx with a sentence.
  * Forwarded requests never come near this file.
  */
-import { isUtf8 } from 'node:buffer';
-import type { Request, RequestHandler, Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
-import { AppError, badRequest, tooLarge, unprocessable, unsupportedType } from '../errors.ts';
+import { badRequest, tooLarge, unprocessable, unsupportedType } from '../errors.ts';
+import { expectsContinue } from './request-head.ts';
 
 /** Largest JSON body that our routes take, bytes. */
-export const MAX_JSON_BYTES = 64 * 1024;
+const MAX_JSON_BYTES = 64 * 1024;
 
-let jsonParser: Promise<RequestHandler> | undefined;
-
-async function createJsonParser(): Promise<RequestHandler> {
-  const { default: express } = await import('express');
-  return express.json({
-    limit: MAX_JSON_BYTES,
-    inflate: false,
-    strict: false,
-    type: () => true,
-    verify: (_req, _res, body) => {
-      // body-parser would replace broken sequences by U+FFFD and store what the client never wrote.
-      if (!isUtf8(body)) throw unprocessable('The body is not valid UTF-8.');
-    },
-  });
-}
+/** Refuses what is not UTF-8 instead of storing U+FFFD, which the client never wrote; drops a byte order mark. */
+const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * Reads and checks a JSON body.
+ * Reads and checks a JSON body. What its head decides is decided before a client that waits for a 100 Continue gets it.
+ * Not by body-parser, which reads a body that is too large to its end before it says so.
  * @throws AppError 415 not application/json, 413 over MAX_JSON_BYTES, 422 anything else wrong in it
  */
-export async function readJsonBody<T>(req: Request, res: Response, schema: z.ZodType<T>): Promise<T> {
-  const contentType = (req.headers['content-type'] ?? '').toLowerCase();
+export async function readJsonBody<T>(
+  req: IncomingMessage,
+  res: ServerResponse,
+  schema: z.ZodType<T>,
+): Promise<T> {
+  checkBodyHead(req.headers);
+  if (expectsContinue(req)) res.writeContinue();
+  return parseInput(schema, parseJson(await readBody(req)));
+}
+
+function checkBodyHead(headers: IncomingMessage['headers']): void {
+  const contentType = (headers['content-type'] ?? '').toLowerCase();
   if (!/^\s*application\/json\s*(;|$)/.test(contentType)) {
     throw unsupportedType('Content-Type must be application/json.');
   }
-  // body-parser would decode UTF-16 and UTF-7 as well, after isUtf8 has looked at bytes of another meaning.
   for (const [, charset] of contentType.matchAll(/;\s*charset\s*=\s*"?([^\s";]*)/g)) {
     if (charset !== 'utf-8') throw unsupportedType('The charset must be UTF-8.');
   }
-  jsonParser ??= createJsonParser();
-  const parseJson = await jsonParser;
-  await new Promise<void>((resolve, reject) => {
-    parseJson(req, res, (error?: unknown) => (error ? reject(toAppError(error)) : resolve()));
-  });
-  if (req.body === undefined) throw unprocessable('A JSON body is required.');
-  return parseInput(schema, req.body);
+  if ((headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity') {
+    throw unsupportedType('Content-Encoding is not supported here.');
+  }
+  if (Number(headers['content-length'] ?? 0) > MAX_JSON_BYTES) throw bodyTooLarge();
+  if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined)
+    throw bodyMissing();
 }
+
+/** @throws AppError 413 as soon as it is too large, 400 when it ends before its end */
+function readBody(req: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = [];
+    let bytes = 0;
+    const onBroken = () => reject(badRequest('The body ended before its announced length.'));
+    // Gone while we looked at the token: neither event will come.
+    if (req.destroyed) onBroken();
+    // Not `for await`: a stream that is read so counts as paused, and body-watch.ts spares what we have paused.
+    req.on('data', (piece: Buffer) => {
+      bytes += piece.length;
+      if (bytes <= MAX_JSON_BYTES) pieces.push(piece);
+      else reject(bodyTooLarge());
+    });
+    req.once('end', () => resolve(Buffer.concat(pieces)));
+    req.once('close', onBroken);
+  });
+}
+
+function parseJson(body: Buffer): unknown {
+  if (body.length === 0) throw bodyMissing();
+  let text: string;
+  try {
+    text = utf8.decode(body);
+  } catch {
+    throw unprocessable('The body is not valid UTF-8.');
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw unprocessable('The body is not valid JSON.');
+  }
+}
+
+const bodyTooLarge = () => tooLarge(`The body must not be larger than ${MAX_JSON_BYTES} bytes.`);
+const bodyMissing = () => unprocessable('A JSON body is required.');
 
 /**
  * Checks a value against a schema.
@@ -69,22 +102,3 @@ export const storableText = z
   .string({ error: 'must be a string' })
   .refine((text) => !text.includes('\0'), 'must not contain a NUL character')
   .refine((text) => text.isWellFormed(), 'must be valid Unicode');
-
-/** body-parser's errors (they carry `type`, https://github.com/expressjs/body-parser#errors) as ours. */
-function toAppError(error: unknown): unknown {
-  if (error instanceof AppError) return error;
-  const type = error instanceof Error && 'type' in error ? error.type : undefined;
-  switch (type) {
-    case 'entity.too.large':
-      return tooLarge(`The body must not be larger than ${MAX_JSON_BYTES} bytes.`);
-    case 'entity.parse.failed':
-      return unprocessable('The body is not valid JSON.');
-    case 'encoding.unsupported':
-      return unsupportedType('Content-Encoding is not supported here.');
-    case 'request.aborted':
-    case 'request.size.invalid':
-      return badRequest('The body ended before its announced length.');
-    default:
-      return error;
-  }
-}

@@ -44,6 +44,8 @@ export interface ForwardRequest {
   readonly headers: readonly string[];
   /** Body length in bytes, null when chunked, 0 when there is none. */
   readonly contentLength: number | null;
+  /** The client waits for a 100 before it sends the body. */
+  readonly expectsContinue: boolean;
   /** Returned to the client unless the backend's response has one. */
   readonly requestId: string;
 }
@@ -61,6 +63,7 @@ export function createHttpForwarder(options: HttpForwarderOptions): HttpForwarde
       options.sendError(req, res, BUSY);
       return;
     }
+    if (request.expectsContinue) res.writeContinue();
     new Forwarding(options, req, res, request).send(false);
   };
 }
