@@ -60,7 +60,7 @@ function main(): void {
   const settings: Settings = Object.fromEntries(given) as Record<string, string>;
   runParts(
     async (parts) => {
-      const state = openStateFolder(resolve(options.state), settings);
+      const state = await openStateFolder(resolve(options.state), settings);
       parts.onStop(state.release);
       await start({ settings, state, parts, say }, options);
     },
@@ -88,7 +88,7 @@ function readOptions(): Options | null {
 }
 
 /** @throws Error with a sentence */
-function openStateFolder(path: string, settings: Settings): StateFolder {
+async function openStateFolder(path: string, settings: Settings): Promise<StateFolder> {
   const advice = 'Choose another folder: npm run dev -- --state DIR';
   const closed = IS_ROOT && settings.DATABASE_URL === undefined ? closedFolder(path) : null;
   if (closed !== null && closed !== path) {
@@ -97,7 +97,7 @@ function openStateFolder(path: string, settings: Settings): StateFolder {
     );
   }
   try {
-    return takeStateFolder(path);
+    return await takeStateFolder(path);
   } catch (error) {
     if (!isRefused(error)) throw error;
     throw new Error(`${path} cannot be written. ${advice}`, { cause: error });

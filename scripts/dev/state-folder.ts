@@ -2,8 +2,18 @@
  * The folder where development keeps its data, used by one `npm run dev` at a time.
  */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { lock } from 'proper-lockfile';
 import { processIn } from '../lab/process-command.ts';
 
 export interface StateFolder {
@@ -15,7 +25,7 @@ export interface StateFolder {
 }
 
 /** @throws Error with a sentence when another process uses it or it cannot be written */
-export function takeStateFolder(path: string): StateFolder {
+export async function takeStateFolder(path: string): Promise<StateFolder> {
   try {
     mkdirSync(path, { recursive: true });
   } catch (error) {
@@ -28,8 +38,10 @@ export function takeStateFolder(path: string): StateFolder {
   }
   // PostgreSQL runs as another user when we are root, and must be able to pass through.
   if (process.getuid?.() === 0) chmodSync(path, 0o755);
-  const lock = join(path, 'dev.pid');
-  takeLock(lock);
+  // Told at once, where the lock would be tried again and again.
+  accessSync(path, constants.W_OK);
+  const pidFile = join(path, 'dev.pid');
+  await takeLock(path, pidFile);
   return {
     path,
     at: (name) => join(path, name),
@@ -38,23 +50,28 @@ export function takeStateFolder(path: string): StateFolder {
       if (!existsSync(file)) writeFileSync(file, randomBytes(32).toString('base64url'), { mode: 0o600 });
       return readFileSync(file, 'utf8');
     },
-    release: () => rmSync(lock, { force: true }),
+    release: () => rmSync(pidFile, { force: true }),
   };
 }
 
-/** Made only when it is not there: of two that start at the same moment one fails. */
-function takeLock(lock: string): void {
-  const holder = processIn(lock, 'dev.ts');
-  // A lock of a process that is gone, or whose number is another program's now, counts for nothing.
-  if (holder === null || holder === process.pid) rmSync(lock, { force: true });
-  else throw alreadyRuns(holder);
+/**
+ * A lock of a process that is gone, or whose number is another program's now, counts for nothing. Whoever looks and
+ * writes does it alone: of several that start at once over such a lock, all but one would take the others' away.
+ */
+async function takeLock(folder: string, pidFile: string): Promise<void> {
+  // Held for milliseconds, so that one left by a kill just then is rare; it is taken over after `stale` ms.
+  const release = await lock(folder, { lockfilePath: `${pidFile}.lock`, stale: 2_000, retries: PATIENCE });
   try {
-    writeFileSync(lock, String(process.pid), { flag: 'wx' });
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-    throw alreadyRuns(Number.parseInt(readFileSync(lock, 'utf8'), 10));
+    const holder = processIn(pidFile, 'dev.ts');
+    if (holder !== null && holder !== process.pid) {
+      throw new Error(
+        `\`npm run dev\` already runs with this state folder (process ${holder}). Stop it first.`,
+      );
+    }
+    writeFileSync(pidFile, String(process.pid));
+  } finally {
+    await release();
   }
 }
 
-const alreadyRuns = (pid: number) =>
-  new Error(`\`npm run dev\` already runs with this state folder (process ${pid}). Stop it first.`);
+const PATIENCE = { retries: 200, factor: 1, minTimeout: 20 };

@@ -10,7 +10,9 @@ export interface RunningStore {
   stop(): Promise<void>;
 }
 
-export async function startTestObjectStore(uploadAcl: string | null = 'public-read'): Promise<RunningStore> {
+export async function startTestObjectStore(
+  uploadAcl: string | null = 'public-read',
+): Promise<RunningStore & { readonly dataDir: string }> {
   const dataDir = await mkdtemp(join(tmpdir(), 'sidecar-test-objects-'));
   const credentials = { accessKeyId: 'test-key', secretAccessKey: 'test-secret/with+chars' };
   const store = await startObjectStore({
@@ -21,6 +23,7 @@ export async function startTestObjectStore(uploadAcl: string | null = 'public-re
     publicRead: uploadAcl === null,
   });
   return {
+    dataDir,
     config: {
       ...credentials,
       endpoint: store.url,

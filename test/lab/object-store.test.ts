@@ -1,7 +1,10 @@
 /** The development object store is as strict as real storage. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
 import { test } from 'node:test';
 import { startTestObjectStore } from '../../scripts/lab/throwaway-object-store.ts';
+import { createObjectStorage } from '../../src/infra/object-storage.ts';
 import { objectStoreContract, send } from '../support/object-store-contract.ts';
 
 objectStoreContract('development store', startTestObjectStore);
@@ -29,6 +32,49 @@ test('development store: hostile requests are answered, not obeyed', async () =>
       400,
     );
   } finally {
+    await store.stop();
+  }
+});
+
+test('development store: whoever reads while an object is replaced gets the old one or the new one, whole', async () => {
+  const store = await startTestObjectStore(null);
+  const storage = createObjectStorage(store.config);
+  const key = 'uploads/1/product_image/replaced.png';
+  const replace = async (body: string) => {
+    const { uploadUrl, headers } = await storage.presignPut({
+      key,
+      contentType: 'image/png',
+      contentLength: body.length,
+      expiresInSeconds: 60,
+    });
+    assert.equal((await send('PUT', uploadUrl, headers, body)).status, 200);
+  };
+  try {
+    await replace('first');
+    let replacing = true;
+    const readers = [1, 2, 3].map(async () => {
+      for (let reads = 0; replacing || reads === 0; reads += 1) {
+        const { status, headers, body } = await send('GET', storage.publicUrl(key));
+        const md5 = createHash('md5').update(body).digest('hex');
+        assert.deepEqual(
+          [status, headers.etag, headers['content-length']],
+          [200, `"${md5}"`, `${body.length}`],
+        );
+      }
+    });
+    const writer = (async () => {
+      for (let round = 1; round <= 100; round += 1) await replace('x'.repeat(round % 2 === 0 ? 5 : 50_000));
+    })().finally(() => {
+      replacing = false;
+    });
+    await Promise.all([writer, ...readers]);
+    assert.equal(
+      (await readdir(store.dataDir)).length,
+      3,
+      'bytes, facts, and the folder of what is under way',
+    );
+  } finally {
+    storage.close();
     await store.stop();
   }
 });

@@ -74,11 +74,14 @@ async function handle(
     return;
   }
   if (req.method === 'GET' || req.method === 'HEAD') {
-    const object = await folder.find(key);
-    if (verified === null && !options.publicRead && object?.acl !== 'public-read') throw accessDenied();
-    if (object === null) throw new S3Error(404, 'NoSuchKey', 'The object does not exist.');
-    await serveObject(folder, object, req, res);
-    return;
+    for (let gone = ''; ; ) {
+      const object = await folder.find(key);
+      if (verified === null && !options.publicRead && object?.acl !== 'public-read') throw accessDenied();
+      if (object === null || object.file === gone)
+        throw new S3Error(404, 'NoSuchKey', 'The object does not exist.');
+      if (await serveObject(options.dataDir, object, req, res)) return;
+      gone = object.file;
+    }
   }
   if (verified === null) throw accessDenied();
   if (req.method === 'PUT') await putObject(folder, key, verified, req, res);

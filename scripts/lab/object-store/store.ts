@@ -1,11 +1,11 @@
 /**
- * Objects on disk: one file of bytes and one of facts per object, both named by a hash of the key, so that no key can
- * point outside the folder. An object appears whole or not at all.
+ * Objects on disk: a file of facts, named by a hash of the key so that no key can point outside the folder, and a file of
+ * bytes, new for every upload, that the facts name. An object appears and is replaced by one rename, of the facts.
  */
-import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createHash, hash, randomUUID } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { S3Error } from './s3-error.ts';
@@ -18,6 +18,8 @@ export interface StoredObject {
   readonly etag: string;
   readonly lastModified: string;
   readonly acl: string | null;
+  /** Of the bytes, in the folder. Gone once the object is removed or replaced. */
+  readonly file: string;
 }
 
 export interface PutInput {
@@ -33,67 +35,81 @@ export interface ObjectFolder {
   /** Stores exactly `size` bytes; anything else leaves nothing behind. @throws S3Error */
   put(body: Readable, input: PutInput): Promise<StoredObject>;
   find(key: string): Promise<StoredObject | null>;
-  /** @param range first and last byte, inclusive */
-  read(key: string, range?: { start: number; end: number }): Readable;
   remove(key: string): Promise<void>;
   /** Every object, by key. */
   list(): Promise<StoredObject[]>;
 }
 
+/** What an interrupted upload left there is removed. */
 export async function openObjectFolder(folder: string): Promise<ObjectFolder> {
-  await mkdir(join(folder, 'partial'), { recursive: true });
-  const fileOf = (key: string) => join(folder, createHash('sha256').update(key).digest('hex'));
-  const facts = (path: string) => `${path}.json`;
-  const readFacts = async (path: string): Promise<StoredObject | null> => {
+  const partial = join(folder, 'partial');
+  await rm(partial, { recursive: true, force: true });
+  await mkdir(partial, { recursive: true });
+  const factsOf = (key: string) => join(folder, `${hash('sha256', key)}.json`);
+  const read = async (path: string): Promise<StoredObject | null> => {
     const text = await readFile(path, 'utf8').catch(() => null);
-    return text === null ? null : (JSON.parse(text) as StoredObject);
+    return text === null ? null : { file: basename(path, '.json'), ...JSON.parse(text) };
   };
-
+  const find = (key: string) => read(factsOf(key));
+  const removeBytes = (object: StoredObject | null) =>
+    object && rm(join(folder, object.file), { force: true });
+  const list = async () => {
+    const names = (await readdir(folder)).filter((name) => name.endsWith('.json'));
+    const objects = await Promise.all(names.map((name) => read(join(folder, name))));
+    return objects.filter((object) => object !== null).sort((a, b) => (a.key < b.key ? -1 : 1));
+  };
+  await removeStrays(folder, await list());
   return {
-    async put(body, { key, contentType, acl, size, sha256 }) {
-      const partial = join(folder, 'partial', randomUUID());
-      const md5 = createHash('md5');
-      const sha = createHash('sha256');
-      let bytes = 0;
-      const measure = new Transform({
-        transform(chunk: Buffer, _encoding, done) {
-          bytes += chunk.length;
-          md5.update(chunk);
-          sha.update(chunk);
-          done(null, chunk);
-        },
-      });
+    find,
+    list,
+    async put(body, { size, sha256, ...input }) {
+      const file = randomUUID();
+      const unfinished = join(partial, file);
       try {
-        await pipeline(body, measure, createWriteStream(partial));
-        if (bytes !== size)
-          throw new S3Error(400, 'IncompleteBody', 'The body is shorter than Content-Length.');
-        if (sha256 !== null && sha.digest('hex') !== sha256) {
-          throw new S3Error(
-            400,
-            'XAmzContentSHA256Mismatch',
-            'The body does not have the announced SHA-256.',
-          );
-        }
-        const lastModified = new Date().toUTCString();
-        const object = { key, contentType, size, etag: md5.digest('hex'), lastModified, acl };
-        await rename(partial, fileOf(key));
-        await writeFile(`${partial}.json`, JSON.stringify(object));
-        await rename(`${partial}.json`, facts(fileOf(key)));
+        const etag = await receive(body, unfinished, size, sha256);
+        const object = { ...input, size, etag, lastModified: new Date().toUTCString(), file };
+        await rename(unfinished, join(folder, file));
+        await writeFile(unfinished, JSON.stringify(object));
+        const replaced = await find(input.key);
+        await rename(unfinished, factsOf(input.key));
+        await removeBytes(replaced);
         return object;
       } finally {
-        await rm(partial, { force: true });
+        await rm(unfinished, { force: true });
       }
     },
-    find: (key) => readFacts(facts(fileOf(key))),
-    read: (key, range) => createReadStream(fileOf(key), range),
     async remove(key) {
-      await rm(facts(fileOf(key)), { force: true });
-      await rm(fileOf(key), { force: true });
-    },
-    async list() {
-      const names = (await readdir(folder)).filter((name) => name.endsWith('.json'));
-      const objects = await Promise.all(names.map((name) => readFacts(join(folder, name))));
-      return objects.filter((object) => object !== null).sort((a, b) => (a.key < b.key ? -1 : 1));
+      const object = await find(key);
+      await rm(factsOf(key), { force: true });
+      await removeBytes(object);
     },
   };
+}
+
+/** Bytes that no facts name. */
+async function removeStrays(folder: string, objects: readonly StoredObject[]): Promise<void> {
+  const known = new Set(['partial', ...objects.map(({ file }) => file)]);
+  const strays = (await readdir(folder)).filter((name) => !name.endsWith('.json') && !known.has(name));
+  for (const name of strays) await rm(join(folder, name), { force: true });
+}
+
+/** Writes a body to a file. @returns its MD5 @throws S3Error when it is not what was announced */
+async function receive(body: Readable, path: string, size: number, sha256: string | null): Promise<string> {
+  const md5 = createHash('md5');
+  const sha = createHash('sha256');
+  let bytes = 0;
+  const measure = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      bytes += chunk.length;
+      md5.update(chunk);
+      sha.update(chunk);
+      done(null, chunk);
+    },
+  });
+  await pipeline(body, measure, createWriteStream(path));
+  if (bytes !== size) throw new S3Error(400, 'IncompleteBody', 'The body is shorter than Content-Length.');
+  if (sha256 !== null && sha.digest('hex') !== sha256) {
+    throw new S3Error(400, 'XAmzContentSHA256Mismatch', 'The body does not have the announced SHA-256.');
+  }
+  return md5.digest('hex');
 }
