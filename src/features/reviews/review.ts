@@ -24,7 +24,7 @@ export interface Summary {
 }
 
 export interface ReviewRow {
-  /** bigint, as text. */
+  /** As text: it may be a bigint. */
   id: string;
   product_id: string;
   author_id: string;
@@ -34,7 +34,7 @@ export interface ReviewRow {
   text: string | null;
   /** As PostgreSQL prints it in JSON, or whatever text the old module stored. */
   created_at: string | null;
-  edited_at: Date | null;
+  edited_at: string | null;
 }
 
 export function toReview(row: ReviewRow): Review {
@@ -48,7 +48,7 @@ export function toReview(row: ReviewRow): Review {
     rating: Math.min(5, Math.max(1, row.rating ?? 1)),
     text: row.text,
     created_at: toIsoTime(row.created_at),
-    edited_at: row.edited_at?.toISOString() ?? null,
+    edited_at: row.edited_at === null ? null : toIsoTime(row.edited_at),
   };
 }
 

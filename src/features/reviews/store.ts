@@ -58,22 +58,28 @@ export const pageSql = (withUsers: boolean) => `
     FROM (SELECT ?::text AS product_id) AS asked
     LEFT JOIN product_review_stats s ON s.product_id = asked.product_id
     LEFT JOIN LATERAL (
-      SELECT r.id, r.product_id, r.author_id, r.rating, r.text, r.edited_at,
-             to_jsonb(r.created_at) #>> '{}' AS created_at, ${withUsers ? LIVE_AUTHOR : STORED_AUTHOR}
+      SELECT r.id AS place, ${REVIEW}, ${withUsers ? LIVE_AUTHOR : STORED_AUTHOR}
        WHERE r.product_id = asked.product_id AND r.superseded_at IS NULL AND r.id + 0 < ?::bigint
        ORDER BY r.id + 0 DESC
        LIMIT ?::integer) AS page ON true
-   ORDER BY page.id DESC`;
+   ORDER BY page.place DESC`;
 
-const STORED_AUTHOR = `r.author_name, NULL AS author_avatar_url
+/**
+ * A row `r` in the types of ReviewRow, whatever the old module chose for its columns: node-postgres gives an integer as
+ * a number and a bigint as text. Times as JSON, which is ISO 8601 whatever DateStyle the session has.
+ */
+const REVIEW = `r.id::text, r.product_id::text, r.author_id::text, r.rating::integer, r.text::text,
+             to_jsonb(r.created_at) #>> '{}' AS created_at, to_jsonb(r.edited_at) #>> '{}' AS edited_at`;
+
+const STORED_AUTHOR = `r.author_name::text, NULL AS author_avatar_url
         FROM product_reviews r`;
 
 /**
  * Name and picture as they are today; author_id is text and may be no number at all. A column that users lacks is
  * found as null in `absent`.
  */
-const LIVE_AUTHOR = `coalesce(nullif(author.name, ''), r.author_name) AS author_name,
-             author.avatar_url AS author_avatar_url
+const LIVE_AUTHOR = `coalesce(nullif(author.name::text, ''), r.author_name::text) AS author_name,
+             author.avatar_url::text AS author_avatar_url
         FROM product_reviews r
        CROSS JOIN (SELECT NULL::text AS name, NULL::text AS avatar_url) AS absent
         LEFT JOIN LATERAL (
@@ -128,20 +134,20 @@ async function productExists(database: Database, productId: string, options?: Ru
   }
 }
 
-const RETURNING = `id, product_id, author_id, author_name, rating, text, edited_at, to_jsonb(created_at) #>> '{}' AS created_at`;
+const RETURNING = `RETURNING ${REVIEW}, r.author_name::text`;
 
 /** The same lock as the insert trigger's, taken first: of two first reviews by one author the second is an edit. */
 const LOCK_SQL = 'SELECT pg_advisory_xact_lock(product_review_turn(?, ?))';
 
 const EDIT_SQL = `
-  UPDATE product_reviews SET rating = ?, text = ?, author_name = ?, edited_at = now()
+  UPDATE product_reviews AS r SET rating = ?, text = ?, author_name = ?, edited_at = now()
    WHERE product_id = ? AND author_id = ? AND superseded_at IS NULL
-  RETURNING ${RETURNING}`;
+  ${RETURNING}`;
 
 const ADD_SQL = `
-  INSERT INTO product_reviews (rating, text, author_name, product_id, author_id, created_at)
+  INSERT INTO product_reviews AS r (rating, text, author_name, product_id, author_id, created_at)
   VALUES (?, ?, ?, ?, ?, ?)
-  RETURNING ${RETURNING}`;
+  ${RETURNING}`;
 
 async function putReview(
   trx: Knex.Transaction,

@@ -1,0 +1,111 @@
+/** Whatever types the old module or the database chose, clients get the contract's (section 3), and their input never a 500. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import {
+  createBackendTables,
+  query,
+  startTestDatabase,
+  type TestDatabaseServer,
+} from '../../../scripts/lab/database.ts';
+import { untilMigrated } from '../../../scripts/lab/until-migrated.ts';
+import { api } from '../../support/api.ts';
+import { createOldTable, oldInsert } from '../../support/old-reviews.ts';
+import { startSidecar } from '../../support/start-sidecar.ts';
+
+let server: TestDatabaseServer;
+
+before(async () => {
+  server = await startTestDatabase();
+});
+
+after(() => server.stop());
+
+const databaseOf = (url: string) => new URL(url).pathname.slice(1);
+
+/** A sidecar on a database that has the backend's tables beside the reviews. */
+async function withSidecar(url: string, work: (reviews: string) => Promise<void>): Promise<void> {
+  await createBackendTables(url);
+  const sidecar = await startSidecar({ DATABASE_URL: url });
+  try {
+    await untilMigrated(url);
+    await work(`${sidecar.url}/api/products/1/reviews`);
+  } finally {
+    await sidecar.stop();
+  }
+}
+
+const TYPES: Record<string, string> = {
+  id: 'number',
+  product_id: 'string',
+  author_id: 'string',
+  author_name: 'string',
+  author_avatar_url: 'string',
+  rating: 'number',
+  text: 'string',
+  created_at: 'string',
+  edited_at: 'string',
+};
+const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
+for (const { id, varchar, rating, createdAt } of [
+  { id: 'serial', varchar: 'varchar(64)', rating: 'smallint', createdAt: 'varchar(64)' },
+  { id: 'bigserial', varchar: 'text', rating: 'integer', createdAt: 'timestamptz' },
+  { id: 'serial', varchar: 'varchar', rating: 'integer', createdAt: 'timestamp' },
+]) {
+  test(`every value has the contract's type with ${id}, ${varchar}, ${rating} and ${createdAt} columns`, async () => {
+    const url = await createOldTable(server, id, createdAt);
+    await query(
+      url,
+      `ALTER TABLE product_reviews ALTER rating TYPE ${rating}, ALTER text TYPE ${varchar},
+         ALTER product_id TYPE ${varchar}, ALTER author_id TYPE ${varchar}, ALTER author_name TYPE ${varchar}`,
+    );
+    await withSidecar(url, async (reviews) => {
+      await api('POST', reviews, { user: 1, json: { rating: 4, text: 'first' } });
+      const posted = await api('POST', reviews, { user: 1, json: { rating: 5, text: 'again' } });
+      assert.equal(posted.status, 200, JSON.stringify(posted.body));
+      const { body } = await api('GET', `${reviews}?limit=1`);
+      for (const review of [posted.body.review, body.items[0]]) {
+        const types = Object.entries(review).map(([name, value]) => [name, typeof value]);
+        assert.deepEqual(Object.fromEntries(types), TYPES);
+        assert.match(review.created_at, ISO_TIME);
+        assert.match(review.edited_at, ISO_TIME);
+      }
+      assert.deepEqual(body.items[0], posted.body.review);
+      assert.deepEqual(body.summary, { count: 3, avg_rating: 4.67 });
+      assert.equal(body.next_cursor, String(body.items[0].id));
+      const next = await api('GET', `${reviews}?limit=1&cursor=${body.next_cursor}`);
+      assert.equal(next.body.items[0].author_id, '7');
+    });
+  });
+}
+
+for (const dateStyle of ['SQL, DMY', 'German', 'Postgres, MDY']) {
+  test(`times are ISO where the database's DateStyle is ${dateStyle}`, async () => {
+    const url = await createOldTable(server);
+    await query(
+      url,
+      `ALTER DATABASE ${databaseOf(url)} SET DateStyle = '${dateStyle}';
+       ALTER DATABASE ${databaseOf(url)} SET TimeZone = 'Asia/Tashkent'`,
+    );
+    await withSidecar(url, async (reviews) => {
+      const before = Date.now();
+      await api('POST', reviews, { user: 1, json: { rating: 4 } });
+      const { review } = (await api('POST', reviews, { user: 1, json: { rating: 5 } })).body;
+      const [listed] = (await api('GET', reviews)).body.items;
+      assert.deepEqual(listed, review);
+      for (const time of [review.created_at, review.edited_at]) {
+        assert.match(time, ISO_TIME);
+        assert.ok(Math.abs(Date.parse(time) - before) < 60_000, time);
+      }
+    });
+  });
+}
+
+test('a time without a zone in a timestamp column is UTC, whatever the zone of the session', async () => {
+  const url = await createOldTable(server, 'serial', 'timestamp');
+  await query(url, `ALTER DATABASE ${databaseOf(url)} SET TimeZone = 'Asia/Tashkent'`);
+  await oldInsert(url, ['1', '9', 'Cy', 3, null, '2024-06-01T10:00:00']);
+  await withSidecar(url, async (reviews) => {
+    assert.equal((await api('GET', reviews)).body.items[0].created_at, '2024-06-01T10:00:00.000Z');
+  });
+});
