@@ -1,7 +1,6 @@
 /**
  * The parts around the sidecar: each is either the developer's own, named in the settings, or an embedded one.
  */
-import { explained } from '../../src/infra/database-failure.ts';
 import { parseDatabaseUrl } from '../../src/infra/database-url.ts';
 import { migrateDatabase } from '../../src/infra/migrate.ts';
 import { migrations } from '../../src/infra/migrations/index.ts';
@@ -141,7 +140,6 @@ async function belongsToOther(databaseUrl: string): Promise<boolean> {
   try {
     return await belongsToAnotherBackend(databaseUrl);
   } catch (error) {
-    const { message } = explained(error) as Error;
-    throw new Error(`DATABASE_URL does not answer: ${message}`, { cause: error });
+    throw new Error(`DATABASE_URL does not answer: ${(error as Error).message}`, { cause: error });
   }
 }

@@ -1,10 +1,12 @@
 /**
  * How one connection to PostgreSQL is opened: explicit fields (node-postgres reads URLs with other meanings than
- * libpq) and TLS as libpq means it.
+ * libpq), TLS as libpq means it, and the settings of the session that our SQL relies on.
  */
 import { readFile } from 'node:fs/promises';
-import { connect, Socket } from 'node:net';
+import { Socket } from 'node:net';
 import type { ClientConfig } from 'pg';
+import type Client from 'pg/lib/client.js';
+import { ConnectError, isLimitRefused, isTlsRefused } from './database-failure.ts';
 import type { DatabaseTarget } from './database-url.ts';
 
 /** Deadline for connect, TLS and login together, ms. */
@@ -13,26 +15,121 @@ const CONNECT_TIMEOUT_MS = 2_500;
 const KEEP_ALIVE_AFTER_MS = 10_000;
 
 /**
- * Settings for a `pg.Client`. Asks the server whether it speaks TLS when the mode leaves that open.
- * @param signal cuts the connection when it is aborted, in whatever state it is
- * @throws Error of the network, or of a certificate file that cannot be read
+ * What a role, a database or a postgresql.conf may set otherwise. PgBouncer keeps these for each of its clients
+ * (https://www.pgbouncer.org/config.html#track_extra_parameters), as client_encoding, which the driver adds.
  */
-export async function connectionSettings(
-  target: DatabaseTarget,
-  signal?: AbortSignal,
-): Promise<ClientConfig> {
+const SESSION = {
+  application_name: 'gogomarket-sidecar',
+  DateStyle: 'ISO, MDY',
+  TimeZone: 'UTC',
+  standard_conforming_strings: 'on',
+};
+
+type Settings = Readonly<Record<string, string>>;
+
+export interface ConnectorOptions {
+  /** Settings of the session that a connection does without when a pooler refuses them: time limits and the like. */
+  readonly limits?: Settings;
+  /** Longest wait for the answer to one statement, ms; without it as long as the server takes. */
+  readonly queryTimeoutMs?: number;
+  /** Cuts every connection when it is aborted, in whatever state it is. */
+  readonly signal?: AbortSignal;
+}
+
+export interface Connector {
+  /** A connection that is ready for statements. @throws ConnectError, whatever went wrong */
+  open(): Promise<Client>;
+  /** Asks the server to end the statement that runs on one of our connections. Never throws. */
+  cancel(client: Client): Promise<void>;
+}
+
+/** Makes connections to one database. Nothing connects yet. */
+export function createConnector(target: DatabaseTarget, options: ConnectorOptions = {}): Connector {
+  const { limits = {}, queryTimeoutMs, signal } = options;
+  let limitsAreTaken = Object.keys(limits).length > 0;
+
+  async function logIn(encrypted: boolean, extra: Settings): Promise<Client> {
+    const { user, database, options: commandLine } = target;
+    const client = await createClient({
+      ...(await connectionSettings(target, encrypted)),
+      ...(signal === undefined ? {} : { stream: () => new Socket({ signal }) }),
+      ...(queryTimeoutMs === undefined ? {} : { query_timeout: queryTimeoutMs }),
+    });
+    // The driver's own knows but a few settings.
+    client.getStartupConf = () => ({
+      ...{ user, database, ...SESSION, ...extra },
+      ...(commandLine === null ? {} : { options: commandLine }),
+    });
+    try {
+      await client.connect();
+      return client;
+    } catch (error) {
+      // A login that fails at our end leaves the connection open.
+      client.connection.stream.destroy();
+      throw error;
+    }
+  }
+
+  /** Several connections may be under way at once: each finds out for itself whether the limits are taken. */
+  async function logInWithLimits(encrypted: boolean): Promise<Client> {
+    if (!limitsAreTaken) return logIn(encrypted, {});
+    try {
+      return await logIn(encrypted, limits);
+    } catch (error) {
+      if (!isLimitRefused(error)) throw error;
+    }
+    const client = await logIn(encrypted, {});
+    limitsAreTaken = false;
+    return client;
+  }
+
+  return {
+    async open() {
+      const failures: unknown[] = [];
+      for (const encrypted of encryptionsToTry(target)) {
+        try {
+          return await logInWithLimits(encrypted);
+        } catch (error) {
+          failures.push(error);
+          if (!isTlsRefused(error)) break;
+        }
+      }
+      throw new ConnectError(failures);
+    },
+
+    async cancel({ processID, secretKey, ssl }) {
+      try {
+        const messenger = await createClient(await connectionSettings(target, ssl !== false));
+        // The request stands where a login would begin, and the server answers it by closing
+        // (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS).
+        messenger.connection.startup = () => messenger.connection.cancel(processID, secretKey);
+        await messenger.connect();
+      } catch {}
+    },
+  };
+}
+
+/**
+ * In the order of libpq (https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNECT-SSLMODE): `prefer`
+ * goes without TLS when the server refuses it, or refuses the login with it; `allow` the other way round.
+ */
+function encryptionsToTry({ host, tls: { mode } }: DatabaseTarget): readonly boolean[] {
+  const isUnixSocket = host.startsWith('/');
+  if (mode === 'disable' || isUnixSocket) return [false];
+  if (mode === 'allow') return [false, true];
+  return mode === 'prefer' ? [true, false] : [true];
+}
+
+/** Settings for a client of node-postgres. @throws Error of a certificate file that cannot be read */
+export async function connectionSettings(target: DatabaseTarget, encrypted: boolean): Promise<ClientConfig> {
   const { host, port, user, password, database, options } = target;
   return {
-    host,
-    port,
-    user,
+    ...{ host, port, user, database },
     // As a function also when it is empty: pg would look for PGPASSWORD and ~/.pgpass then.
     password: () => password,
-    database,
     ...(options === null ? {} : { options }),
-    ...(signal === undefined ? {} : { stream: () => new Socket({ signal }) }),
-    ssl: await tlsOptions(target, signal),
-    application_name: 'gogomarket-sidecar',
+    ssl: encrypted ? await tlsOptions(target) : false,
+    application_name: SESSION.application_name,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
@@ -41,21 +138,12 @@ export async function connectionSettings(
 
 /**
  * libpq's modes (https://www.postgresql.org/docs/current/libpq-ssl.html): `require` encrypts and verifies nothing,
- * unless a root certificate is given, which makes it `verify-ca`; `prefer` takes TLS when there is some. `allow` is
- * treated as `prefer`, which is never weaker.
+ * unless a root certificate is given, which makes it `verify-ca`.
  */
-async function tlsOptions(
-  { host, port, tls }: DatabaseTarget,
-  signal: AbortSignal | undefined,
-): Promise<ClientConfig['ssl']> {
-  const isSocket = host.startsWith('/');
-  if (tls.mode === 'disable' || isSocket) return false;
-  if (tls.mode === 'prefer' || tls.mode === 'allow') {
-    if (!(await offersTls(host, port, signal))) return false;
-    return { rejectUnauthorized: false, ...(await clientCertificate(tls)) };
-  }
+async function tlsOptions({ tls }: DatabaseTarget): Promise<ClientConfig['ssl']> {
   const identity = await clientCertificate(tls);
-  if (tls.mode === 'require' && tls.rootCertPath === null) return { rejectUnauthorized: false, ...identity };
+  const verifies = tls.mode.startsWith('verify') || (tls.mode === 'require' && tls.rootCertPath !== null);
+  if (!verifies) return { rejectUnauthorized: false, ...identity };
   const ca = tls.rootCertPath === null ? {} : { ca: await readFile(tls.rootCertPath, 'utf8') };
   const anyName = tls.mode === 'verify-full' ? {} : { checkServerIdentity: () => undefined };
   return { rejectUnauthorized: true, ...ca, ...anyName, ...identity };
@@ -70,20 +158,11 @@ async function clientCertificate({ clientCert }: DatabaseTarget['tls']): Promise
   return { cert, key };
 }
 
-/** SSLRequest and its answer, https://www.postgresql.org/docs/current/protocol-message-formats.html */
-const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
-const YES = 0x53; // S
-
-function offersTls(host: string, port: number, signal: AbortSignal | undefined): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, timeout: CONNECT_TIMEOUT_MS, ...(signal ? { signal } : {}) });
-    socket.once('connect', () => socket.write(SSL_REQUEST));
-    socket.once('data', (answer) => {
-      resolve(answer[0] === YES);
-      socket.destroy();
-    });
-    socket.once('timeout', () => socket.destroy(new Error('timeout expired')));
-    socket.once('error', reject);
-    socket.once('close', () => reject(new Error('Connection terminated unexpectedly')));
-  });
+/** On first use: forwarding must not wait for the driver at the start. */
+async function createClient(settings: ClientConfig): Promise<Client> {
+  const { default: Client } = await import('pg/lib/client.js');
+  const client = new Client(settings);
+  // Without a listener an error of an idle connection would end the process.
+  client.on('error', () => undefined);
+  return client;
 }

@@ -3,6 +3,20 @@
  * statement is wrong (a defect of ours).
  */
 
+/** Something went wrong before a connection was ready for statements, whatever it was: the database is away. */
+export class ConnectError extends Error {
+  override readonly name = 'ConnectError';
+  readonly code: string | undefined;
+
+  /** @param failures of each way that was tried, in order */
+  constructor(failures: readonly unknown[]) {
+    const reasons = failures.map(explained);
+    super(reasons.map((reason) => reason.message).join('; the other way, with or without TLS: '));
+    const first = reasons[0];
+    if (first && 'code' in first && typeof first.code === 'string') this.code = first.code;
+  }
+}
+
 /** SQLSTATE classes and codes, https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const UNAVAILABLE_STATES = [
   /^08/, // connection exception
@@ -10,81 +24,67 @@ const UNAVAILABLE_STATES = [
   /^57P/, // shutting down, starting up, crashed, dropped
   /^57014$/, // statement timeout
   /^55P03$/, // lock timeout
-  /^25P03$/, // idle in transaction too long
+  /^25P0[34]$/, // idle in transaction too long, transaction too long
   /^25006$/, // read only: a standby, or a full disk at a managed provider
   /^42501$/, // no permission: the role was not given what we need (yet)
-  /^28/, // login refused
-  /^3D000$/, // the database does not exist (yet)
   /^40/, // deadlock, serialization failure
+  /^(58|XX)/, // its disk or its files are broken, or it is itself
 ];
 
-const NETWORK_CODES = new Set([
-  ...[
-    'ECONNREFUSED',
-    'ECONNRESET',
-    'ETIMEDOUT',
-    'EPIPE',
-    'ENOTFOUND',
-    'EAI_AGAIN',
-    'EHOSTUNREACH',
-    'ENETUNREACH',
-  ],
-  ...[
-    // A certificate file that cannot be read.
-    'ENOENT',
-    'EACCES',
-    'EISDIR',
-    'EADDRNOTAVAIL',
-    'EPROTO',
-    'DEPTH_ZERO_SELF_SIGNED_CERT',
-  ],
-  ...['SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'],
-  ...['CERT_HAS_EXPIRED', 'ERR_TLS_CERT_ALTNAME_INVALID'],
-]);
-
-/** OpenSSL's, e.g. a certificate file that holds none, or an alert of the server's. */
-const TLS_CODES = /^ERR_(SSL|OSSL)_/;
-
-/** pg and Knex say these in words only. */
-const MESSAGES =
-  /timeout expired|Query read timeout|Connection terminated|server does not support SSL|Unable to acquire a connection|acquiring a connection|not queryable|client password must be a|aborted/i;
+/** Of the pool while it closes, and of a connection that node-postgres has given up. */
+const MESSAGES = /Query read timeout|Connection terminated|not queryable|Unable to acquire a connection/i;
 
 export function isUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  if (error.name === 'KnexTimeoutError' || NETWORK_CODES.has(code) || TLS_CODES.test(code)) return true;
-  if (code.length === 5 && UNAVAILABLE_STATES.some((state) => state.test(code))) return true;
-  return code === '' && MESSAGES.test(error.message);
+  if (error instanceof ConnectError || error.name === 'KnexTimeoutError') return true;
+  return isConnectionLost(error) || UNAVAILABLE_STATES.some((state) => state.test(codeOf(error)));
 }
 
 /** After these the connection itself is of no use, although it may look open. */
 export function isConnectionLost(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  if ('code' in error && typeof error.code === 'string') return /^(08|57P0)|^E[A-Z]+$/.test(error.code);
-  return /Query read timeout|Connection terminated|not queryable/i.test(error.message);
+  const code = codeOf(error);
+  return code === '' ? MESSAGES.test(error.message) : /^(08|57P0)|^E[A-Z]+$|^ERR_(SSL|OSSL)_/.test(code);
 }
 
+/** The server has not answered a statement in time, and may be busy with it still. */
+export const isUnanswered = (error: unknown): boolean =>
+  error instanceof Error && error.message === 'Query read timeout';
+
 /** No such table, SQLSTATE 42P01. */
-export const isUndefinedTable = (error: unknown): error is Error => hasState(error, '42P01');
+export const isUndefinedTable = (error: unknown): error is Error => codeOf(error) === '42P01';
 
 /** No such table, column (42703) or function (42883): what the migrations make is not there yet. */
 export const isSchemaMissing = (error: unknown): boolean =>
-  isUndefinedTable(error) || hasState(error, '42703') || hasState(error, '42883');
+  ['42P01', '42703', '42883'].includes(codeOf(error));
 
-const hasState = (error: unknown, state: string) =>
-  error instanceof Error && 'code' in error && error.code === state;
+/**
+ * PgBouncer's answer to statement_timeout and the like (https://www.pgbouncer.org/config.html#ignore_startup_parameters),
+ * or that of a server too old to know one of them (42704).
+ */
+export const isLimitRefused = (error: unknown): boolean =>
+  codeOf(error) === '42704' ||
+  (error instanceof Error && /unsupported startup parameter/i.test(error.message));
 
-/** PgBouncer's answer to statement_timeout and the like, https://www.pgbouncer.org/config.html#ignore_startup_parameters */
-export const isUnsupportedStartupParameter = (error: unknown): boolean =>
-  error instanceof Error && /unsupported startup parameter/i.test(error.message);
+/**
+ * The login, as it was tried, with or without TLS, is not wanted: 28 is what pg_hba.conf refuses, 08 what a pooler says
+ * that insists on TLS; or there was no TLS to be had.
+ */
+export const isTlsRefused = (error: unknown): boolean =>
+  /^(08|28)|^EPROTO$|^ERR_(SSL|OSSL)_/.test(codeOf(error)) ||
+  (error instanceof Error && /server does not support SSL/i.test(error.message));
 
 /** A host with several addresses fails with Node's AggregateError, whose message is empty; then one that says why. */
-export function explained(error: unknown): unknown {
+export function explained(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(String(error));
   if (!(error instanceof AggregateError) || error.message !== '') return error;
   const reasons = error.errors.map((reason: unknown) =>
     reason instanceof Error ? reason.message : String(reason),
   );
   return Object.assign(new Error(reasons.join('; '), { cause: error }), {
-    code: 'code' in error ? error.code : 'ECONNREFUSED',
+    code: codeOf(error) || 'ECONNREFUSED',
   });
 }
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';

@@ -1,19 +1,22 @@
 /**
- * The Knex instance: libpq's TLS, time limits on both sides, and connections that hang thrown away instead of handed
- * to the next request.
+ * The Knex instance: our own way to connect, time limits on both sides, and connections that hang thrown away instead
+ * of handed to the next request.
  */
 import type { Knex } from 'knex';
-import { connectionSettings } from './database-connection.ts';
-import { explained, isConnectionLost, isUnsupportedStartupParameter } from './database-failure.ts';
+import type Client from 'pg/lib/client.js';
+import { createConnector } from './database-connection.ts';
+import { isConnectionLost, isUnanswered } from './database-failure.ts';
 import type { DatabaseTarget } from './database-url.ts';
 
 const ACQUIRE_TIMEOUT_MS = 2_500;
-/** The server gives up first; the client's limit is for a server that cannot even do that. */
-const STATEMENT_TIMEOUT_MS = 3_500;
-const QUERY_TIMEOUT_MS = 4_000;
+
 /** A migration or a rebuild reads whole tables; nothing of ours needs longer than this. */
-const LONG_STATEMENT_TIMEOUT_MS = 10 * 60_000;
-const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
+export const LONG_STATEMENT_MS = 10 * 60_000;
+/** The server gives up first; our own limit is for a server that cannot even do that. */
+const STATEMENT_LIMITS = {
+  short: { serverMs: 3_500, ownMs: 4_000 },
+  long: { serverMs: LONG_STATEMENT_MS, ownMs: LONG_STATEMENT_MS + 5_000 },
+};
 
 export interface KnexOptions {
   readonly poolMax: number;
@@ -36,55 +39,74 @@ export async function createKnex(target: DatabaseTarget, options: KnexOptions): 
   });
 }
 
-/** Knex's PostgreSQL client with two things changed: how a connection is opened, and which are handed out again. */
+/** Knex's PostgreSQL client: how a connection is opened, what a transaction is, which connections are used again. */
 async function clientFor(
   target: DatabaseTarget,
   { statements = 'short', signal }: KnexOptions,
 ): Promise<typeof Knex.Client> {
   const { default: PostgresClient } = await import('knex/lib/dialects/postgres/index.js');
-  const clientLimits = statements === 'short' ? { query_timeout: QUERY_TIMEOUT_MS } : {};
-  let serverLimits: object = {
-    statement_timeout: statements === 'short' ? STATEMENT_TIMEOUT_MS : LONG_STATEMENT_TIMEOUT_MS,
-    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
-  };
+  const { serverMs, ownMs } = STATEMENT_LIMITS[statements];
+  const connector = createConnector(target, {
+    limits: {
+      statement_timeout: String(serverMs),
+      idle_in_transaction_session_timeout: '10000',
+      lock_timeout: '0',
+      default_transaction_isolation: 'read committed',
+    },
+    queryTimeoutMs: ownMs,
+    ...(signal ? { signal } : {}),
+  });
+
   return class SidecarClient extends PostgresClient {
-    /** Settings anew for every connection: a server may gain or lose TLS with a restart. */
-    override async acquireRawConnection(): Promise<unknown> {
-      try {
-        const settings = await connectionSettings(target, signal);
-        this.connectionSettings = { ...settings, ...clientLimits, ...serverLimits };
-        return await super.acquireRawConnection();
-      } catch (error) {
-        if (!isUnsupportedStartupParameter(error) || Object.keys(serverLimits).length === 0) {
-          throw explained(error);
-        }
-        // PgBouncer takes none but its own few; the client's limit still holds.
-        serverLimits = {};
-        return this.acquireRawConnection();
-      }
+    /** Ours loads node-postgres itself. */
+    override _driver(): unknown {
+      return {};
+    }
+
+    override async acquireRawConnection(): Promise<PooledClient> {
+      const connection: PooledClient = await connector.open();
+      const retire = (reason?: Error) => {
+        connection.__knex__disposed = reason ?? 'the connection has ended';
+      };
+      connection.on('error', retire).on('end', retire);
+      return connection;
+    }
+
+    /** Whatever the database's default is: with another level two writers of one row would fail each other. */
+    override transaction(container: unknown, config?: Knex.TransactionConfig, outer?: unknown) {
+      return super.transaction(container, { isolationLevel: 'read committed', ...config }, outer);
     }
 
     /**
      * After a client-side timeout Knex puts the connection back into the pool with the query still running on it; the
-     * next request would wait behind it. Marked as disposed it leaves the pool instead.
+     * next request would wait behind it. Marked as disposed it leaves the pool instead, and the server is told: behind
+     * PgBouncer it would go on.
      */
-    override async _query(connection: RawConnection, query: unknown): Promise<unknown> {
+    override async _query(connection: PooledClient, query: unknown): Promise<unknown> {
       try {
         return await super._query(connection, query);
       } catch (error) {
         if (isConnectionLost(error)) {
           connection.__knex__disposed = error;
-          connection.connection?.stream?.destroy();
+          connection.cancelled = isUnanswered(error) ? connector.cancel(connection) : Promise.resolve();
+          connection.cancelled.then(() => connection.connection.stream.destroy());
         }
         throw error;
       }
+    }
+
+    /** A pooler knows the statement to cancel by its connection, which must last until then. */
+    override async destroyRawConnection(connection: PooledClient): Promise<void> {
+      await connection.cancelled;
+      await super.destroyRawConnection(connection);
     }
   };
 }
 
 const ignore = () => undefined;
 
-interface RawConnection {
+type PooledClient = Client & {
   __knex__disposed?: unknown;
-  connection?: { stream?: { destroy(): void } };
-}
+  /** Settles when the server has been asked to give up a statement that hangs. */
+  cancelled?: Promise<void>;
+};

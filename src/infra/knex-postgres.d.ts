@@ -4,8 +4,10 @@ declare module 'knex/lib/dialects/postgres/index.js' {
 
   // biome-ignore lint/style/noDefaultExport: the module is CommonJS; this is how it looks to an import
   export default class PostgresClient extends Knex.Client {
-    connectionSettings: object;
+    _driver(): unknown;
     acquireRawConnection(): Promise<unknown>;
+    destroyRawConnection(connection: unknown): Promise<unknown>;
     _query(connection: unknown, query: unknown): Promise<unknown>;
+    transaction(container: unknown, config?: Knex.TransactionConfig, outer?: unknown): Knex.Transaction;
   }
 }

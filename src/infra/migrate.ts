@@ -7,7 +7,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
-import { createKnex } from './database-knex.ts';
+import { createKnex, LONG_STATEMENT_MS } from './database-knex.ts';
 import type { DatabaseTarget } from './database-url.ts';
 
 export interface Migration {
@@ -98,7 +98,9 @@ async function oneStep(
     try {
       return await knex.transaction(async (trx) => {
         await takeTurn(trx, signal);
-        await trx.raw(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
+        await trx.raw(
+          `SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}; SET LOCAL statement_timeout = ${LONG_STATEMENT_MS}`,
+        );
         const [, names] = (await migrate(trx)) as [batch: number, names: string[]];
         return names;
       });

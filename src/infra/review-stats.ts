@@ -3,7 +3,7 @@
  * product, compared with the reviews and put right. Reads every review, so it is for an operator, never for a request.
  */
 import type { Knex } from 'knex';
-import { createKnex } from './database-knex.ts';
+import { createKnex, LONG_STATEMENT_MS } from './database-knex.ts';
 import type { DatabaseTarget } from './database-url.ts';
 import {
   COMPUTED_STATS,
@@ -33,6 +33,7 @@ async function inTransaction(target: DatabaseTarget, end: 'commit' | 'rollback')
   try {
     const trx = await knex.transaction();
     try {
+      await trx.raw(`SET LOCAL statement_timeout = ${LONG_STATEMENT_MS}`);
       const drift = await rebuild(trx);
       await trx[end]();
       return drift;

@@ -1,17 +1,24 @@
 /** sidecar → PgBouncer in transaction mode → PostgreSQL: what docs/configuration.md promises of poolers. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import {
   createBackendTables,
   query,
   startTestDatabase,
   type TestDatabaseServer,
+  usingDatabase,
 } from '../../scripts/lab/database.ts';
 import { type PgBouncer, POOL_SIZE, startPgBouncer } from '../../scripts/lab/pgbouncer.ts';
 import { untilMigrated } from '../../scripts/lab/until-migrated.ts';
 import { parseDatabaseUrl } from '../../src/infra/database-url.ts';
-import { migrateDatabase, migrationStatus, rollBackDatabase } from '../../src/infra/migrate.ts';
+import {
+  type Migration,
+  migrateDatabase,
+  migrationStatus,
+  rollBackDatabase,
+} from '../../src/infra/migrate.ts';
 import { migrations } from '../../src/infra/migrations/index.ts';
 import { checkReviewStats, rebuildReviewStats } from '../../src/infra/review-stats.ts';
 import { api } from '../support/api.ts';
@@ -79,6 +86,21 @@ test('requests at once share its few connections, each transaction for itself', 
   assert.deepEqual(await checkReviewStats(parseDatabaseUrl(url)), { reviews: 0, products: 0 });
 });
 
+test('the first requests after a start are answered, however many come at once', { skip }, async () => {
+  const fresh = await startSidecar({ DATABASE_URL: pooler.through(url), MIGRATE_ON_START: 'false' });
+  try {
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => api('GET', `${fresh.url}/api/products/1/reviews`)),
+    );
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      Array(10).fill(200),
+    );
+  } finally {
+    await fresh.stop();
+  }
+});
+
 test('while it is away our routes are 503, and they work again when it is back', { skip }, async () => {
   await pooler.restart(async () => {
     for (const answer of [await list(1), await post(5, 1, 3)]) {
@@ -119,6 +141,54 @@ test('a post that hangs is 503 within five seconds, leaves nothing behind, and t
   }
   const posted = await post(2, 3, 5);
   assert.deepEqual([posted.status, posted.body.summary], [200, { avg_rating: 5, count: 1 }]);
+});
+
+test('a statement that hangs is ended in PostgreSQL, too, once we have given up', { skip }, async () => {
+  await usingDatabase(pooler.through(url), async (database) => {
+    await assert.rejects(
+      database.run((knex) => knex.raw(`SELECT 'still busy', pg_sleep(60)`)),
+      { status: 503 },
+    );
+  });
+  const running = `SELECT 1 FROM pg_stat_activity
+                    WHERE state = 'active' AND query LIKE '%still busy%' AND pid <> pg_backend_pid()`;
+  const giveUpAt = Date.now() + 10_000;
+  while ((await query(url, running)).length > 0) {
+    assert.ok(Date.now() < giveUpAt, 'it goes on');
+    await sleep(50);
+  }
+});
+
+test('what the role sets for its sessions changes neither times nor transactions nor migrations', {
+  skip,
+}, async () => {
+  const odd = await server.createDatabase();
+  const name = new URL(odd).pathname.slice(1);
+  for (const setting of [
+    `DateStyle = 'SQL, DMY'`,
+    `TimeZone = 'Asia/Tashkent'`,
+    `default_transaction_isolation = 'serializable'`,
+    'statement_timeout = 100',
+    'lock_timeout = 100',
+  ]) {
+    await query(odd, `ALTER ROLE app IN DATABASE ${name} SET ${setting}`);
+  }
+  const target = parseDatabaseUrl(pooler.through(odd));
+  const slow: Migration = {
+    name: '0001-slow',
+    up: async (trx) => {
+      await trx.raw('SELECT pg_sleep(0.3)');
+    },
+    down: async () => undefined,
+  };
+  assert.deepEqual((await migrateDatabase(target, [slow])).applied, ['0001-slow']);
+  await usingDatabase(target, async (database) => {
+    const { rows } = await database.transaction((trx) =>
+      trx.raw(`SELECT now()::text AS now, current_setting('transaction_isolation') AS isolation`),
+    );
+    assert.match(rows[0].now, /^\d{4}-.*\+00$/);
+    assert.equal(rows[0].isolation, 'read committed');
+  });
 });
 
 test('a schema that the URL asks for and PgBouncer cannot pass on is a 503, never another schema', {

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import pg from 'pg';
-import { connectionSettings } from '../../../src/infra/database-connection.ts';
+import { connectionSettings, createConnector } from '../../../src/infra/database-connection.ts';
 import { parseDatabaseUrl } from '../../../src/infra/database-url.ts';
 import { createDemoApp } from './app.ts';
 import { demoToken } from './auth.ts';
@@ -45,8 +45,7 @@ const MAX_CONNECTIONS = 5;
  */
 export async function startDemoBackend(options: DemoBackendOptions): Promise<DemoBackend> {
   const { jwtSecret, host = '127.0.0.1', report = () => undefined } = options;
-  const settings = await connectionSettings(parseDatabaseUrl(options.databaseUrl));
-  const pool = new pg.Pool({ ...settings, max: MAX_CONNECTIONS });
+  const pool = await openPool(options.databaseUrl);
   // A database that restarts must not end the demo.
   pool.on('error', () => undefined);
   try {
@@ -79,14 +78,20 @@ export async function startDemoBackend(options: DemoBackendOptions): Promise<Dem
 
 /** Whether a database belongs to another backend, so that the demo must not be started on it. */
 export async function belongsToAnotherBackend(databaseUrl: string): Promise<boolean> {
-  const client = new pg.Client(await connectionSettings(parseDatabaseUrl(databaseUrl)));
-  client.on('error', () => undefined);
+  const client = await createConnector(parseDatabaseUrl(databaseUrl)).open();
   try {
-    await client.connect();
     return await hasForeignUsers(client);
   } finally {
     await client.end();
   }
+}
+
+/** The first connection finds out whether there is TLS to be had, where the URL leaves that open. */
+async function openPool(databaseUrl: string): Promise<pg.Pool> {
+  const target = parseDatabaseUrl(databaseUrl);
+  const first = await createConnector(target).open();
+  await first.end();
+  return new pg.Pool({ ...(await connectionSettings(target, Boolean(first.ssl))), max: MAX_CONNECTIONS });
 }
 
 /** @returns id of the demo buyer */
