@@ -2,8 +2,7 @@
  * WebSockets that talk while a drill goes on: each sends a message, waits for its echo, and so on.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RawConnection } from '../lab/raw-connection.ts';
-import { openWebSocket, serverFrame, textFrame } from '../lab/websocket.ts';
+import { WebSocket } from 'ws';
 
 export interface WebSocketOptions {
   readonly port: number;
@@ -14,70 +13,66 @@ export interface WebSocketOptions {
 
 export interface WebSockets {
   open(): number;
-  echoed(): number;
   closed(): number;
   /** Handshakes that did not end in 101. */
   refused(): number;
   stop(): Promise<void>;
 }
 
-const PATH = '/ws/chat/1';
 const PAUSE_MS = 50;
 
-/** Resolves when all are open and have had an echo. @throws Error when one cannot be opened */
+/** Resolves when all are open. @throws Error when one cannot be opened */
 export async function keepWebSockets({ port, count, reopen }: WebSocketOptions): Promise<WebSockets> {
-  const open = new Set<RawConnection>();
-  const counts = { echoed: 0, closed: 0, refused: 0 };
+  const open = new Set<WebSocket>();
+  const counts = { closed: 0, refused: 0 };
   let stopping = false;
-
-  const connect = async (): Promise<RawConnection | undefined> => {
-    const opened = await openWebSocket(port, PATH).catch(() => undefined);
-    if (opened === undefined) return undefined;
-    if (opened.answer.startLine.includes(' 101 ')) return opened.connection;
-    opened.connection.destroy();
-    return undefined;
-  };
-  const talk = async (connection: RawConnection) => {
-    open.add(connection);
-    try {
-      for (let turn = 0; isOpen(connection); turn += 1) {
-        await connection.send(textFrame(`turn ${turn}`)).take(serverFrame(`turn ${turn}`));
-        counts.echoed += 1;
-        await sleep(PAUSE_MS);
-      }
-    } catch {
-      // Closed while it waited for the echo.
-    }
+  const connect = () =>
+    new Promise<WebSocket | null>((done) => {
+      const socket = new WebSocket(`ws://127.0.0.1:${port}/ws/chat/1`);
+      socket.once('open', () => done(socket)).on('error', () => done(null));
+    });
+  const talk = async (socket: WebSocket) => {
+    open.add(socket);
+    await conversation(socket);
     if (!stopping) counts.closed += 1;
-    open.delete(connection);
-    connection.destroy();
+    open.delete(socket);
   };
-  const keep = async (first: RawConnection) => {
+  const keep = async (first: WebSocket) => {
     await talk(first);
     while (reopen && !stopping) {
       const again = await connect();
-      if (again !== undefined) await talk(again);
+      if (again !== null) await talk(again);
       else {
         counts.refused += 1;
         await sleep(PAUSE_MS);
       }
     }
   };
-
   const first = await Promise.all(Array.from({ length: count }, connect));
-  if (!first.every((connection) => connection !== undefined)) throw new Error('A WebSocket did not open.');
+  if (!first.every((socket) => socket !== null)) throw new Error('A WebSocket did not open.');
   const running = first.map(keep);
   return {
-    open: () => [...open].filter(isOpen).length,
-    echoed: () => counts.echoed,
+    open: () => [...open].filter(({ readyState }) => readyState === WebSocket.OPEN).length,
     closed: () => counts.closed,
     refused: () => counts.refused,
     async stop() {
       stopping = true;
-      for (const connection of open) connection.destroy();
+      for (const socket of open) socket.terminate();
       await Promise.all(running);
     },
   };
 }
 
-const isOpen = ({ ended, failure }: RawConnection): boolean => !ended && failure === undefined;
+/** Resolves when it has been closed, also by a wrong echo. */
+function conversation(socket: WebSocket): Promise<void> {
+  let turn = 0;
+  const say = () => socket.send(`turn ${turn}`);
+  socket.on('message', async (echo) => {
+    if (String(echo) !== `turn ${turn}`) return socket.terminate();
+    turn += 1;
+    await sleep(PAUSE_MS);
+    say();
+  });
+  say();
+  return new Promise((over) => socket.once('close', () => over()));
+}
