@@ -1,77 +1,121 @@
 /**
  * `npm test`: every test file, or the ones named. Says first what this machine lacks, so that a skipped part is never
- * mistaken for a tested one.
+ * mistaken for a tested one. It comes to an end whatever a test does, and nothing that a test started outlives it.
  */
-import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
+import { constants } from 'node:os';
 import { resolve } from 'node:path';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+import { parseArgs } from 'node:util';
 import { missingTools } from '../test/support/requirements.ts';
+import { watchTestProcesses } from './test/processes.ts';
+import { watchProgress } from './test/progress.ts';
 
-const HELP = `Usage: npm test [-- [--coverage] [--only NAME] [FILE or FOLDER ...]]
+const HELP = `Usage: npm test [-- [--coverage] [--only NAME] [--timeout SECONDS] [FILE or FOLDER ...]]
 
 Runs the tests: real PostgreSQL (embedded), a verifying object store, real sockets. Without files, all of them.
 
-  --coverage    print the coverage of src/
-  --only NAME   only tests whose name matches this regular expression
-  --help        this text
+  --coverage         print the coverage of src/
+  --only NAME        only tests whose name matches this regular expression
+  --timeout SECONDS  how long one test may take (default 120); one that hangs is named with what it waits for
+  --help             this text
 
-What is not installed (nginx, uvicorn, radosgw ...) is named and skipped; with REQUIRE_E2E=1 it fails instead.
+What is not installed (nginx, uvicorn, radosgw ...) is named and skipped; with REQUIRE_E2E=1 it fails instead. A process
+that a test leaves behind is named and ended, and the run has failed.
 `;
 
 const PROJECT = resolve(import.meta.dirname, '..');
 /** Two cores, and most tests wait more than they compute. */
 const FILES_AT_ONCE = 3;
-/** A test that hangs must not hang the run, ms. */
-const TEST_TIMEOUT_MS = 180_000;
 
-function main(args: readonly string[]): void {
-  if (args.includes('--help') || args.includes('-h')) {
-    process.stdout.write(HELP);
-    return;
-  }
-  const { flags, paths } = readArguments(args);
-  const files = filesOf(paths);
-  if (files.length === 0) {
-    process.stderr.write(`No test files at ${paths.join(', ')}.\n`);
-    process.exitCode = 2;
-    return;
-  }
-  const missing = missingTools();
-  if (missing.length > 0) process.stdout.write(`Not installed here: ${missing.join(', ')}.\n`);
-  const child = spawn(
-    process.execPath,
-    [
-      '--test',
-      '--test-reporter=spec',
-      `--test-concurrency=${FILES_AT_ONCE}`,
-      `--test-timeout=${TEST_TIMEOUT_MS}`,
-      ...flags,
-      ...files,
-    ],
-    { cwd: PROJECT, stdio: 'inherit' },
-  );
-  // Ctrl-C reaches the child as well; its exit status is ours.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
-  child.once('exit', (status) => {
-    process.exitCode = status ?? 1;
-  });
+interface Arguments {
+  readonly files: readonly string[];
+  readonly coverage: boolean;
+  readonly only: string | undefined;
+  readonly timeoutMs: number;
 }
 
-function readArguments(args: readonly string[]): { flags: string[]; paths: string[] } {
-  const flags: string[] = [];
-  const paths: string[] = [];
-  for (let i = 0; i < args.length; i += 1) {
-    const arg = args[i] ?? '';
-    if (arg === '--coverage') {
-      flags.push('--experimental-test-coverage', '--test-coverage-include=src/**');
-    } else if (arg === '--only') {
-      i += 1;
-      flags.push(`--test-name-pattern=${args[i] ?? ''}`);
-    } else {
-      paths.push(arg);
+async function main(): Promise<void> {
+  const args = readArguments();
+  if (args === undefined) return;
+  const missing = missingTools();
+  if (missing.length > 0) process.stdout.write(`Not installed here: ${missing.join(', ')}.\n`);
+  // Not process.exitCode alone: what a process that escaped us holds open would keep this one.
+  process.exit((await runTests(args)) ? 0 : 1);
+}
+
+/** @returns whether all passed and nothing was left behind */
+async function runTests({ files, coverage, only, timeoutMs }: Arguments): Promise<boolean> {
+  let isFine = true;
+  const complain = (sentence: string) => {
+    isFine = false;
+    process.stdout.write(`${sentence}\n`);
+  };
+  const processes = watchTestProcesses(files, ({ file, pid, command }) =>
+    complain(`${file} left process ${pid} behind: ${command}`),
+  );
+  const tests = run({
+    files: [...files],
+    cwd: PROJECT,
+    concurrency: FILES_AT_ONCE,
+    timeout: timeoutMs,
+    execArgv: ['--import', `${import.meta.resolve('./test/watchdog.ts')}?timeoutMs=${timeoutMs}`],
+    coverage,
+    ...(coverage ? { coverageIncludeGlobs: ['src/**'] } : {}),
+    ...(only === undefined ? {} : { testNamePatterns: [only] }),
+  });
+  const progress = watchProgress(tests, { files, folder: PROJECT, timeoutMs }, (file, sentence) => {
+    complain(sentence);
+    processes.kill(file);
+  });
+  let stopped: Promise<never> | undefined;
+  const stop = (status: number) => {
+    stopped ??= stopNow(status);
+  };
+  const stopNow = async (status: number) => {
+    for (const place of progress.underWay()) process.stdout.write(`Stopped in ${place}\n`);
+    await processes.end();
+    return process.exit(status);
+  };
+  for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const)
+    process.on(signal, () => stop(128 + constants.signals[signal]));
+  // Whoever read it has gone.
+  process.stdout.on('error', () => stop(1));
+  tests.on('test:summary', ({ success }) => {
+    isFine &&= success;
+  });
+  for await (const text of tests.compose(new spec())) process.stdout.write(text);
+  await stopped;
+  await processes.settled();
+  return isFine;
+}
+
+function readArguments(): Arguments | undefined {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        coverage: { type: 'boolean', default: false },
+        only: { type: 'string' },
+        timeout: { type: 'string', default: '120' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+    if (values.help) {
+      process.stdout.write(HELP);
+      return undefined;
     }
+    const seconds = Number(values.timeout);
+    if (!(seconds >= 1 && seconds <= 3_600)) throw new Error('--timeout must be a number from 1 to 3600.');
+    const files = filesOf(positionals);
+    if (files.length === 0) throw new Error(`No test files at ${positionals.join(', ')}.`);
+    return { files, coverage: values.coverage, only: values.only, timeoutMs: seconds * 1_000 };
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${HELP}`);
+    process.exitCode = 2;
+    return undefined;
   }
-  return { flags, paths };
 }
 
 function filesOf(paths: readonly string[]): string[] {
@@ -81,4 +125,4 @@ function filesOf(paths: readonly string[]): string[] {
     .toSorted();
 }
 
-main(process.argv.slice(2));
+await main();

@@ -1,12 +1,12 @@
 /** A private nginx with the files of deploy/nginx, in which only ports and paths are put in. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { makeCertificate } from './certificate.ts';
+import { endChild, hasEnded } from './end-child.ts';
 import { freePorts } from './ports.ts';
 import { PATH_WITH_SBIN } from './tools.ts';
 
@@ -150,10 +150,7 @@ function runningNginx(child: ChildProcess, config: NginxConfig, firstPort: numbe
       }
     },
     async stop() {
-      if (child.exitCode === null && child.signalCode === null) {
-        child.kill('SIGTERM');
-        await once(child, 'exit');
-      }
+      await endChild(child);
       await rm(config.folder, { recursive: true, force: true });
     },
   };
@@ -166,7 +163,7 @@ async function hasStarted(child: ChildProcess, folder: string): Promise<boolean>
     failed = true;
   });
   const giveUpAt = Date.now() + PATIENCE_MS;
-  while (!failed && child.exitCode === null && Date.now() < giveUpAt) {
+  while (!failed && !hasEnded(child) && Date.now() < giveUpAt) {
     if ((await readFile(join(folder, 'nginx.pid'), 'utf8').catch(() => '')) !== '') return true;
     await sleep(20);
   }

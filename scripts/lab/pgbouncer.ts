@@ -1,10 +1,10 @@
 /** A private PgBouncer in transaction mode, otherwise with its default settings, in front of the tests' PostgreSQL. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestDatabaseServer } from './database.ts';
+import { endChild } from './end-child.ts';
 import { freePorts } from './ports.ts';
 import { PATH_WITH_SBIN } from './tools.ts';
 
@@ -52,12 +52,12 @@ function runningPgBouncer(first: ChildProcess, folder: string, port: number): Pg
       return url.href;
     },
     async restart(whileDown) {
-      await kill(child);
+      await endChild(child, 'SIGKILL');
       await whileDown();
       child = await launch(folder);
     },
     async stop() {
-      await kill(child);
+      await endChild(child, 'SIGKILL');
       await rm(folder, { recursive: true, force: true });
     },
   };
@@ -115,10 +115,4 @@ async function launch(folder: string): Promise<ChildProcess> {
     });
   });
   return child;
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill('SIGKILL');
-  await once(child, 'exit');
 }

@@ -8,6 +8,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { endChild } from './end-child.ts';
 import { type PostgresProgram, preparePostgresProgram } from './postgres-program.ts';
 import { processIn, untilEnded } from './process-command.ts';
 
@@ -166,14 +167,10 @@ function startFailure(output: string, dataDir: string, port: number): string {
 
 /** SIGINT is PostgreSQL's fast shutdown: sessions are ended, data is written. */
 function stopper(server: ChildProcess): () => Promise<void> {
-  const exited = new Promise<void>((resolve) => server.once('exit', () => resolve()));
   const stopWithProcess = () => server.kill('SIGINT');
   process.once('exit', stopWithProcess);
   server.once('exit', () => process.off('exit', stopWithProcess));
-  return () => {
-    if (server.exitCode === null && server.signalCode === null) server.kill('SIGINT');
-    return exited;
-  };
+  return async () => void (await endChild(server, 'SIGINT'));
 }
 
 async function ensureDatabase(adminUrl: string, database: string): Promise<void> {

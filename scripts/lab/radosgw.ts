@@ -3,13 +3,13 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { CreateBucketCommand, PutBucketCorsCommand, S3Client } from '@aws-sdk/client-s3';
+import { endChild, hasEnded } from './end-child.ts';
 import { freePorts } from './ports.ts';
 import type { RunningStore } from './throwaway-object-store.ts';
 
@@ -20,11 +20,7 @@ export async function startRadosgw(): Promise<RunningStore> {
   const folder = await mkdtemp(join(tmpdir(), 'sidecar-test-rgw-'));
   const processes: ChildProcess[] = [];
   const stop = async () => {
-    for (const child of processes.toReversed()) {
-      if (child.exitCode !== null || child.signalCode !== null) continue;
-      child.kill('SIGKILL');
-      await once(child, 'exit');
-    }
+    for (const child of processes.toReversed()) await endChild(child, 'SIGKILL');
     await rm(folder, { recursive: true, force: true });
   };
   try {
@@ -36,7 +32,7 @@ export async function startRadosgw(): Promise<RunningStore> {
     processes.push(launch(folder, 'radosgw', ['-f', '-n', 'client.rgw']));
     const endpoint = `http://127.0.0.1:${port}`;
     await until('radosgw answers', () =>
-      fetch(endpoint).then(
+      fetch(endpoint, { signal: AbortSignal.timeout(PATIENCE_MS) }).then(
         () => true,
         () => false,
       ),
@@ -69,16 +65,8 @@ async function startCluster(
   for (const name of ['mon', 'osd', 'log', 'rgw']) await mkdir(join(folder, name));
   await writeFile(join(folder, 'ceph.conf'), cephConf(folder, fsid, monitorPort, port));
   const monmap = join(folder, 'monmap');
-  await run('monmaptool', [
-    '--create',
-    '--clobber',
-    '--fsid',
-    fsid,
-    '--addv',
-    'a',
-    `[v1:127.0.0.1:${monitorPort}]`,
-    monmap,
-  ]);
+  const monitor = ['--addv', 'a', `[v1:127.0.0.1:${monitorPort}]`, monmap];
+  await run('monmaptool', ['--create', '--clobber', '--fsid', fsid, ...monitor], { timeout: PATIENCE_MS });
   await ceph(folder, 'ceph-mon', ['--mkfs', '-i', 'a', '--monmap', monmap]);
   processes.push(launch(folder, 'ceph-mon', ['-f', '-i', 'a']));
   // The monitor takes connections before it takes commands; asking again for the same OSD is no other question.
@@ -92,7 +80,7 @@ async function startCluster(
   let daemon: ChildProcess | undefined;
   // The OSD sometimes leaves at once with "wrong fsid"; started again it stays.
   await until('the OSD is up', async () => {
-    if (daemon === undefined || daemon.exitCode !== null) {
+    if (daemon === undefined || hasEnded(daemon)) {
       daemon = launch(folder, 'ceph-osd', ['-f', '-i', '0']);
       processes.push(daemon);
     }

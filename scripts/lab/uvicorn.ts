@@ -1,7 +1,7 @@
 /** The real thing behind the sidecar: FastAPI (scripts/lab/fastapi) run by Debian's uvicorn, as in production. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { resolve } from 'node:path';
+import { endChild } from './end-child.ts';
 import { JWT_SECRET } from './tokens.ts';
 
 /** What `requireTools` must find before this can run. */
@@ -36,10 +36,8 @@ export async function startUvicorn(databaseUrl: string, port = 0): Promise<Uvico
     port: actualPort,
     url: `http://127.0.0.1:${actualPort}`,
     async stop() {
-      if (child.exitCode !== null || child.signalCode !== null) return;
       // SIGTERM waits for open WebSockets.
-      child.kill('SIGKILL');
-      await once(child, 'exit');
+      await endChild(child, 'SIGKILL');
     },
   };
 }

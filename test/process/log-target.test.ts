@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync } from 'node:fs';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePorts } from '../../scripts/lab/ports.ts';
 import { baseEnv, MAIN } from '../support/start-process.ts';
@@ -11,12 +11,13 @@ import { baseEnv, MAIN } from '../support/start-process.ts';
 const PATIENCE_MS = 20_000;
 
 /** @param stdout a descriptor, or a pipe that nobody reads unless the test does */
-async function startWithLogTo(stdout: number | 'pipe') {
+async function startWithLogTo(t: TestContext, stdout: number | 'pipe') {
   const [port = 0] = await freePorts(1);
   const child: ChildProcess = spawn(process.execPath, [MAIN], {
     env: baseEnv({ PORT: String(port) }),
     stdio: ['ignore', stdout, 'inherit'],
   });
+  t.after(() => child.kill('SIGKILL'));
   const ask = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).status;
   const giveUpAt = Date.now() + PATIENCE_MS;
   while ((await ask('/livez').catch(() => 0)) !== 200) {
@@ -32,7 +33,7 @@ test('a full disk under the log stops neither the answers nor the orderly end', 
     return;
   }
   const full = openSync('/dev/full', 'w');
-  const { child, ask } = await startWithLogTo(full);
+  const { child, ask } = await startWithLogTo(t, full);
   closeSync(full);
   for (let i = 0; i < 50; i += 1) assert.equal(await ask('/livez'), 200);
   await sleep(100);
@@ -41,15 +42,15 @@ test('a full disk under the log stops neither the answers nor the orderly end', 
   assert.deepEqual(await once(child, 'exit'), [0, null]);
 });
 
-test('a reader that leaves together with SIGTERM does not keep the process', async () => {
-  const { child } = await startWithLogTo('pipe');
+test('a reader that leaves together with SIGTERM does not keep the process', async (t) => {
+  const { child } = await startWithLogTo(t, 'pipe');
   child.kill('SIGTERM');
   child.stdout?.destroy();
   assert.deepEqual(await once(child, 'exit'), [0, null]);
 });
 
-test('a reader that stands still holds up neither the answers nor the end', async () => {
-  const { child, ask } = await startWithLogTo('pipe');
+test('a reader that stands still holds up neither the answers nor the end', async (t) => {
+  const { child, ask } = await startWithLogTo(t, 'pipe');
   child.stdout?.pause();
   // More than the pipe and Node's buffer for it take.
   const long = `/nobody/${'x'.repeat(1_000)}`;

@@ -134,6 +134,7 @@ test('a signal during the start is obeyed: SIGTERM ends it with status 0, SIGHUP
   if (!requireProc(t)) return;
   for (const env of [{}, { WEB_CONCURRENCY: '2' }]) {
     const child = spawn(process.execPath, [MAIN], { env: baseEnv(env), stdio: ['ignore', 'pipe', 'pipe'] });
+    t.after(() => child.kill('SIGKILL'));
     await until('the handlers are there', () => catchesHangup(child.pid ?? 0));
     child.kill('SIGHUP');
     child.kill('SIGTERM');

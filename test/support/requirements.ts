@@ -25,6 +25,9 @@ const PROBES: Record<string, readonly [command: string, ...args: string[]]> = {
   ],
 };
 
+/** One that hangs is as good as none, ms. */
+const PATIENCE_MS = 30_000;
+
 const known = new Map<string, boolean>();
 
 /** Which of the tools that some test needs are not on this machine. */
@@ -34,8 +37,8 @@ function isThere(tool: string): boolean {
   const cached = known.get(tool);
   if (cached !== undefined) return cached;
   const [command = tool, ...args] = PROBES[tool] ?? [];
-  const there =
-    spawnSync(command, args, { stdio: 'ignore', env: { ...process.env, PATH: PATH_WITH_SBIN } }).status === 0;
+  const env = { ...process.env, PATH: PATH_WITH_SBIN };
+  const there = spawnSync(command, args, { stdio: 'ignore', env, timeout: PATIENCE_MS }).status === 0;
   known.set(tool, there);
   return there;
 }

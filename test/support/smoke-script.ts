@@ -15,6 +15,9 @@ export interface ScriptRun {
 
 const SCRIPTS = resolve(import.meta.dirname, '../../scripts');
 
+/** A run that takes longer hangs, ms. */
+const PATIENCE_MS = 60_000;
+
 /** Runs a script in scripts/ with no other settings than these. */
 export async function runScript(
   name: string,
@@ -34,6 +37,8 @@ export async function runScript(
     const child = spawn('bash', [join(SCRIPTS, name), ...args], {
       env: { PATH: `${folder}:${path}`, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: PATIENCE_MS,
+      killSignal: 'SIGKILL',
     });
     const output = { stdout: '', stderr: '' };
     child.stdout.on('data', (chunk) => {

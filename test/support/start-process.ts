@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { NO_DATABASE } from '../../scripts/lab/database.ts';
+import { endChild, hasEnded } from '../../scripts/lab/end-child.ts';
 import { JWT_SECRET } from '../../scripts/lab/tokens.ts';
 
 export const MAIN = resolve(import.meta.dirname, '../../src/main.ts');
@@ -51,7 +52,7 @@ export async function followProcess(child: ChildProcess): Promise<SidecarProcess
   const giveUpAt = Date.now() + PATIENCE_MS;
   let port: number | undefined;
   while (port === undefined) {
-    if (child.exitCode !== null || Date.now() > giveUpAt) {
+    if (hasEnded(child) || Date.now() > giveUpAt) {
       child.kill('SIGKILL');
       throw new Error(`the sidecar did not start: ${output}`);
     }
@@ -64,12 +65,7 @@ export async function followProcess(child: ChildProcess): Promise<SidecarProcess
     port,
     url: `http://127.0.0.1:${port}`,
     log: lines,
-    async end(signal = 'SIGTERM') {
-      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
-      child.kill(signal);
-      const [status] = await once(child, 'exit');
-      return status;
-    },
+    end: (signal) => endChild(child, signal),
   };
 }
 
@@ -79,13 +75,18 @@ export interface FinishedRun {
   readonly stderr: string;
 }
 
-/** Runs `node <script> args` to its end. */
+/** Runs `node <script> args` to its end; status null when it took too long and was killed. */
 export async function runNode(
   script: string,
   args: readonly string[],
   env: Record<string, string>,
 ): Promise<FinishedRun> {
-  const child = spawn(process.execPath, [script, ...args], { env: { PATH: process.env.PATH ?? '', ...env } });
+  const child = spawn(process.execPath, [script, ...args], {
+    env: { PATH: process.env.PATH ?? '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: PATIENCE_MS,
+    killSignal: 'SIGKILL',
+  });
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk) => {
