@@ -63,7 +63,8 @@ export function createBodyWatch(
       watched.movedAt = performance.now();
       connections.set(socket, watched);
       res.on('close', forget);
-      timer ??= setInterval(look, Math.max(20, Math.min(1_000, idleTimeoutMs / 4))).unref();
+      // Behind the poll phase: after a stall of the process, what has arrived is read before it counts as not there.
+      timer ??= setInterval(setImmediate, Math.max(20, Math.min(1_000, idleTimeoutMs / 4)), look).unref();
     },
   };
 }

@@ -12,6 +12,7 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { AppError, requestTimeout } from '../errors.ts';
 import { lingerFor } from '../forward/linger.ts';
+import { createUnaskedConnections, hasBegun } from './unasked-connections.ts';
 
 export interface ServerOptions {
   readonly handleRequest: RequestListener;
@@ -24,6 +25,18 @@ export interface ServerOptions {
   readonly refuseSocket: (socket: Duplex, error: AppError) => void;
   readonly maxConnections: number;
 }
+
+/** Milliseconds. */
+export interface Deadlines {
+  /** From the first byte of a head to its last (slowloris). A body may take as long as it moves (body-watch.ts). */
+  readonly headMs: number;
+  readonly lookEveryMs: number;
+  /** For a connection on which nothing is asked, before its first request as well as behind the last. */
+  readonly idleMs: number;
+}
+
+/** Idle for longer than Nginx's keepalive_timeout of 60 s: the side that sends requests should be the one to close. */
+const DEADLINES: Deadlines = { headMs: 20_000, lookEveryMs: 2_000, idleMs: 75_000 };
 
 /** Largest request head, bytes; beyond it 431. */
 const MAX_HEAD_BYTES = 64 * 1024;
@@ -42,7 +55,12 @@ export interface ListeningServer {
 }
 
 /** Creates the server; it does not listen yet. Answers in every state of a connection, never throws. */
-export function createHttpServer(options: ServerOptions): ListeningServer {
+export function createHttpServer(options: ServerOptions, deadlines = DEADLINES): ListeningServer {
+  const unasked = createUnaskedConnections(deadlines.idleMs - deadlines.headMs);
+  const handleRequest: RequestListener = (req, res) => {
+    unasked.asked(req.socket);
+    options.handleRequest(req, res);
+  };
   const server = createServer(
     {
       maxHeaderSize: MAX_HEAD_BYTES,
@@ -52,30 +70,34 @@ export function createHttpServer(options: ServerOptions): ListeningServer {
       optimizeEmptyRequests: true,
       // readRequestHead answers in our words; Node's own 400 has no body.
       requireHostHeader: false,
-      // Slowloris: the head must be complete in 20 s, looked at every 2 s. A body may take as long as it moves.
-      headersTimeout: 20_000,
+      headersTimeout: deadlines.headMs,
       requestTimeout: 0,
-      connectionsCheckingInterval: 2_000,
-      // Above Nginx's keepalive_timeout of 60 s: the side that sends requests should be the one to close.
-      keepAliveTimeout: 75_000,
+      connectionsCheckingInterval: deadlines.lookEveryMs,
+      keepAliveTimeout: deadlines.idleMs,
       keepAlive: true,
       keepAliveInitialDelay: 30_000,
       noDelay: true,
       shouldUpgradeCallback: options.isUpgrade,
     },
-    options.handleRequest,
+    handleRequest,
   );
   // By default Node drops headers beyond 2000 without a word; MAX_HEAD_BYTES is the limit here.
   server.maxHeadersCount = 0;
   server.maxConnections = options.maxConnections;
   // In a worker Node would otherwise hand the connection back to the primary, round and round.
   Object.assign(server, { dropMaxConnection: true });
-  server.on('clientError', (error, socket: Socket) => onClientError(error, socket, options));
-  server.on('connect', (_req, socket) => refuseConnect(socket as Socket, options));
+  server.on('clientError', (error: ClientError, socket: Socket) => {
+    if (error.code !== 'ERR_HTTP_REQUEST_TIMEOUT') onClientError(error, socket, options);
+    else if (!unasked.spare(socket)) setImmediate(onLateHead, error, socket, options);
+  });
+  server.on('connect', (_req, socket) => {
+    unasked.asked(socket as Socket);
+    refuseConnect(socket as Socket, options);
+  });
   // The 100 is written when the head has passed; node:http would also write it between the answers of a pipeline.
-  server.on('checkContinue', options.handleRequest);
+  server.on('checkContinue', handleRequest);
   // readRequestHead refuses what is expected; node:http's own 417 has no body.
-  server.on('checkExpectation', options.handleRequest);
+  server.on('checkExpectation', handleRequest);
   const sockets = new Set<Socket>();
   const upgraded = new Set<Socket>();
   let isOnUnixSocket = false;
@@ -97,6 +119,7 @@ export function createHttpServer(options: ServerOptions): ListeningServer {
     socket.once('close', () => sockets.delete(socket) || upgraded.delete(socket));
   });
   server.on('upgrade', (req, socket: Duplex, head) => {
+    unasked.asked(socket as Socket);
     if (sockets.delete(socket as Socket)) upgraded.add(socket as Socket);
     options.handleUpgrade(req, socket, head);
   });
@@ -117,9 +140,11 @@ function refuseConnect(socket: Socket, { refuseSocket }: Pick<ServerOptions, 're
   });
 }
 
+type ClientError = Error & { readonly code?: string };
+
 /** Bytes that are no HTTP request, or a head that is too large or too slow. */
 function onClientError(
-  error: Error & { code?: string },
+  error: ClientError,
   socket: Socket,
   { refuseBody, refuseSocket }: ServerOptions,
 ): void {
@@ -131,6 +156,11 @@ function onClientError(
     ending.add(socket);
     endWhenAnswered(socket, (response) => refuseBody(response, clientError(error.code)));
   }
+}
+
+/** Behind the poll phase: after a stall of the process, what has arrived is read before it counts as not there. */
+function onLateHead(error: ClientError, socket: Socket, options: ServerOptions): void {
+  if (hasBegun(socket) && requestUnderWay(socket) === undefined) onClientError(error, socket, options);
 }
 
 /** Every packet of garbage is an error of its own; one is enough. */

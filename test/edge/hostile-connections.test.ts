@@ -305,6 +305,24 @@ test('a slow body that moves is not given up', async () => {
   );
 });
 
+test('a body that arrived while the process stood still is not given up', async () => {
+  await through(
+    answering(ok('x')),
+    async ({ port }) => {
+      const client = await connectRaw(port);
+      client.send(post('/api/x', 'Content-Length: 6\r\n', 'abc'));
+      await sleep(50);
+      // So that the next thing the process does is to look at its timers.
+      await new Promise(setImmediate);
+      client.send('def');
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
+      assert.equal((await client.message()).body, 'x');
+      client.destroy();
+    },
+    { CLIENT_BODY_TIMEOUT_MS: '300' },
+  );
+});
+
 test('beyond MAX_CONNECTIONS the next one is closed at once', async () => {
   await through(
     answering(ok('x')),
