@@ -3,6 +3,8 @@
  * block takes effect within USER_CACHE_MS.
  */
 import type { FindUser, UserRecord } from '../edge/auth.ts';
+import { unavailable } from '../errors.ts';
+import { isStandalone, rememberBackend } from './backend-tables.ts';
 import type { Database } from './database.ts';
 import { isUndefinedTable } from './database-failure.ts';
 
@@ -12,12 +14,26 @@ const MAX_CACHED_USERS = 10_000;
 
 export function createUserDirectory(database: Database, now: () => number = Date.now): FindUser {
   const cache = new Map<number, { readonly record: Promise<UserRecord | null>; readonly until: number }>();
+  let usersWereThere = false;
+
+  async function find(id: number, untilMs: number): Promise<UserRecord | null> {
+    try {
+      const user = await queryUser(database, id, untilMs);
+      if (!usersWereThere) rememberBackend(database).catch(() => undefined);
+      usersWereThere = true;
+      return user;
+    } catch (error) {
+      if (!isUndefinedTable(error)) throw error;
+      if (!usersWereThere && (await isStandalone(database, { untilMs }))) return toUserRecord(id, NO_ROW);
+      throw unavailable('The database is not available. Please try again.', error);
+    }
+  }
 
   return (id, untilMs) => {
     const cached = cache.get(id);
     if (cached !== undefined && cached.until > now()) return cached.record;
     // The promise is kept, so that requests arriving together share one query.
-    const record = queryUser(database, id, untilMs);
+    const record = find(id, untilMs);
     cache.delete(id);
     cache.set(id, { record, until: now() + USER_CACHE_MS });
     const forget = () => {
@@ -49,14 +65,9 @@ const USER_SQL = `
    CROSS JOIN LATERAL (SELECT name, avatar_url, is_active, is_blocked FROM users WHERE users.id = ?) AS found`;
 
 async function queryUser(database: Database, id: number, untilMs: number): Promise<UserRecord | null> {
-  try {
-    const result = await database.run((knex) => knex.raw<{ rows: UserRow[] }>(USER_SQL, [id]), { untilMs });
-    const row = result.rows[0];
-    return row === undefined ? null : toUserRecord(id, row);
-  } catch (error) {
-    if (isUndefinedTable(error)) return toUserRecord(id, NO_ROW);
-    throw error;
-  }
+  const result = await database.run((knex) => knex.raw<{ rows: UserRow[] }>(USER_SQL, [id]), { untilMs });
+  const row = result.rows[0];
+  return row === undefined ? null : toUserRecord(id, row);
 }
 
 /** A standalone database has no users: the token's claims are enough. */

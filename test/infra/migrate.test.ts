@@ -143,7 +143,7 @@ test('what was written while the triggers were away is put right when they come 
   const url = await createOldTable(server);
   const target = parseDatabaseUrl(url);
   await migrateDatabase(target, migrations);
-  await rollBackDatabase(target, migrations);
+  for (const _ of migrations.slice(1)) await rollBackDatabase(target, migrations);
   await query(url, 'DELETE FROM product_reviews WHERE id = 3');
   await oldInsert(url, ['2', '7', 'Ann', 4, null, new Date()]);
   await migrateDatabase(target, migrations);

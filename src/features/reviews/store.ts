@@ -4,6 +4,7 @@
  */
 import type { Knex } from 'knex';
 import { notFound, unavailable } from '../../errors.ts';
+import { isStandalone } from '../../infra/backend-tables.ts';
 import type { Database, RunOptions } from '../../infra/database.ts';
 import { isSchemaMissing, isUndefinedTable } from '../../infra/database-failure.ts';
 import { type Review, type ReviewRow, type Summary, toReview, toSummary } from './review.ts';
@@ -103,9 +104,8 @@ async function listPage(
   const values = [productId, cursor ?? AFTER_EVERY_ID, limit + 1];
   const select = (withUsers: boolean) =>
     database.run((knex) => knex.raw<{ rows: PageRow[] }>(pageSql(withUsers), values), options);
-  const { rows } = await select(true).catch((error) => {
-    // A standalone database has no users.
-    if (isUndefinedTable(error) && String(error.message).includes('"users"')) return select(false);
+  const { rows } = await select(true).catch(async (error) => {
+    if (isUndefinedTable(error) && (await isStandalone(database, options))) return select(false);
     throw error;
   });
   const found = rows.filter((row) => row.id !== null);
@@ -118,7 +118,7 @@ async function listPage(
   };
 }
 
-/** products.id is an integer; any other id is no product of the backend's. Without the table every id is one. */
+/** products.id is an integer; any other id is no product of the backend's. In a standalone database every id is one. */
 async function productExists(database: Database, productId: string, options?: RunOptions): Promise<boolean> {
   const id = /^[1-9]\d{0,9}$/.test(productId) && Number(productId) < 2 ** 31 ? Number(productId) : -1;
   try {
@@ -129,7 +129,7 @@ async function productExists(database: Database, productId: string, options?: Ru
     );
     return rows[0]?.found ?? false;
   } catch (error) {
-    if (isUndefinedTable(error)) return true;
+    if (isUndefinedTable(error) && (await isStandalone(database, options))) return true;
     throw error;
   }
 }

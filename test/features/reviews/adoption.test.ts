@@ -179,8 +179,7 @@ test('after a rollback of the migrations the old module’s table is as it was, 
   const url = await oldTable('serial', 'text');
   await migrate(url);
   await oldInsert(url, ['1', '9', 'Cy', 3, null, '2024-06-01T00:00:00']);
-  await rollBackDatabase(parseDatabaseUrl(url), migrations);
-  await rollBackDatabase(parseDatabaseUrl(url), migrations);
+  for (const _ of migrations) await rollBackDatabase(parseDatabaseUrl(url), migrations);
   const columns = await query<{ column_name: string }>(
     url,
     `SELECT column_name FROM information_schema.columns WHERE table_name = 'product_reviews' ORDER BY ordinal_position`,
