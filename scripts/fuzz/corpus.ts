@@ -117,6 +117,14 @@ export const responseCorpus = (tag: string): readonly { readonly bytes: string; 
     bytes: `HTTP/1.1 206 Partial Content\r\ntransfer-encoding: chunked\r\nTrailer: X-Tag\r\n\r\n${tag.length.toString(16)}\r\n${tag}\r\n0\r\nX-Tag: ${tag}\r\n\r\n`,
     end: false,
   },
+  {
+    bytes: `HTTP/1.1 200 OK\r\nContent-Length: 999\r\nTransfer-Encoding: chunked\r\n\r\n${tag.length.toString(16)}\r\n${tag}\r\n0\r\n\r\n`,
+    end: false,
+  },
+  {
+    bytes: `HTTP/1.1 200 O\x01K\r\nX-Tag: \x1b${tag}\x7f\r\nContent-Length: ${tag.length}\r\ncontent-length: ${tag.length}, ${tag.length}\r\n\r\n${tag}`,
+    end: false,
+  },
   { bytes: `HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n${tag} until the end`, end: true },
   { bytes: `HTTP/1.0 200 OK\r\nX-Tag: ${tag}\r\n\r\n${tag}`, end: true },
   { bytes: `HTTP/1.1 204 No Content\r\nX-Tag: ${tag}\r\n\r\n`, end: false },

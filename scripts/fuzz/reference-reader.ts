@@ -26,12 +26,13 @@ class Invalid extends Error {}
 class Incomplete extends Error {}
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-/** VCHAR, obs-text, blank and tab; no white space at either end (RFC 9110 §5.5). */
-const FIELD_VALUE = /^(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/;
+/** What text between CR and LF may hold: VCHAR, obs-text, blank and tab; of a backend's all but NUL (RFC 9110 §5.5). */
+const REQUEST_TEXT = /^[\t\x20-\x7e\x80-\xff]*$/;
+const RESPONSE_TEXT = /^[^\0]*$/;
 /** More than one blank between the parts is taken as one, as llhttp and nginx do (RFC 9112 §3). */
 const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) +([\x21-\x7e]+) +(HTTP\/1\.[01])$/;
-const STATUS_LINE = /^(HTTP\/1\.[01]) ([1-5]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
-const CHUNK_SIZE = /^([0-9A-Fa-f]{1,16})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?$/;
+const STATUS_LINE = /^(HTTP\/1\.[01]) ([1-5]\d\d)(?: ([^\0]*))?$/;
+const CHUNK_SIZE = /^([0-9A-Fa-f]{1,16})[ \t]*(?:;(.*))?$/s;
 
 export const valuesOf = (message: Pick<ReadMessage, 'fields'>, name: string): string[] =>
   message.fields.filter(([n]) => n.toLowerCase() === name).map(([, value]) => value);
@@ -43,10 +44,11 @@ export function readRequest(text: string, from: number): Reading {
   let method: string | undefined;
   return reading(
     () => {
-      const head = readHead(text, at, REQUEST_LINE);
+      const head = readHead(text, at, REQUEST_LINE, REQUEST_TEXT);
       method = head.start[0];
-      const framing = declaredFraming(head);
-      if (framing === 'chunked') return { ...head, framing, ...readChunks(text, head.end, refuseFraming) };
+      const framing = requestFraming(head);
+      if (framing === 'chunked')
+        return { ...head, framing, ...readChunks(text, head.end, REQUEST_TEXT, refuseFraming) };
       if (framing === 'none') return { ...head, framing, body: '' };
       return { ...head, framing: 'length', ...readLength(text, head.end, framing) };
     },
@@ -77,9 +79,9 @@ export function readRequests(text: string): {
  */
 export function readResponse(text: string, from: number, method: string, ended: boolean): Reading {
   return reading(() => {
-    const head = readHead(text, from, STATUS_LINE);
+    const head = readHead(text, from, STATUS_LINE, RESPONSE_TEXT);
     const status = Number(head.start[1]);
-    const framing = declaredFraming(head);
+    const framing = responseFraming(head);
     if (status < 200) {
       if (framing === 'chunked') throw new Invalid('an interim response with a body');
       return { ...head, framing: 'none', body: '' };
@@ -88,7 +90,7 @@ export function readResponse(text: string, from: number, method: string, ended: 
     if (method === 'HEAD' || isBodyless) {
       return { ...head, framing: 'none', body: '' };
     }
-    if (framing === 'chunked') return { ...head, framing, ...readChunks(text, head.end) };
+    if (framing === 'chunked') return { ...head, framing, ...readChunks(text, head.end, RESPONSE_TEXT) };
     if (framing !== 'none') return { ...head, framing: 'length', ...readLength(text, head.end, framing) };
     if (!ended) throw new Incomplete();
     return { ...head, framing: 'until-close', body: text.slice(head.end), end: text.length };
@@ -121,15 +123,15 @@ function reading(read: () => ReadMessage, method?: () => string | undefined): Re
 
 type Head = Pick<ReadMessage, 'start' | 'fields' | 'end'>;
 
-function readHead(text: string, from: number, startLine: RegExp): Head {
+function readHead(text: string, from: number, startLine: RegExp, fieldText: RegExp): Head {
   const [first, afterFirst] = readLine(text, from);
   const start = startLine.exec(first);
   if (start === null) throw new Invalid('malformed start line');
-  const { fields, end } = readFields(text, afterFirst);
+  const { fields, end } = readFields(text, afterFirst, fieldText);
   return { start: [start[1] ?? '', start[2] ?? '', start[3] ?? ''], fields, end };
 }
 
-function readFields(text: string, from: number): Pick<ReadMessage, 'fields' | 'end'> {
+function readFields(text: string, from: number, fieldText: RegExp): Pick<ReadMessage, 'fields' | 'end'> {
   const fields: Field[] = [];
   let at = from;
   for (;;) {
@@ -140,7 +142,7 @@ function readFields(text: string, from: number): Pick<ReadMessage, 'fields' | 'e
     const name = line.slice(0, Math.max(colon, 0));
     const value = line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '');
     if (!TOKEN.test(name)) throw new Invalid('malformed field name');
-    if (!FIELD_VALUE.test(value)) throw new Invalid('malformed field value');
+    if (!fieldText.test(value)) throw new Invalid('malformed field value');
     fields.push([name, value]);
   }
 }
@@ -156,7 +158,9 @@ function readLine(text: string, from: number): [line: string, next: number] {
 }
 
 /** Bytes announced, chunked, or none of both. */
-function declaredFraming(head: Head): number | 'chunked' | 'none' {
+type Framing = number | 'chunked' | 'none';
+
+function requestFraming(head: Head): Framing {
   const lengths = valuesOf(head, 'content-length');
   const codings = valuesOf(head, 'transfer-encoding');
   if (codings.length > 0) {
@@ -170,6 +174,22 @@ function declaredFraming(head: Head): number | 'chunked' | 'none' {
   if (length === undefined) return 'none';
   if (lengths.length > 1 || !/^\d{1,16}$/.test(length)) throw new Invalid('malformed Content-Length');
   return Number(length);
+}
+
+/** Chunked overrides a length, and what is said twice is said once (RFC 9112 §6.3). */
+function responseFraming(head: Head): Framing {
+  const listed = (name: string) =>
+    valuesOf(head, name).flatMap((value) =>
+      value.split(',').map((one) => one.replace(/^[ \t]+|[ \t]+$/g, '').toLowerCase()),
+    );
+  const codings = listed('transfer-encoding').filter((coding) => coding !== '' && coding !== 'identity');
+  if (codings.some((coding) => coding !== 'chunked')) throw new Invalid('a coding that is not chunked');
+  if (codings.length > 0) return 'chunked';
+  const lengths = listed('content-length');
+  if (lengths.length === 0) return 'none';
+  if (!lengths.every((length) => /^\d{1,16}$/.test(length)) || new Set(lengths.map(Number)).size > 1)
+    throw new Invalid('malformed Content-Length');
+  return Number(lengths[0]);
 }
 
 function readLength(text: string, from: number, length: number): Pick<ReadMessage, 'body' | 'end'> {
@@ -186,17 +206,18 @@ function refuseFraming(trailers: readonly Field[]): void {
 function readChunks(
   text: string,
   from: number,
+  fieldText: RegExp,
   checkTrailers: (trailers: readonly Field[]) => void = () => undefined,
 ): Pick<ReadMessage, 'body' | 'end'> {
   let body = '';
   let at = from;
   for (;;) {
     const [line, data] = readLine(text, at);
-    const size = CHUNK_SIZE.exec(line)?.[1];
-    if (size === undefined) throw new Invalid('malformed chunk size');
+    const [, size, extension = ''] = CHUNK_SIZE.exec(line) ?? [];
+    if (size === undefined || !fieldText.test(extension)) throw new Invalid('malformed chunk size');
     const bytes = Number.parseInt(size, 16);
     if (bytes === 0) {
-      const { fields, end } = readFields(text, data);
+      const { fields, end } = readFields(text, data, fieldText);
       checkTrailers(fields);
       return { body, end };
     }

@@ -26,7 +26,7 @@ export interface BackendRequest {
 export interface BackendResponseHandler {
   /** An interim response other than 100 and 101 (102, 103 …). */
   onInterim(status: number, headers: string[]): void;
-  /** Final head: status 200…599, reason and flat raw header pairs as latin1, framing headers included as sent. */
+  /** Final head: status 200…599, reason and flat raw header pairs as latin1, with one framing header at most. */
   onHead(status: number, reason: string, headers: string[]): void;
   /** A body chunk with transfer coding removed. Return false to pause until `exchange.resume()`. */
   onData(chunk: Buffer): boolean;

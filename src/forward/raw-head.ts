@@ -11,6 +11,7 @@ interface Internals {
   _header: string | null;
   _hasBody: boolean;
   _last: boolean;
+  _trailer: string;
   readonly useChunkedEncodingByDefault: boolean;
 }
 
@@ -40,6 +41,11 @@ export function setRawResponseHead(
   res.chunkedEncoding = chunked;
   internals._last = !keepAlive;
   internals._header = chunked ? `${head}Transfer-Encoding: chunked\r\n\r\n` : `${head}\r\n`;
+}
+
+/** Trailers of a chunked response, to be sent by end(). Like heads they may hold bytes that addTrailers() refuses. */
+export function setRawTrailers(res: ServerResponse, trailers: readonly string[]): void {
+  (res as unknown as Internals)._trailer = headLines(trailers);
 }
 
 /**

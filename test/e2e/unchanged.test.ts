@@ -154,6 +154,18 @@ test('through nginx too, status, headers and body are the backend’s', { skip }
   }
 });
 
+test('an answer that uvicorn frames in two ways arrives whole, without its length', { skip }, async () => {
+  const raw = 'GET /api/framed-twice HTTP/1.1\r\nHost: a\r\n\r\n';
+  const direct = await exchangeRaw(stack.backend.port, raw);
+  const framing = [direct.header('content-length'), direct.header('transfer-encoding')];
+  assert.deepEqual([framing, direct.body], [['5', 'chunked'], 'hello']);
+  const passed = await exchangeRaw(stack.sidecar.port, raw);
+  assert.deepEqual([passed.startLine, passed.body], ['HTTP/1.1 200 OK', 'hello']);
+  assert.equal(passed.header('content-length'), undefined);
+  const throughNginx = await stack.ask('/api/framed-twice');
+  assert.deepEqual([throughNginx.status, throughNginx.body], [200, 'hello']);
+});
+
 test('a path that only looks like the API is nobody’s', { skip }, async () => {
   for (const path of ['/apix', '/API/products', '/healthz/']) {
     const answer = await send(`${stack.sidecar.url}${path}`);

@@ -9,7 +9,7 @@ import hashlib
 
 from fastapi import Depends, FastAPI, File, HTTPException, Request, UploadFile, WebSocket, WebSocketDisconnect
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, conint
 
 from accounts import current_user, make_token, password_matches, user_of_token
@@ -152,6 +152,12 @@ async def events():
             await asyncio.sleep(0.05)
 
     return StreamingResponse(stream(), media_type="text/event-stream")
+
+
+@app.get("/api/framed-twice")
+async def framed_twice():
+    """An application that sets Transfer-Encoding itself: uvicorn sends it beside Starlette's Content-Length."""
+    return Response("hello", headers={"Transfer-Encoding": "chunked"})
 
 
 @app.get("/api/client")

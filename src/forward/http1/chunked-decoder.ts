@@ -6,7 +6,7 @@ import { parseTrailers, ResponseSyntaxError } from './response-head.ts';
 
 /** A size line holds at most 16 hex digits; what follows them are extensions, which nobody uses but attackers. */
 const MAX_LINE_BYTES = 256;
-const CHUNK_LINE = /^([0-9A-Fa-f]{1,13})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]*)?$/;
+const CHUNK_LINE = /^([0-9A-Fa-f]{1,13})[\t ]*(?:;[^\0\r]*)?$/;
 const CR = 0x0d;
 const LF = 0x0a;
 

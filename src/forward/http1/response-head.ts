@@ -1,14 +1,15 @@
 /**
- * Parses the head of a response, strictly: whatever two readers could understand differently is refused, since the
- * client behind us is one of them (RFC 9112 §2.2, §5, §6). Pure.
+ * Parses the head of a response, strictly: whatever the client behind us could understand differently is refused, or put
+ * right where the backend's clients have always been served (RFC 9112 §2.2, §5, §6; decision 0001 has the list). Pure.
  */
+import { withoutLength } from '../headers.ts';
 
 export interface ResponseHead {
   /** 100 to 599. */
   readonly status: number;
   /** May be empty; latin1. */
   readonly reason: string;
-  /** Flat raw pairs; values without surrounding white space, latin1. */
+  /** Flat raw pairs; values without surrounding white space, latin1. Content-Length at most once, and not beside chunked. */
   readonly headers: string[];
   /** Content-Length in bytes; -1 when there is none. */
   readonly contentLength: number;
@@ -25,12 +26,12 @@ export class ResponseSyntaxError extends Error {
 }
 
 /** HTTP-version SP 3DIGIT [SP reason-phrase] (RFC 9112 §4); many servers leave the second space out with the reason. */
-const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
-/** Control characters, CR and LF that are not together. Tab is allowed in values. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
-const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/;
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5][0-9]{2})(?: (.*))?$/;
+/** RFC 9110 §5.5: NUL, and CR and LF that are not together, are dangerous. Other control characters are as good as text. */
+const FORBIDDEN = /\0|\r(?!\n)|(?<!\r)\n/;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const DIGITS = /^[0-9]{1,16}$/;
+const LIST_COMMA = /[\t ]*,[\t ]*/;
 
 /** Names that passed the token check; servers send the same few again and again. */
 const knownNames = new Set<string>();
@@ -41,14 +42,14 @@ const MAX_KNOWN_NAMES = 1_000;
  * @throws ResponseSyntaxError
  */
 export function parseResponseHead(text: string): ResponseHead {
-  if (FORBIDDEN.test(text)) throw new ResponseSyntaxError('control character in the head');
+  if (FORBIDDEN.test(text)) throw new ResponseSyntaxError('NUL or a bare CR or LF in the head');
   let lineEnd = text.indexOf('\r\n');
   const statusLine = STATUS_LINE.exec(lineEnd === -1 ? text : text.slice(0, lineEnd));
   if (statusLine === null) throw new ResponseSyntaxError('malformed status line');
 
   const headers: string[] = [];
-  let contentLength = -1;
-  let chunked = false;
+  let lengths: string | undefined;
+  let codings: string | undefined;
   let close = statusLine[1] === '0';
   let eventStream = false;
   while (lineEnd !== -1) {
@@ -70,32 +71,70 @@ export function parseResponseHead(text: string): ResponseHead {
         break;
       case 14:
         if (name.toLowerCase() !== 'content-length') break;
-        // A second one is refused even when it is equal, as nginx does: it only ever helps an attacker.
-        if (contentLength !== -1 || !DIGITS.test(value)) throw new ResponseSyntaxError('bad Content-Length');
-        contentLength = Number(value);
+        lengths = lengths === undefined ? value : `${lengths},${value}`;
         break;
       case 17:
         if (name.toLowerCase() !== 'transfer-encoding') break;
-        if (chunked || value.toLowerCase() !== 'chunked')
-          throw new ResponseSyntaxError('bad Transfer-Encoding');
-        chunked = true;
+        codings = codings === undefined ? value : `${codings},${value}`;
         break;
     }
   }
-  if (chunked && (contentLength !== -1 || statusLine[1] === '0')) {
-    throw new ResponseSyntaxError('Transfer-Encoding where it must not be');
-  }
-  if (contentLength > Number.MAX_SAFE_INTEGER) throw new ResponseSyntaxError('bad Content-Length');
   const status = Number(statusLine[2]);
+  const chunked = codings !== undefined && isChunked(codings);
+  const contentLength = chunked || lengths === undefined ? -1 : toLength(lengths);
   return {
     status,
     reason: statusLine[3] ?? '',
-    headers,
+    headers: lengths === undefined ? headers : withOneLength(headers, lengths, contentLength),
     contentLength,
     chunked,
-    keepAlive: !close,
+    keepAlive: !close && !isDoubtful(status, lengths, codings),
     eventStream,
   };
+}
+
+/**
+ * Whether a body is chunked: once, however often it is said. `identity` is what RFC 2616 called no coding at all.
+ * @throws ResponseSyntaxError for any other coding: nobody asked for one with TE, and the client would not be told of it
+ */
+function isChunked(codings: string): boolean {
+  if (codings === 'chunked') return true;
+  const listed = codings
+    .toLowerCase()
+    .split(LIST_COMMA)
+    .filter((coding) => coding !== '' && coding !== 'identity');
+  if (!listed.every((coding) => coding === 'chunked')) throw new ResponseSyntaxError('bad Transfer-Encoding');
+  return listed.length > 0;
+}
+
+/** RFC 9112 §6.3: a repeated length is one when it is always the same. @throws ResponseSyntaxError */
+function toLength(lengths: string): number {
+  const [first = '', ...others] = lengths.split(LIST_COMMA);
+  const length = Number(first);
+  const isOne = others.every((other) => DIGITS.test(other) && Number(other) === length);
+  if (!DIGITS.test(first) || !Number.isSafeInteger(length) || !isOne)
+    throw new ResponseSyntaxError('bad Content-Length');
+  return length;
+}
+
+/** @param length -1: chunked, which overrides it (RFC 9112 §6.3) */
+function withOneLength(headers: string[], lengths: string, length: number): string[] {
+  if (length === -1) return withoutLength(headers);
+  if (!lengths.includes(',')) return headers;
+  const first = headers.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'content-length');
+  const [name = ''] = headers.splice(first, 2);
+  return withoutLength(headers).toSpliced(first, 0, name, String(length));
+}
+
+/**
+ * Whether the backend may mean another end of the message than we do. What it then sends would be taken for the answer to
+ * the next request, so there must be none. uvicorn with httptools sends both framing fields when an application sets
+ * Transfer-Encoding, and a last chunk even behind a 204.
+ */
+function isDoubtful(status: number, lengths: string | undefined, codings: string | undefined): boolean {
+  if (codings !== undefined)
+    return lengths !== undefined || codings.toLowerCase() !== 'chunked' || status === 204 || status === 304;
+  return status === 204 && lengths !== undefined && Number(lengths) !== 0;
 }
 
 /** Refuses at once what can never become a head, where waiting would mean the deadline. @throws ResponseSyntaxError */
@@ -108,7 +147,7 @@ export function checkPartialHead(bytes: Buffer): void {
 /** Flat pairs of a trailer section. @throws ResponseSyntaxError */
 export function parseTrailers(text: string): string[] {
   if (text === '') return [];
-  if (FORBIDDEN.test(text)) throw new ResponseSyntaxError('control character in the trailers');
+  if (FORBIDDEN.test(text)) throw new ResponseSyntaxError('NUL or a bare CR in the trailers');
   const pairs: string[] = [];
   for (const line of text.split('\r\n')) {
     const colon = line.indexOf(':');
