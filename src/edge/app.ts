@@ -104,7 +104,11 @@ export function createApp(options: AppOptions): RequestListener {
         answerPreflight(options.cors, req, res);
         break;
       case 'ambiguous':
-        sendError(req, res, badRequest('The path is ambiguous: write it without encoded or dot segments.'));
+        sendError(
+          req,
+          res,
+          badRequest('The path is ambiguous: write it without encoded or dot segments, and without #.'),
+        );
         break;
       case 'escaping':
         sendError(req, res, badRequest('The path leaves its prefix.'));

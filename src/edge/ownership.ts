@@ -16,7 +16,7 @@ export type Owner =
   | 'forward'
   /** A CORS preflight for a route of ours. */
   | 'preflight'
-  /** Ours only once decoded or normalised: 400. */
+  /** Ours only once decoded or normalised, or with a fragment, which some readers cut off: 400. */
   | 'ambiguous'
   /** Dot segments lead out of the prefixes that are forwarded: 400. */
   | 'escaping'
@@ -56,6 +56,9 @@ export function createOwnership(routes: readonly OwnedPath[]): Ownership {
   };
 
   function whose(method: string, target: string, preflightMethod?: string): Owner {
+    const fragment = target.indexOf('#');
+    if (fragment !== -1)
+      return whose(method, target.slice(0, fragment)) === 'nobody' ? 'nobody' : 'ambiguous';
     const path = pathOf(target);
     if (HEALTH_PATHS.has(path)) return method === 'GET' || method === 'HEAD' ? 'health' : 'nobody';
     const forwarded = isForwardedPath(path);

@@ -120,20 +120,14 @@ function checkHost({ host, hosts }: FramingFields, minorVersion: number): void {
  * of the Host header: two different ones would let a client choose which of them each hop believes.
  */
 function originForm(target: string, host: string | undefined): string {
-  if (target.includes('#')) throw badRequest('The request target must not have a fragment.');
-  if (target.charCodeAt(0) === 0x2f /* / */) {
-    if (target.charCodeAt(1) === 0x2f)
-      throw badRequest('The request target must not start with two slashes.');
-    return target;
-  }
-  const absolute = /^https?:\/\/([^/?]*)(\/.*)?$/i.exec(target);
+  if (target.startsWith('/')) return target;
+  const absolute = /^https?:\/\/([^/?#]*)(.*)$/i.exec(target);
   if (absolute?.[1] === undefined) throw badRequest('The request target is not a path.');
   if (absolute[1].toLowerCase() !== host?.toLowerCase()) {
     throw badRequest('The request target and the Host header name different hosts.');
   }
-  const path = absolute[2] ?? '/';
-  if (path.startsWith('//')) throw badRequest('The request target must not start with two slashes.');
-  return path;
+  const path = absolute[2] ?? '';
+  return path.startsWith('/') ? path : `/${path}`;
 }
 
 /** RFC 9112 §6: no coding but chunked, and none on HTTP/1.0; anything else is how requests are smuggled. */

@@ -90,6 +90,28 @@ test('ambiguous and escaping paths are 400 with a sentence, and nothing reaches 
   }
 });
 
+test('a path that is nobody’s is 404 whatever its spelling, and the connection goes on', async () => {
+  const client = await connectRaw(sidecar.port);
+  for (const target of [
+    '//api/p',
+    '//evil.example.com/api/x',
+    '/../x',
+    '/%2e%2e/%zz',
+    '/x#y',
+    'http://a',
+    'http://a?x',
+  ]) {
+    const answer = await client.send(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`).message();
+    assert.match(answer.startLine, / 404 /, target);
+    assert.deepEqual(JSON.parse(answer.body), { detail: 'Not Found' });
+  }
+  assert.equal(
+    (await client.send('GET /api/x HTTP/1.1\r\nHost: a\r\n\r\n').message()).body,
+    'from the backend',
+  );
+  client.destroy();
+});
+
 test('a path that is nobody’s is 404 {"detail":"Not Found"}', async () => {
   const answer = await api('GET', `${sidecar.url}/`);
   assert.deepEqual([answer.status, answer.body], [404, { detail: 'Not Found' }]);

@@ -72,6 +72,12 @@ const cases: Record<string, readonly [method: string, target: string, owner: Own
     ['POST', '/x/../api/uploads', 'ambiguous'],
     ['GET', '/ws/../api/products/1/reviews', 'ambiguous'],
   ],
+  'a fragment, which some readers cut off, is refused where it matters': [
+    ['GET', '/api/x#y', 'ambiguous'],
+    ['GET', '/api/x?y#z', 'ambiguous'],
+    ['POST', '/api/uploads#', 'ambiguous'],
+    ['GET', '/livez#x', 'ambiguous'],
+  ],
   'a slash or a dot segment hidden in the id is refused': [
     ['GET', '/api/products/1%2F2/reviews', 'ambiguous'],
     ['GET', '/api/products/%2e%2e/reviews', 'ambiguous'],
@@ -93,6 +99,12 @@ const cases: Record<string, readonly [method: string, target: string, owner: Own
     ['GET', '/%61pi/products', 'nobody'],
     ['POST', '/livez', 'nobody'],
     ['GET', '/metrics', 'nobody'],
+    ['GET', '//api/products', 'nobody'],
+    ['POST', '//api/uploads', 'nobody'],
+    ['GET', '//evil.example.com/api/x', 'nobody'],
+    ['GET', '//..//api/x', 'nobody'],
+    ['GET', '//', 'nobody'],
+    ['GET', '/x#/api/uploads', 'nobody'],
   ],
   'liveness and readiness are answered at the edge': [
     ['GET', '/livez', 'health'],
