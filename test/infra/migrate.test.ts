@@ -122,7 +122,8 @@ test('readers are not locked out while the current reviews are worked out', asyn
   await migrateDatabase(parseDatabaseUrl(url), migrations.slice(0, 1));
   await whileHeld(url, 'SELECT * FROM product_reviews', async () => {
     // ACCESS EXCLUSIVE would have to wait for that reader, and give up.
-    assert.equal((await migrateDatabase(parseDatabaseUrl(url), migrations)).applied.length, 1);
+    const { applied } = await migrateDatabase(parseDatabaseUrl(url), migrations);
+    assert.equal(applied.length, migrations.length - 1);
   });
   await statsAgree(url);
 });
