@@ -34,7 +34,7 @@ function checkBodyHead(headers: IncomingMessage['headers']): void {
     throw unsupportedType('Content-Type must be application/json.');
   }
   for (const [, charset] of contentType.matchAll(/;\s*charset\s*=\s*"?([^\s";]*)/g)) {
-    if (charset !== 'utf-8') throw unsupportedType('The charset must be UTF-8.');
+    if (charset !== 'utf-8' && charset !== 'utf8') throw unsupportedType('The charset must be UTF-8.');
   }
   if ((headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity') {
     throw unsupportedType('Content-Encoding is not supported here.');

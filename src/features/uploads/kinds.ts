@@ -30,7 +30,22 @@ const IMAGE = new Map([
   ['image/gif', 'gif'],
   ['image/avif', 'avif'],
   ['image/heic', 'heic'],
+  ['image/heif', 'heif'],
 ]);
+
+/** What clients call the same formats: old browsers' names, and `image/` or `video/` in front of a file's extension. */
+const REGISTERED_TYPES = new Map([
+  ['image/jpg', 'image/jpeg'],
+  ['image/jfif', 'image/jpeg'],
+  ['image/pjpeg', 'image/jpeg'],
+  ['image/x-png', 'image/png'],
+  ['video/m4v', 'video/mp4'],
+  ['video/x-m4v', 'video/mp4'],
+  ['video/mov', 'video/quicktime'],
+]);
+
+/** The registered name of a type, which is the one to store. @param type without parameters, in lower case */
+export const registeredType = (type: string) => REGISTERED_TYPES.get(type) ?? type;
 
 /** The rules of every kind under the configured limits. */
 export function kindRules(limits: UploadLimits): Readonly<Record<UploadKind, KindRules>> {

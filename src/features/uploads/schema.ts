@@ -3,7 +3,7 @@
  */
 import { z } from 'zod';
 import { storableText } from '../../edge/validate.ts';
-import { UPLOAD_KINDS } from './kinds.ts';
+import { registeredType, UPLOAD_KINDS } from './kinds.ts';
 
 const sizeMessage = 'must be a whole number of bytes, at least 1';
 
@@ -25,5 +25,6 @@ export const uploadBodySchema = z.object(
   { error: 'The body must be a JSON object.' },
 );
 
-/** `Video/MP4; codecs=avc1` → `video/mp4` (RFC 9110 §8.3.1: type and subtype are case-insensitive). */
-export const mediaTypeOf = (contentType: string) => contentType.split(';', 1)[0]?.trim().toLowerCase() ?? '';
+/** `Video/MP4; codecs=avc1` → `video/mp4` (RFC 9110 §8.3.1: type and subtype are case-insensitive); `image/jpg` → `image/jpeg`. */
+export const mediaTypeOf = (contentType: string) =>
+  registeredType(contentType.split(';', 1)[0]?.trim().toLowerCase() ?? '');

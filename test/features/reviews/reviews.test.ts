@@ -177,7 +177,7 @@ test('a body in another charset than UTF-8 is 415', async () => {
     const answer = await api('POST', reviewsUrl(1), { user: 1, rawBody, headers: type(charset) });
     assert.deepEqual([answer.status, answer.body], [415, { detail: 'The charset must be UTF-8.' }], charset);
   }
-  for (const charset of ['utf-8', 'UTF-8', '"utf-8"']) {
+  for (const charset of ['utf-8', 'UTF-8', '"utf-8"', 'utf8', 'UTF8', '"Utf8"']) {
     const answer = await api('POST', reviewsUrl(1), { user: 1, rawBody: json, headers: type(charset) });
     assert.equal(answer.status, 200, charset);
   }

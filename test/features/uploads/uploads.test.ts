@@ -46,6 +46,7 @@ const ALLOWED: Record<string, Record<string, string>> = {
     'image/gif': 'gif',
     'image/avif': 'avif',
     'image/heic': 'heic',
+    'image/heif': 'heif',
   },
   product_image: {
     'image/jpeg': 'jpg',
@@ -54,6 +55,7 @@ const ALLOWED: Record<string, Record<string, string>> = {
     'image/gif': 'gif',
     'image/avif': 'avif',
     'image/heic': 'heic',
+    'image/heif': 'heif',
   },
 };
 
@@ -102,6 +104,22 @@ test('types that could run script, and those of other kinds, are 415', async () 
 test('case and parameters of the type do not matter; the signed type is what the client is told to send', async () => {
   const { body } = await post({ ...IMAGE, content_type: 'Image/PNG; charset=binary' });
   assert.equal(body.headers['Content-Type'], 'image/png');
+});
+
+test('other names of a type are taken for the registered one, which is signed', async () => {
+  for (const [kind, names, type] of [
+    ['product_image', ['image/jpg', 'IMAGE/JPG', 'image/pjpeg', 'image/jfif'], 'image/jpeg'],
+    ['story_image', ['image/x-png'], 'image/png'],
+    ['reel_video', ['video/x-m4v', 'video/m4v'], 'video/mp4'],
+    ['story_video', ['video/mov'], 'video/quicktime'],
+  ] as const) {
+    for (const name of names) {
+      const { status, body } = await post({ ...IMAGE, kind, content_type: name });
+      assert.equal(status, 200, name);
+      assert.equal(body.headers['Content-Type'], type);
+      assert.equal((await send('PUT', body.upload_url, body.headers, '0123456789')).status, 200);
+    }
+  }
 });
 
 test('files over the limit of their kind are 413, files at the limit are not', async () => {
