@@ -1,9 +1,12 @@
 /** client → nginx (TLS, deploy/nginx) → sidecar → uvicorn and FastAPI → PostgreSQL (TLS). */
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connect } from 'node:tls';
 import { query } from '../../scripts/lab/database.ts';
+import { RawConnection } from '../../scripts/lab/raw-connection.ts';
 import { restartBackend, type Stack, stackForTests } from '../support/e2e-stack.ts';
 import { send } from '../support/https-client.ts';
 
@@ -102,6 +105,27 @@ test('the backend sees the address of the client, TLS and the host it asked for'
   assert.deepEqual([json.address, json.scheme], ['127.0.0.2', 'https']);
   assert.equal(json.headers['x-forwarded-for'], '127.0.0.2');
   assert.equal(json.headers.host, `127.0.0.1:${stack.nginx.httpsPort}`);
+});
+
+test('a health check that sends no Host, as haproxy and Nagios do on HTTP/1.0, is answered by the backend', {
+  skip,
+}, async () => {
+  const { ca } = stack;
+  const ask = async (head: string) => {
+    const socket = connect({ port: stack.nginx.httpsPort, host: '127.0.0.1', ca });
+    await once(socket, 'secureConnect');
+    return new RawConnection(socket).send(head).message();
+  };
+  const health = await ask('GET /healthz HTTP/1.0\r\n\r\n');
+  assert.deepEqual([health.startLine, health.body], ['HTTP/1.1 200 OK', '{"status":"ok"}']);
+  // An absolute target names the host, too (RFC 9112 §3.2.2); else it is the server's own name.
+  for (const [target, host] of [
+    ['/api/client', 'example.com'],
+    ['https://shop.example.com/api/client', 'shop.example.com'],
+  ]) {
+    const { headers } = JSON.parse((await ask(`GET ${target} HTTP/1.0\r\n\r\n`)).body);
+    assert.deepEqual([headers.host, headers['x-forwarded-host']], [host, host]);
+  }
 });
 
 test('nginx, the sidecar and the backend call a request by one id', { skip }, async () => {
