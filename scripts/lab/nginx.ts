@@ -43,8 +43,14 @@ const SITE = {
   '.last_build_id': 'a1b2c3',
 };
 
+/** A text of deploy/nginx/gogomarket.conf, and what stands there instead. */
+type Change = readonly [from: string, to: string];
+
 /** Writes a complete configuration below a new folder; the caller removes the folder. */
-export async function writeNginxConfig(upstreamPort: number): Promise<NginxConfig> {
+export async function writeNginxConfig(
+  upstreamPort: number,
+  changes: readonly Change[] = [],
+): Promise<NginxConfig> {
   const folder = await mkdtemp(join(tmpdir(), 'sidecar-test-nginx-'));
   // Started by root, its workers are another user.
   await chmod(folder, 0o755);
@@ -59,6 +65,7 @@ export async function writeNginxConfig(upstreamPort: number): Promise<NginxConfi
     ['/etc/letsencrypt/live/example.com/privkey.pem', keyPath],
     ['/var/log/nginx/gogomarket.log', join(folder, 'access.log')],
     ['/var/www/gogomarket', join(folder, 'site')],
+    ...changes,
   ]);
   const upstream = substitute(await readFile(join(DEPLOY, 'gogomarket-upstream.conf'), 'utf8'), [
     ['server 127.0.0.1:8010;', `server 127.0.0.1:${upstreamPort};`],
@@ -71,7 +78,7 @@ export async function writeNginxConfig(upstreamPort: number): Promise<NginxConfi
 }
 
 /** @throws Error when a text is not there exactly once: the files and this list have parted */
-function substitute(text: string, pairs: readonly (readonly [string, string])[]): string {
+function substitute(text: string, pairs: readonly Change[]): string {
   let result = text;
   for (const [from, to] of pairs) {
     if (result.split(from).length !== 2) throw new Error(`deploy/nginx: "${from}" is not there exactly once`);
@@ -104,10 +111,10 @@ export async function testNginxConfig({ folder, configPath }: NginxConfig): Prom
   return stderr;
 }
 
-/** Starts nginx in front of a port. @throws Error with nginx's words */
-export async function startNginx(upstreamPort: number): Promise<Nginx> {
+/** Starts nginx in front of a port. @param changes to the shipped files @throws Error with nginx's words */
+export async function startNginx(upstreamPort: number, changes: readonly Change[] = []): Promise<Nginx> {
   for (let tries = 1; ; tries += 1) {
-    const config = await writeNginxConfig(upstreamPort);
+    const config = await writeNginxConfig(upstreamPort, changes);
     const child = spawn(NGINX, ['-e', join(config.folder, 'error.log'), '-c', config.configPath], {
       env,
       stdio: 'ignore',

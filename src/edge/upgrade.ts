@@ -26,7 +26,8 @@ export interface UpgradeHandler {
   /**
    * Only a WebSocket handshake for the backend leaves HTTP, and only when no answer is owed on the connection: it would
    * be written between the frames. Any other Upgrade may be ignored (RFC 9110 §7.8), and has to be: Java's HttpClient
-   * offers h2c with every first request.
+   * offers h2c with every first request. HTTP/1.0 has no Upgrade, by the same section, but an Nginx location without
+   * `proxy_http_version 1.1` sends one, and uvicorn takes it.
    */
   isUpgrade(req: IncomingMessage): boolean;
   handle(req: IncomingMessage, socket: Duplex, head: Buffer): void;
@@ -42,8 +43,7 @@ export function createUpgradeHandler({
 }: UpgradeOptions): UpgradeHandler {
   return {
     isUpgrade(req) {
-      // HTTP/1.0 has no Upgrade (RFC 9110 §7.8).
-      if (req.method !== 'GET' || req.httpVersionMinor === 0) return false;
+      if (req.method !== 'GET') return false;
       if (req.headers.upgrade?.toLowerCase() !== 'websocket') return false;
       if (responseUnderWay(req.socket) !== undefined) return false;
       return ownership.whose('GET', withoutAuthority(req.url ?? '')) === 'forward';

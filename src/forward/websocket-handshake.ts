@@ -24,6 +24,8 @@ export interface HandshakeOptions {
   /** Request headers for the backend, flat pairs without hop-by-hop fields. */
   readonly headers: readonly string[];
   readonly requestId: string;
+  /** The client speaks HTTP/1.0, as Nginx does by default. */
+  readonly isHttp10: boolean;
   /** Deadline for the connection to the backend, ms. */
   readonly connectTimeoutMs: number;
   /** Deadline for its answer, counted from the same moment, ms. */
@@ -114,7 +116,7 @@ export function createHandshake(options: HandshakeOptions): Handshake {
     early?.drop();
     refusal = answer;
     status = answer.statusCode;
-    passRefusal(client, answer, requestId, options.answerTimeoutMs);
+    passRefusal(client, answer, { requestId, isHttp10: options.isHttp10, limitMs: options.answerTimeoutMs });
   }
 
   function onUpgrade(answer: IncomingMessage, backend: Socket, first: Buffer): void {

@@ -12,20 +12,24 @@ import { writeAndRelease } from './write-and-release.ts';
 /** How long a client may take to read a refusal and close, ms. */
 const LINGER_MS = 1_000;
 
-/**
- * @param requestId added when the backend sent none
- * @param limitMs for all of it: nobody waits longer for a refusal, and neither side may hold the other's connection
- */
+export interface RefusalOptions {
+  /** Added when the backend sent none. */
+  readonly requestId: string;
+  /** HTTP/1.0 knows no chunks: what has no length ends with the connection. */
+  readonly isHttp10: boolean;
+  /** For all of it, ms: nobody waits longer for a refusal, and neither side may hold the other's connection. */
+  readonly limitMs: number;
+}
+
 export function passRefusal(
   client: Socket,
   refusal: IncomingMessage,
-  requestId: string,
-  limitMs: number,
+  { requestId, isHttp10, limitMs }: RefusalOptions,
 ): void {
   const status = refusal.statusCode ?? 502;
   const { headers, contentLength, hasRequestId } = responseHeaders(refusal.rawHeaders);
   const bodyless = status === 204 || status === 205 || status === 304;
-  const chunked = !bodyless && contentLength === null;
+  const chunked = !bodyless && contentLength === null && !isHttp10;
   const framed = withoutForbiddenLength(status, headers);
   if (!hasRequestId) framed.push('X-Request-Id', requestId);
   if (chunked) framed.push('Transfer-Encoding', 'chunked');

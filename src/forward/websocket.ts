@@ -81,6 +81,7 @@ export function createWebSocketForwarder(options: WebSocketForwarderOptions): We
         target: req.url ?? '',
         headers,
         requestId,
+        isHttp10: req.httpVersionMinor === 0,
         connectTimeoutMs,
         answerTimeoutMs: handshakeTimeoutMs,
         endWithError,

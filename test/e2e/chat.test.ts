@@ -1,9 +1,11 @@
 /** WebSockets: client → nginx (TLS) → sidecar → uvicorn. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { connect } from 'node:tls';
-import { RawConnection } from '../../scripts/lab/raw-connection.ts';
+import { startNginx } from '../../scripts/lab/nginx.ts';
+import { connectRaw, RawConnection } from '../../scripts/lab/raw-connection.ts';
 import { ACCEPT, handshake, serverFrame, textFrame } from '../../scripts/lab/websocket.ts';
 import { type Stack, stackForTests } from '../support/e2e-stack.ts';
 
@@ -13,8 +15,8 @@ const skip = stackForTests((started) => {
   ({ stack, token } = started);
 });
 
-async function connectTls(): Promise<RawConnection> {
-  const socket = connect({ port: stack.nginx.httpsPort, host: '127.0.0.1', ca: stack.ca });
+async function connectTls(port = stack.nginx.httpsPort, ca = stack.ca): Promise<RawConnection> {
+  const socket = connect({ port, host: '127.0.0.1', ca });
   await once(socket, 'secureConnect');
   return new RawConnection(socket);
 }
@@ -32,6 +34,35 @@ test('a chat works both ways through every hop, message after message', { skip }
     connection.send(message(text));
     await connection.take(reply(text));
   }
+  connection.destroy();
+});
+
+test('a chat works through an Nginx without proxy_http_version 1.1, which speaks HTTP/1.0', {
+  skip,
+}, async () => {
+  const nginx = await startNginx(stack.sidecar.port, [['    proxy_http_version 1.1;\n', '']]);
+  try {
+    const connection = await connectTls(nginx.httpsPort, await readFile(nginx.caPath));
+    const answer = await connection.send(handshake(`/ws/chat/2?token=${token}`)).message();
+    assert.deepEqual(
+      [answer.startLine.split(' ')[1], answer.header('sec-websocket-accept')],
+      ['101', ACCEPT],
+    );
+    for (const text of ['one', 'two']) await connection.send(message(text)).take(reply(text));
+    connection.destroy();
+    const stranger = await connectTls(nginx.httpsPort, await readFile(nginx.caPath));
+    assert.match((await stranger.send(handshake('/ws/chat/2')).message()).startLine, / 403 /);
+    stranger.destroy();
+  } finally {
+    await nginx.stop();
+  }
+});
+
+test('a chat works on HTTP/1.0 without a Host, too', { skip }, async () => {
+  const request = handshake(`/ws/chat/2?token=${token}`).replace('HTTP/1.1\r\nHost: a\r\n', 'HTTP/1.0\r\n');
+  const connection = await connectRaw(stack.sidecar.port);
+  assert.match((await connection.send(request).message()).startLine, /^HTTP\/1\.1 101 /);
+  await connection.send(message('old')).take(reply('old'));
   connection.destroy();
 });
 

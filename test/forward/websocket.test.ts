@@ -392,8 +392,7 @@ test('what is no acceptable answer to a handshake is a 502', async () => {
     SWITCHING.replace('\r\n\r\n', '\r\nContent-Length: 5\r\n\r\nhello'),
     'HTTP/1.1 101 Switching Protocols\r\n\r\n',
     SWITCHING.replace('\r\n\r\n', '\r\nTransfer-Encoding: chunked\r\n\r\n'),
-    'HTTP/1.1 401 Un\x06authorized\r\ncontent-length: 0\r\n\r\n',
-    'HTTP/1.0 403 No\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    'HTTP/1.1 401 Un\0authorized\r\ncontent-length: 0\r\n\r\n',
     'HTTP/1.1 403 No\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n',
   ]) {
     await through(
@@ -462,15 +461,81 @@ test('a 101 with a head of 60 KB and two thousand lines passes whole, with its b
   );
 });
 
-test('HTTP/1.0 has no Upgrade, and an absolute-form handshake is one like any other', async () => {
+test('a handshake on HTTP/1.0, with or without Host, is one like any other and answered as HTTP/1.1', async () => {
+  let seen: RawMessage | undefined;
+  const spellings = [
+    (request: string) => request,
+    (request: string) => request.replace('Host: a\r\n', ''),
+    (request: string) => request.replace('Upgrade: websocket', 'upgrade: WebSocket'),
+    (request: string) => request.replace('Connection: Upgrade', 'Connection: keep-alive, upgrade'),
+    (request: string) => request.replace('Host: a\r\n', 'Host: a\r\nContent-Length: 0\r\n'),
+  ];
   await through(
-    (connection, request) =>
-      void connection.send(request.header('upgrade') === undefined ? ok('ordinary') : SWITCHING),
-    async (port) => {
-      const old = handshake('/ws/x').replace('HTTP/1.1', 'HTTP/1.0');
-      assert.equal((await exchangeRaw(port, old)).body, 'ordinary');
-      const absolute = await exchangeRaw(port, handshake('http://a/ws/x'));
-      assert.match(absolute.startLine, / 101 /);
+    (connection, request) => {
+      seen = request;
+      connection.send(SWITCHING);
+    },
+    async (port, upstream) => {
+      for (const spelling of spellings) {
+        const request = spelling(handshake('/ws/x').replace('HTTP/1.1', 'HTTP/1.0'));
+        const client = await connectRaw(port);
+        assert.equal((await client.send(request).message()).startLine, SWITCHING.split('\r\n')[0], request);
+        assert.equal(seen?.startLine, 'GET /ws/x HTTP/1.1');
+        const hosts = seen?.headers.filter(([name]) => name === 'Host');
+        assert.deepEqual(hosts, [['Host', request.includes('Host') ? 'a' : '']]);
+        assert.equal(seen?.header('upgrade'), 'websocket');
+        const backend = await upstream();
+        client.send('from the client');
+        await backend.take('from the client');
+        backend.send('from the backend');
+        await client.take('from the backend');
+        client.destroy();
+      }
     },
   );
+});
+
+test('HTTP/1.0 gets a refusal of unknown length without chunks, and a reset where it is cut short', async () => {
+  const request = handshake('/ws/x').replace('HTTP/1.1', 'HTTP/1.0');
+  const refusal = 'HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nnope\r\n';
+  await through(
+    (connection) => void connection.send(`${refusal}0\r\n\r\n`),
+    async (port) => {
+      const answer = await exchangeRaw(port, request);
+      assert.equal(answer.startLine, 'HTTP/1.1 403 Forbidden');
+      assert.deepEqual([answer.header('transfer-encoding'), answer.body], [undefined, 'nope']);
+    },
+  );
+  await through(
+    async (connection) => {
+      connection.send(refusal);
+      await sleep(50);
+      connection.destroy();
+    },
+    async (port) => {
+      const client = await connectRaw(port);
+      await client.send(request).closed();
+      assert.ok(client.failure, 'the connection ended as if the answer were whole');
+      client.destroy();
+    },
+  );
+});
+
+test('HTTP/1.0 gets our own errors to a handshake', async () => {
+  const sidecar = await startSidecar({ BACKEND_URL: 'http://127.0.0.1:9' });
+  for (const [path, status] of [
+    ['/ws/x', '502'],
+    ['/elsewhere', '404'],
+  ] as const) {
+    const answer = await exchangeRaw(sidecar.port, handshake(path).replace('HTTP/1.1', 'HTTP/1.0'));
+    assert.equal(answer.startLine.split(' ')[1], status);
+    assert.equal(typeof JSON.parse(answer.body).detail, 'string');
+  }
+  await sidecar.stop();
+});
+
+test('a handshake in absolute form is one like any other', async () => {
+  await through(accept, async (port) => {
+    assert.match((await exchangeRaw(port, handshake('http://a/ws/x'))).startLine, / 101 /);
+  });
 });
