@@ -59,3 +59,11 @@ export const unavailable = (detail: string, cause?: unknown) =>
  * the most frequent answer, and taking a stack each time was an eighth of its cost.
  */
 export const BUSY = unavailable('The server is busy. Please try again.');
+
+/** The messages of an error and its causes, outermost first. */
+export function reasonsOf(error: unknown): string {
+  const reasons: string[] = [];
+  for (let cause = error; cause instanceof Error && reasons.length < 4; cause = cause.cause)
+    reasons.push(cause.message);
+  return reasons.filter((reason) => reason !== '').join(': ');
+}

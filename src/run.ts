@@ -5,8 +5,10 @@
 import cluster from 'node:cluster';
 import { type Config, ConfigError, parseConfig } from './config.ts';
 import { keepOwnEnvironment } from './environment.ts';
+import { reasonsOf } from './errors.ts';
 import { createLogger, type Log } from './infra/logger.ts';
 import { serveMetrics } from './infra/metrics.ts';
+import { loadPackage } from './load-package.ts';
 import { createSidecar } from './sidecar.ts';
 import { keepYoungGenerationSmall } from './young-generation.ts';
 
@@ -68,7 +70,7 @@ function run(config: Config): void {
   // From the first moment on: by default SIGHUP would end a process that is still starting.
   onSignals(running, log, exit);
   running.catch((error) => {
-    fail(1, error instanceof Error ? error.message : String(error));
+    fail(1, reasonsOf(error));
     exit(1);
   });
 }
@@ -133,8 +135,7 @@ async function startPrimary(config: Config, log: Log, exit: Exit): Promise<Runni
 
 /** The workers' metrics, added up. */
 async function serveAddedUp(port: number): Promise<{ close(): void }> {
-  const { AggregatorRegistry } = await import('prom-client');
-  const registry = new AggregatorRegistry();
+  const registry = new (loadPackage('prom-client').AggregatorRegistry)();
   return serveMetrics(port, () => registry.clusterMetrics());
 }
 

@@ -142,7 +142,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
   let migrations: { stop(): Promise<void> } | undefined;
 
   async function startMetrics(port: number): Promise<Metrics> {
-    const made = await createMetrics({
+    const made = createMetrics({
       inFlight: () => counters.inFlight,
       retries: () => counters.retries,
       aborted: () => counters.aborted,

@@ -8,6 +8,7 @@ import type { NextFunction, Request, Response } from 'express';
 import { BUSY, badRequest, notFound } from '../errors.ts';
 import { requestHeaders } from '../forward/headers.ts';
 import type { ForwardRequest, HttpForwarder } from '../forward/http.ts';
+import { loadPackage } from '../load-package.ts';
 import type { AccessLog } from './access-log.ts';
 import type { BodyWatch } from './body-watch.ts';
 import { answerPreflight, type CorsPolicy, corsHeaders, preflightMethod } from './cors.ts';
@@ -90,12 +91,7 @@ export function createApp(options: AppOptions): RequestListener {
   function answer(owner: Exclude<Owner, 'forward'>, req: IncomingMessage, res: ServerResponse): void {
     switch (owner) {
       case 'ours':
-        if (ours !== undefined) ours(req, res);
-        else
-          loadOurs().then(
-            (loaded) => loaded(req, res),
-            (error) => sendError(req, res, error),
-          );
+        answerOurs(req, res);
         break;
       case 'health':
         options.health.handle(req, res);
@@ -119,10 +115,14 @@ export function createApp(options: AppOptions): RequestListener {
     }
   }
 
-  /** Express is loaded for the first request that needs it: forwarding must not wait for it at the start. */
-  async function loadOurs(): Promise<OurRoutes> {
-    ours ??= await createOurs(options);
-    return ours;
+  function answerOurs(req: IncomingMessage, res: ServerResponse): void {
+    try {
+      ours ??= createOurs(options);
+    } catch (error) {
+      sendError(req, res, error);
+      return;
+    }
+    ours(req, res);
   }
 
   /** Health checks are still answered: a busy process is alive, and a restart would make it worse. */
@@ -143,9 +143,8 @@ export function createApp(options: AppOptions): RequestListener {
 type OurRoutes = (req: IncomingMessage, res: ServerResponse) => void;
 
 /** Express with our routes on the app itself: a nested Router would answer OPTIONS on its own. */
-async function createOurs({ routes, cors, sendError }: AppOptions): Promise<OurRoutes> {
-  const { default: express } = await import('express');
-  const app = express();
+function createOurs({ routes, cors, sendError }: AppOptions): OurRoutes {
+  const app = loadPackage('express')();
   // In any other environment an error that gets past ours is sent with its stack trace.
   app.set('env', 'production');
   app.disable('x-powered-by');

@@ -6,6 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import type jwt from 'jsonwebtoken';
 import type { TokenAlgorithm } from '../config.ts';
 import { forbidden, unauthorized } from '../errors.ts';
+import { loadPackage } from '../load-package.ts';
 import { databaseTimeOf } from './deadline.ts';
 
 export interface User {
@@ -39,7 +40,7 @@ const MAX_USER_ID = 2 ** 31 - 1;
 
 export function createRequireUser({ token, findUser }: AuthOptions): RequireUser {
   return async (request) => {
-    const id = userIdOf(await verify(bearerToken(request), token));
+    const id = userIdOf(verify(bearerToken(request), token));
     const user =
       id <= MAX_USER_ID ? await databaseTimeOf(request).spend((untilMs) => findUser(id, untilMs)) : null;
     if (user === null) throw unauthorized('User not found');
@@ -60,9 +61,8 @@ function bearerToken(request: IncomingMessage): string {
 const KEY_PROBLEM = /^secretOrPublicKey|^"alg" parameter/;
 
 /** One pinned algorithm (RFC 8725 §3.1), no leeway, and `exp` must be there: the backend's own tokens always have it. */
-async function verify(token: string, { secret, algorithm }: AuthOptions['token']): Promise<jwt.JwtPayload> {
-  // On first use: forwarding never looks at a token, and must not wait for the library at the start.
-  const { default: jsonwebtoken } = await import('jsonwebtoken');
+function verify(token: string, { secret, algorithm }: AuthOptions['token']): jwt.JwtPayload {
+  const jsonwebtoken = loadPackage('jsonwebtoken');
   let payload: string | jwt.JwtPayload;
   try {
     payload = jsonwebtoken.verify(token, secret, { algorithms: [algorithm] });

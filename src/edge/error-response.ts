@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { AppError } from '../errors.ts';
+import { AppError, reasonsOf } from '../errors.ts';
 import type { Log } from '../infra/logger.ts';
 import { type CorsPolicy, corsHeaders } from './cors.ts';
 
@@ -87,12 +87,4 @@ function logError(log: Log, req: IncomingMessage, error: AppError): void {
   // Without a cause it is a decision of ours (busy, not configured), and the access log says it.
   else if (status > 500 && cause !== undefined)
     log.warn({ method, status, detail, reason: reasonsOf(cause) }, 'request failed');
-}
-
-/** The messages of an error and its causes, outermost first. */
-function reasonsOf(error: unknown): string {
-  const reasons: string[] = [];
-  for (let cause = error; cause instanceof Error && reasons.length < 4; cause = cause.cause)
-    reasons.push(cause.message);
-  return reasons.join(': ');
 }

@@ -8,6 +8,7 @@ import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { RequestHandler } from 'http-proxy-middleware';
 import { type AppError, BUSY } from '../errors.ts';
+import { loadPackage } from '../load-package.ts';
 import type { BackendAddress } from './backend-client.ts';
 import { connectOptions } from './http1/connection.ts';
 import { createHandshake, type Handshake } from './websocket-handshake.ts';
@@ -52,16 +53,7 @@ export interface WebSocketForwarder {
 export function createWebSocketForwarder(options: WebSocketForwarderOptions): WebSocketForwarder {
   const handshakes = new Map<IncomingMessage, Handshake>();
   const relays = new Set<Relay>();
-  let proxy: Promise<Proxy> | undefined;
-  // For the first handshake: plain forwarding must not wait for the library at the start.
-  const loadProxy = () => {
-    // Without descriptors it cannot be read, and must be when there are some again.
-    proxy ??= createProxy(options, (req) => handshakes.get(req)).catch((error) => {
-      proxy = undefined;
-      throw error;
-    });
-    return proxy;
-  };
+  let proxy: Proxy | undefined;
 
   const startRelay = (client: Socket, backend: Socket, finish: (status: number) => void) => {
     const pair = relay(client, backend, () => {
@@ -97,10 +89,13 @@ export function createWebSocketForwarder(options: WebSocketForwarderOptions): We
       handshakes.set(req, handshake);
       // It copies what it finds here, and an Expect would send the head before the right one is put in.
       req.headers = { host: 'replaced', connection: 'Upgrade', upgrade: 'websocket' };
-      loadProxy().then(
-        ({ upgrade }) => client.destroyed || upgrade(req, client, head),
-        () => handshake.refuse(BUSY),
-      );
+      try {
+        proxy ??= createProxy(options, (of) => handshakes.get(of));
+      } catch {
+        handshake.refuse(BUSY);
+        return;
+      }
+      proxy.upgrade(req, client, head);
     },
     count: () => handshakes.size + relays.size,
     closeAll() {
@@ -112,12 +107,11 @@ export function createWebSocketForwarder(options: WebSocketForwarderOptions): We
 
 type Proxy = Pick<RequestHandler, 'upgrade'>;
 
-async function createProxy(
+function createProxy(
   { backend }: WebSocketForwarderOptions,
   handshakeOf: (req: IncomingMessage) => Handshake | undefined,
-): Promise<Proxy> {
-  const { createProxyMiddleware } = await import('http-proxy-middleware');
-  return createProxyMiddleware({
+): Proxy {
+  return loadPackage('http-proxy-middleware').createProxyMiddleware({
     target: targetOf(backend),
     agent: connectionPerHandshake(backend),
     // Its default plugins log on the console and answer errors with text that names the backend.

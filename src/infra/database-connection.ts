@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import type { ClientConfig } from 'pg';
 import type Client from 'pg/lib/client.js';
+import { loadPackage } from '../load-package.ts';
 import { ConnectError, isLimitRefused, isTlsRefused } from './database-failure.ts';
 import type { DatabaseTarget } from './database-url.ts';
 
@@ -50,7 +51,7 @@ export function createConnector(target: DatabaseTarget, options: ConnectorOption
 
   async function logIn(encrypted: boolean, extra: Settings): Promise<Client> {
     const { user, database, options: commandLine } = target;
-    const client = await createClient({
+    const client = createClient({
       ...(await connectionSettings(target, encrypted)),
       ...(signal === undefined ? {} : { stream: () => new Socket({ signal }) }),
       ...(queryTimeoutMs === undefined ? {} : { query_timeout: queryTimeoutMs }),
@@ -99,7 +100,7 @@ export function createConnector(target: DatabaseTarget, options: ConnectorOption
 
     async cancel({ processID, secretKey, ssl }) {
       try {
-        const messenger = await createClient(await connectionSettings(target, ssl !== false));
+        const messenger = createClient(await connectionSettings(target, ssl !== false));
         // The request stands where a login would begin, and the server answers it by closing
         // (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS).
         messenger.connection.startup = () => messenger.connection.cancel(processID, secretKey);
@@ -158,10 +159,8 @@ async function clientCertificate({ clientCert }: DatabaseTarget['tls']): Promise
   return { cert, key };
 }
 
-/** On first use: forwarding must not wait for the driver at the start. */
-async function createClient(settings: ClientConfig): Promise<Client> {
-  const { default: Client } = await import('pg/lib/client.js');
-  const client = new Client(settings);
+function createClient(settings: ClientConfig): Client {
+  const client = new (loadPackage('pg/lib/client.js'))(settings);
   // Without a listener an error of an idle connection would end the process.
   client.on('error', () => undefined);
   return client;

@@ -3,6 +3,8 @@
  * statement is wrong (a defect of ours).
  */
 
+import { reasonsOf } from '../errors.ts';
+
 /** Something went wrong before a connection was ready for statements, whatever it was: the database is away. */
 export class ConnectError extends Error {
   override readonly name = 'ConnectError';
@@ -11,7 +13,7 @@ export class ConnectError extends Error {
   /** @param failures of each way that was tried, in order */
   constructor(failures: readonly unknown[]) {
     const reasons = failures.map(explained);
-    super(reasons.map((reason) => reason.message).join('; the other way, with or without TLS: '));
+    super(reasons.map(reasonsOf).join('; the other way, with or without TLS: '));
     const first = reasons[0];
     if (first && 'code' in first && typeof first.code === 'string') this.code = first.code;
   }

@@ -4,6 +4,7 @@
  */
 import type { Knex } from 'knex';
 import type Client from 'pg/lib/client.js';
+import { loadPackage } from '../load-package.ts';
 import { createConnector } from './database-connection.ts';
 import { isConnectionLost, isUnanswered } from './database-failure.ts';
 import type { DatabaseTarget } from './database-url.ts';
@@ -26,11 +27,10 @@ export interface KnexOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Loads Knex and makes an instance; nothing connects yet. */
-export async function createKnex(target: DatabaseTarget, options: KnexOptions): Promise<Knex> {
-  const { default: knex } = await import('knex');
-  return knex({
-    client: await clientFor(target, options),
+/** Makes an instance; nothing connects yet. @throws AppError 503 when Knex cannot be loaded */
+export function createKnex(target: DatabaseTarget, options: KnexOptions): Knex {
+  return loadPackage('knex').knex({
+    client: clientFor(target, options),
     connection: {},
     pool: { min: 0, max: options.poolMax, idleTimeoutMillis: 60_000 },
     acquireConnectionTimeout: ACQUIRE_TIMEOUT_MS,
@@ -40,11 +40,11 @@ export async function createKnex(target: DatabaseTarget, options: KnexOptions): 
 }
 
 /** Knex's PostgreSQL client: how a connection is opened, what a transaction is, which connections are used again. */
-async function clientFor(
+function clientFor(
   target: DatabaseTarget,
   { statements = 'short', signal }: KnexOptions,
-): Promise<typeof Knex.Client> {
-  const { default: PostgresClient } = await import('knex/lib/dialects/postgres/index.js');
+): typeof Knex.Client {
+  const PostgresClient = loadPackage('knex/lib/dialects/postgres/index.js');
   const { serverMs, ownMs } = STATEMENT_LIMITS[statements];
   const connector = createConnector(target, {
     limits: {

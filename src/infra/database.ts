@@ -34,16 +34,14 @@ const PING_TIMEOUT_MS = 2_000;
 
 /** Nothing is loaded or connected before the first use: forwarding must not wait for Knex. */
 export function createDatabase(target: DatabaseTarget, options: { readonly poolMax: number }): Database {
-  let opened: Promise<Knex> | undefined;
+  let opened: Knex | undefined;
   const open = () => {
     opened ??= createKnex(target, options);
     return opened;
   };
-  let pool: Knex['client']['pool'] | undefined;
 
   const run: Database['run'] = async (work, { untilMs = Number.POSITIVE_INFINITY } = {}) => {
-    const knex = await open();
-    pool = knex.client.pool;
+    const knex = open();
     const timeoutMs = Math.min(WORK_TIMEOUT_MS, untilMs - performance.now());
     try {
       if (timeoutMs <= 0) throw new WorkTimeoutError();
@@ -63,13 +61,12 @@ export function createDatabase(target: DatabaseTarget, options: { readonly poolM
         () => false,
       ),
     pool: () => ({
-      used: pool?.numUsed() ?? 0,
-      free: pool?.numFree() ?? 0,
-      waiting: pool?.numPendingAcquires() ?? 0,
+      used: opened?.client.pool.numUsed() ?? 0,
+      free: opened?.client.pool.numFree() ?? 0,
+      waiting: opened?.client.pool.numPendingAcquires() ?? 0,
     }),
     close: async () => {
-      const knex = await opened?.catch(() => undefined);
-      await knex?.destroy();
+      await opened?.destroy();
     },
   };
 }

@@ -5,6 +5,7 @@
 import cluster from 'node:cluster';
 import { createServer, type Server } from 'node:http';
 import type { Metric, Registry } from 'prom-client';
+import { loadPackage } from '../load-package.ts';
 import { type ObservedRequest, RequestHistogram } from './request-histogram.ts';
 
 /** Read when somebody scrapes; costs nothing per request. */
@@ -24,8 +25,8 @@ export interface Metrics {
   readonly registry: Registry;
 }
 
-export async function createMetrics(readings: Readings): Promise<Metrics> {
-  const { AggregatorRegistry, Registry, collectDefaultMetrics } = await import('prom-client');
+export function createMetrics(readings: Readings): Metrics {
+  const { AggregatorRegistry, Registry, collectDefaultMetrics } = loadPackage('prom-client');
   const registry = new Registry();
   // In a worker the primary asks for these and adds them up.
   AggregatorRegistry.setRegistries([registry]);
@@ -35,13 +36,13 @@ export async function createMetrics(readings: Readings): Promise<Metrics> {
   const durations = new RequestHistogram();
   // It has what the registry uses of a metric, and none of the rest.
   registry.registerMetric(durations as unknown as Metric);
-  await registerReadings(registry, readings);
+  registerReadings(registry, readings);
   return { registry, observe: (request) => durations.observe(request) };
 }
 
 /** Nothing is counted here: whoever does the work counts it, and is asked when somebody scrapes. */
-async function registerReadings(registry: Registry, readings: Readings): Promise<void> {
-  const { Counter, Gauge } = await import('prom-client');
+function registerReadings(registry: Registry, readings: Readings): void {
+  const { Counter, Gauge } = loadPackage('prom-client');
   const registers = [registry];
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({

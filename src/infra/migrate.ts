@@ -80,7 +80,7 @@ async function connected<T>(
   { signal }: MigrateOptions,
   work: (knex: Knex) => Promise<T>,
 ): Promise<T> {
-  const knex = await createKnex(target, { poolMax: 1, statements: 'long', ...(signal ? { signal } : {}) });
+  const knex = createKnex(target, { poolMax: 1, statements: 'long', ...(signal ? { signal } : {}) });
   try {
     return await work(knex);
   } finally {

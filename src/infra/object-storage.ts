@@ -3,6 +3,7 @@
  */
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { StorageConfig } from '../config.ts';
+import { loadPackage } from '../load-package.ts';
 
 export interface UploadTarget {
   readonly key: string;
@@ -33,32 +34,33 @@ const PING_TIMEOUT_MS = 2_000;
 
 /** The SDK is loaded on first use: it is large, and forwarding must not wait for it. */
 export function createObjectStorage(config: StorageConfig): ObjectStorage {
-  let client: Promise<S3Client> | undefined;
+  let client: S3Client | undefined;
   const open = () => {
     client ??= createClient(config);
     return client;
   };
 
   return {
-    presignPut: async (target) => presign(await open(), config, target),
+    presignPut: async (target) => presign(open(), config, target),
     publicUrl: (key) => `${config.publicBaseUrl}/${key.split('/').map(encodeURIComponent).join('/')}`,
     ping: async () => {
-      const { HeadBucketCommand } = await import('@aws-sdk/client-s3');
-      const s3 = await open();
       const abortSignal = AbortSignal.timeout(PING_TIMEOUT_MS);
-      return s3.send(new HeadBucketCommand({ Bucket: config.bucket }), { abortSignal }).then(
-        () => true,
-        () => false,
-      );
+      try {
+        const { HeadBucketCommand } = loadPackage('@aws-sdk/client-s3');
+        await open().send(new HeadBucketCommand({ Bucket: config.bucket }), { abortSignal });
+        return true;
+      } catch {
+        return false;
+      }
     },
     close: () => {
-      client?.then((s3) => s3.destroy());
+      client?.destroy();
     },
   };
 }
 
-async function createClient(config: StorageConfig): Promise<S3Client> {
-  const { S3Client } = await import('@aws-sdk/client-s3');
+function createClient(config: StorageConfig): S3Client {
+  const { S3Client } = loadPackage('@aws-sdk/client-s3');
   return new S3Client({
     endpoint: config.endpoint,
     region: config.region,
@@ -76,8 +78,8 @@ async function createClient(config: StorageConfig): Promise<S3Client> {
  * into the query, where DigitalOcean Spaces ignores it. New Sets each time: the SDK changes them.
  */
 async function presign(s3: S3Client, config: StorageConfig, target: UploadTarget): Promise<PresignedPut> {
-  const { PutObjectCommand } = await import('@aws-sdk/client-s3');
-  const { getSignedUrl } = await import('@aws-sdk/s3-request-presigner');
+  const { PutObjectCommand } = loadPackage('@aws-sdk/client-s3');
+  const { getSignedUrl } = loadPackage('@aws-sdk/s3-request-presigner');
   const command = new PutObjectCommand({
     Bucket: config.bucket,
     Key: target.key,

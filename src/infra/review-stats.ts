@@ -29,7 +29,7 @@ export const rebuildReviewStats = (target: DatabaseTarget): Promise<ReviewStatsD
   inTransaction(target, 'commit');
 
 async function inTransaction(target: DatabaseTarget, end: 'commit' | 'rollback'): Promise<ReviewStatsDrift> {
-  const knex = await createKnex(target, { poolMax: 1, statements: 'long' });
+  const knex = createKnex(target, { poolMax: 1, statements: 'long' });
   try {
     const trx = await knex.transaction();
     try {

@@ -5,7 +5,7 @@ import { createMetrics } from '../../src/infra/metrics.ts';
 
 test('what only grows is a counter, whose value does not depend on how often it is read', async () => {
   let retries = 3;
-  const { registry } = await createMetrics({
+  const { registry } = createMetrics({
     inFlight: () => 1,
     retries: () => retries,
     aborted: () => 0,
