@@ -17,6 +17,7 @@ interface Packages {
   readonly 'knex/lib/dialects/postgres/index.js': typeof import('knex/lib/dialects/postgres/index.js')['default'];
   readonly 'pg/lib/client.js': typeof import('pg/lib/client.js')['default'];
   readonly 'prom-client': typeof import('prom-client');
+  readonly standardwebhooks: typeof import('standardwebhooks');
 }
 
 const require = createRequire(import.meta.url);

@@ -1,7 +1,7 @@
 /** A library that could not be loaded is loaded when it can be. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
@@ -56,6 +56,14 @@ for (const [kind, files] of Object.entries(PACKAGES)) {
     }
   });
 }
+
+test('every package that is loaded late is loaded that way', () => {
+  const src = join(import.meta.dirname, '../src');
+  for (const file of readdirSync(src, { recursive: true, encoding: 'utf8' })) {
+    if (!file.endsWith('.ts')) continue;
+    assert.doesNotMatch(readFileSync(join(src, file), 'utf8'), /await import\('[^.]/, file);
+  }
+});
 
 const run = (program: string): string =>
   execFileSync(

@@ -7,6 +7,7 @@ import { type LookupAddress, type LookupAllOptions, lookup } from 'node:dns';
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { LookupFunction } from 'node:net';
+import { loadPackage } from '../../load-package.ts';
 import { parseRetryAfter } from './retry.ts';
 
 export interface Webhook {
@@ -57,7 +58,7 @@ export function createSend({ url, secret }: Webhook, deadlineMs = DEADLINE_MS): 
       signal.removeEventListener('abort', onAbort);
     };
     try {
-      const answer = await post(body, await signedHeaders(secret, id, body), cut.signal);
+      const answer = await post(body, signedHeaders(secret, id, body), cut.signal);
       return { outcome: toOutcome(answer), over: drained(answer).finally(end) };
     } catch (error) {
       end();
@@ -67,8 +68,8 @@ export function createSend({ url, secret }: Webhook, deadlineMs = DEADLINE_MS): 
   };
 }
 
-async function signedHeaders(secret: string, id: string, body: string): Promise<Record<string, string>> {
-  const { Webhook: Signer } = await import('standardwebhooks');
+function signedHeaders(secret: string, id: string, body: string): Record<string, string> {
+  const { Webhook: Signer } = loadPackage('standardwebhooks');
   const now = new Date();
   return {
     'webhook-id': id,
