@@ -38,7 +38,7 @@ Every other setting of the sidecar works as well.
 const PROJECT = resolve(import.meta.dirname, '..');
 const DEFAULT_PORT = 8010;
 /** For what is made only later, so that a mistake in the settings is told before anything starts. */
-const PLACEHOLDERS = { JWT_SECRET: 'later', DATABASE_URL: 'postgresql://later' };
+const PLACEHOLDERS = { JWT_SECRET: 'later', DATABASE_URL: 'postgresql://later@later' };
 const IS_ROOT = process.getuid?.() === 0;
 
 interface Options {

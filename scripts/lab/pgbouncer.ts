@@ -28,11 +28,11 @@ const identity = process.getuid?.() === 0 ? { uid: UNPRIVILEGED_ID, gid: UNPRIVI
 
 type Server = Pick<TestDatabaseServer, 'url' | 'port'>;
 
-/** @param server need not be there @throws Error with PgBouncer's words */
-export async function startPgBouncer(server: Server): Promise<PgBouncer> {
+/** @param server need not be there @param settings lines for the end of its file @throws Error with PgBouncer's words */
+export async function startPgBouncer(server: Server, settings = ''): Promise<PgBouncer> {
   for (let tries = 1; ; tries += 1) {
     const [port = 0] = await freePorts(1);
-    const folder = await writeFiles(server, port);
+    const folder = await writeFiles(server, port, settings);
     try {
       return runningPgBouncer(await launch(folder), folder, port);
     } catch (error) {
@@ -64,7 +64,7 @@ function runningPgBouncer(first: ChildProcess, folder: string, port: number): Pg
 }
 
 /** https://www.pgbouncer.org/config.html */
-async function writeFiles(server: Server, port: number): Promise<string> {
+async function writeFiles(server: Server, port: number, settings: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'sidecar-test-pgbouncer-'));
   const { username, password } = new URL(server.url);
   const at = (name: string) => join(folder, name);
@@ -82,6 +82,7 @@ auth_type = scram-sha-256
 auth_file = ${at('users.txt')}
 pool_mode = transaction
 default_pool_size = ${POOL_SIZE}
+${settings}
 `,
   );
   if (identity.uid !== undefined) {

@@ -63,6 +63,7 @@ export function createConnector(target: DatabaseTarget, options: ConnectorOption
     });
     try {
       await client.connect();
+      await refuseOtherSearchPath(client, commandLine);
       return client;
     } catch (error) {
       // A login that fails at our end leaves the connection open.
@@ -110,6 +111,18 @@ export function createConnector(target: DatabaseTarget, options: ConnectorOption
   };
 }
 
+/** As PostgreSQL reads it (https://www.postgresql.org/docs/current/app-postgres.html); the last one counts. */
+const SEARCH_PATH = /(?:^|\s)(?:-c\s*|--)search[-_]path=((?:\\.|[^\s\\])*)/gi;
+
+/** A pooler may leave the options out without a word (PgBouncer: ignore_startup_parameters). @throws Error */
+async function refuseOtherSearchPath(client: Client, options: string | null): Promise<void> {
+  const wanted = [...(options ?? '').matchAll(SEARCH_PATH)].at(-1)?.[1]?.replaceAll(/\\(.)/g, '$1');
+  if (wanted === undefined) return;
+  const { rows } = await client.query(`SELECT current_setting('search_path') AS path`);
+  if (rows[0]?.path !== wanted)
+    throw new Error('the search_path of DATABASE_URL was not passed on to PostgreSQL');
+}
+
 /**
  * In the order of libpq (https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNECT-SSLMODE): `prefer`
  * goes without TLS when the server refuses it, or refuses the login with it; `allow` the other way round.
@@ -144,10 +157,11 @@ export async function connectionSettings(target: DatabaseTarget, encrypted: bool
 async function tlsOptions({ tls }: DatabaseTarget): Promise<ClientConfig['ssl']> {
   const identity = await clientCertificate(tls);
   const verifies = tls.mode.startsWith('verify') || (tls.mode === 'require' && tls.rootCertPath !== null);
-  if (!verifies) return { rejectUnauthorized: false, ...identity };
+  const common = { minVersion: 'TLSv1.2' as const, ...identity };
+  if (!verifies) return { rejectUnauthorized: false, ...common };
   const ca = tls.rootCertPath === null ? {} : { ca: await readFile(tls.rootCertPath, 'utf8') };
   const anyName = tls.mode === 'verify-full' ? {} : { checkServerIdentity: () => undefined };
-  return { rejectUnauthorized: true, ...ca, ...anyName, ...identity };
+  return { rejectUnauthorized: true, ...ca, ...anyName, ...common };
 }
 
 async function clientCertificate({ clientCert }: DatabaseTarget['tls']): Promise<object> {

@@ -1,6 +1,7 @@
 /**
  * DATABASE_URL as the backend's Python writes it, in libpq's meaning. Pure; messages never hold any part of the value.
  */
+import { readParameters } from './database-url-parameters.ts';
 
 export const TLS_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
 export type TlsMode = (typeof TLS_MODES)[number];
@@ -19,7 +20,7 @@ export interface DatabaseTarget {
 
 export interface DatabaseTls {
   readonly mode: TlsMode;
-  /** PEM file that a server certificate is checked against; null: the system's certificates. */
+  /** PEM file that a server certificate is checked against; null: none given, or the system's with `verify-full`. */
   readonly rootCertPath: string | null;
   /** PEM files of our own certificate, for a server that asks for one. */
   readonly clientCert: { readonly certPath: string; readonly keyPath: string } | null;
@@ -46,16 +47,17 @@ export function parseDatabaseUrl(value: string): DatabaseTarget {
     throw new Error('is malformed: #, @, / and ? in the user name or password must be percent-encoded');
   }
   if (path.includes('/')) throw new Error('has a malformed database name');
-  const parameters = new URLSearchParams(query);
-  refuseUnsupported(parameters);
+  const parameters = readParameters(query);
   const colon = credentials.indexOf(':');
-  const user = parameters.get('user') ?? decoded(colon === -1 ? credentials : credentials.slice(0, colon));
+  const user = parameters.get('user') || decoded(colon === -1 ? credentials : credentials.slice(0, colon));
+  // libpq would take the name that the process runs under, which need not be the backend's.
+  if (user === '') throw new Error('names no user');
   const target = {
     ...hostAndPort(authority, parameters),
-    user: user || 'postgres',
+    user,
     password: parameters.get('password') ?? (colon === -1 ? '' : decoded(credentials.slice(colon + 1))),
-    database: parameters.get('dbname') || decoded(path) || user || 'postgres',
-    options: parameters.get('options') || null,
+    database: parameters.get('dbname') || decoded(path) || user,
+    options: sessionOptions(parameters),
     tls: readTls(parameters),
   };
   // It would end the value early in the protocol's start message.
@@ -65,27 +67,14 @@ export function parseDatabaseUrl(value: string): DatabaseTarget {
   return target;
 }
 
-/** They choose another server, another user or another protection; ignored they would do so without a word. */
-const UNSUPPORTED = new Set([
-  'service',
-  'servicefile',
-  'passfile',
-  'hostaddr',
-  'requirepeer',
-  'require_auth',
-]);
-const KNOWN_TLS = new Set(['ssl', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'sslcompression', 'sslsni']);
-
-/** Anything else is a driver's own, such as prepared_statement_cache_size, and changes nothing here. */
-function refuseUnsupported(parameters: URLSearchParams): void {
-  for (const name of parameters.keys()) {
-    // Also a misspelt one: `SSLMODE=require` asks for TLS and must not go without.
-    if (UNSUPPORTED.has(name.toLowerCase()) || (/^ssl/i.test(name) && !KNOWN_TLS.has(name))) {
-      throw new Error(
-        `has a parameter that is not supported: none of ${[...UNSUPPORTED].join(', ')}, and of those that begin with ssl only ${[...KNOWN_TLS].join(', ')}`,
-      );
-    }
-  }
+/** As command-line options, libpq's way to say it; asyncpg takes `search_path` as it is. */
+function sessionOptions(parameters: URLSearchParams): string | null {
+  const searchPath = parameters.get('search_path');
+  const said = parameters.get('options') || null;
+  if (!searchPath) return said;
+  // White space ends an option (https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNECT-OPTIONS).
+  const option = `-c search_path=${searchPath.replace(/[\\\s]/g, '\\$&')}`;
+  return said === null ? option : `${said} ${option}`;
 }
 
 function hostAndPort(authority: string, parameters: URLSearchParams): { host: string; port: number } {
@@ -114,6 +103,10 @@ function readTls(parameters: URLSearchParams): DatabaseTls {
     if (mode !== null && mode !== 'verify-full')
       throw new Error('needs sslmode=verify-full with sslrootcert=system');
     return { mode: 'verify-full', rootCertPath: null, clientCert };
+  }
+  // As libpq without its file in the home directory: the system's authorities would certify anybody's server.
+  if (rootCert === null && mode?.startsWith('verify')) {
+    throw new Error(`needs sslrootcert with sslmode=${mode}: a PEM file, or system with verify-full`);
   }
   return { mode: mode ?? 'prefer', rootCertPath: rootCert, clientCert };
 }

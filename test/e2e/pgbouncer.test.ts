@@ -194,14 +194,36 @@ test('what the role sets for its sessions changes neither times nor transactions
 test('a schema that the URL asks for and PgBouncer cannot pass on is a 503, never another schema', {
   skip,
 }, async () => {
-  const other = await startSidecar({
-    DATABASE_URL: `${pooler.through(url)}?options=-csearch_path%3Dshop`,
-    MIGRATE_ON_START: 'false',
-  });
+  // One refuses it; the other, as many are set up, says nothing and goes without.
+  const silent = await startPgBouncer(server, 'ignore_startup_parameters = options');
   try {
-    assert.equal((await api('GET', `${other.url}/api/products/1/reviews`)).status, 503);
+    for (const through of [pooler.through(url), silent.through(url)]) {
+      for (const parameter of [
+        'options=-csearch_path%3Dshop',
+        'options=--search-path%3Dshop',
+        'search_path=shop',
+      ]) {
+        const other = await startSidecar({
+          DATABASE_URL: `${through}?${parameter}`,
+          MIGRATE_ON_START: 'false',
+        });
+        try {
+          const { status } = await api('GET', `${other.url}/api/products/1/reviews`);
+          assert.equal(status, 503, parameter);
+        } finally {
+          await other.stop();
+        }
+      }
+    }
+    // Where the database's own default is the one that is asked for, all is well.
+    const same = await startSidecar({
+      DATABASE_URL: `${silent.through(url)}?search_path=%22$user%22,%20public`,
+      MIGRATE_ON_START: 'false',
+    });
+    assert.equal((await api('GET', `${same.url}/api/products/1/reviews`)).status, 200);
+    await same.stop();
   } finally {
-    await other.stop();
+    await silent.stop();
   }
 });
 

@@ -94,6 +94,23 @@ test('tables that the role does not find, in another schema or for want of a rig
   assert.deepEqual(await answers(limited.href, ACTIVE), [200, 200]);
 });
 
+test('a search_path in DATABASE_URL leads to the backend’s tables, and ours are made beside them', async () => {
+  const url = await server.createDatabase();
+  await createBackendTables(url);
+  await query(url, 'CREATE SCHEMA shop');
+  for (const table of ALL.split(', ')) await query(url, `ALTER TABLE ${table} SET SCHEMA shop`);
+  const honoured = `${url}?search_path=shop`;
+  await migrateDatabase(parseDatabaseUrl(honoured), migrations);
+  assert.deepEqual(await answers(honoured, BLOCKED), [403, 200]);
+  assert.deepEqual(await answers(honoured, ACTIVE), [200, 200]);
+  const schemas = await query<{ schema: string }>(
+    url,
+    `SELECT DISTINCT relnamespace::regnamespace::text AS schema FROM pg_class
+      WHERE relname ~ '^(product_review|gogomarket)'`,
+  );
+  assert.deepEqual(schemas, [{ schema: 'shop' }]);
+});
+
 test('a standalone database becomes the backend’s when its tables come, and is so from then on', async () => {
   const url = await migratedDatabase(async () => undefined);
   assert.deepEqual(await answers(url, BLOCKED), [200, 200]);

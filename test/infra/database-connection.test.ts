@@ -248,9 +248,16 @@ test('a pooler that refuses our startup parameters is used without them, for req
 test('session options of the URL are in force: another search_path finds other tables', async () => {
   const url = await plain.createDatabase();
   await query(url, 'CREATE SCHEMA shop; CREATE TABLE shop.users (id integer)');
-  await usingDatabase(parseDatabaseUrl(`${url}?options=-csearch_path%3Dshop`), async (database) => {
-    await database.run((knex) => knex.raw('SELECT id FROM users'));
-  });
+  await query(url, 'CREATE SCHEMA "My Shop"; CREATE TABLE "My Shop".orders (id integer)');
+  for (const parameter of [
+    'options=-csearch_path%3Dshop,%22My%5C%20Shop%22',
+    'options=-c%20search_path%3Dpublic%20--search-path%3Dshop,%22My%5C%20Shop%22',
+    'search_path=shop,%20%22My%20Shop%22',
+  ]) {
+    await usingDatabase(parseDatabaseUrl(`${url}?${parameter}`), async (database) => {
+      await database.run((knex) => knex.raw('SELECT users.id FROM users, orders'));
+    });
+  }
 });
 
 test('a certificate file that cannot be used is 503, and prefer does not ask for one', async (t) => {

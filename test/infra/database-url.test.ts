@@ -34,14 +34,37 @@ test('defaults as libpq has them', () => {
   assert.equal(parseDatabaseUrl('postgresql://app@%2Fvar%2Frun/shop').host, '/var/run');
 });
 
-test('every spelling of TLS is understood, and driver parameters are tolerated', () => {
+test('every spelling of TLS is understood', () => {
   const mode = (query: string) => parseDatabaseUrl(`postgresql://a:b@h/d?${query}`).tls.mode;
   assert.equal(mode('sslmode=require'), 'require');
   assert.equal(mode('ssl=require'), 'require');
   assert.equal(mode('ssl=true'), 'require');
   assert.equal(mode('ssl=false'), 'disable');
   assert.equal(mode('sslmode=verify-full&sslrootcert=/ca.pem'), 'verify-full');
-  assert.equal(mode('application_name=x&prepared_statement_cache_size=0'), 'prefer');
+});
+
+test('a search path is honoured, as asyncpg and as libpq spell it', () => {
+  const options = (query: string) => parseDatabaseUrl(`postgresql://a:b@h/d?${query}`).options;
+  assert.equal(options('search_path=shop'), '-c search_path=shop');
+  assert.equal(options('search_path=shop,%20public'), '-c search_path=shop,\\ public');
+  assert.equal(
+    options('options=-cstatement_timeout%3D5s&search_path=%22My%20Shop%22'),
+    '-cstatement_timeout=5s -c search_path="My\\ Shop"',
+  );
+  assert.equal(options('options=-csearch_path%3Dshop'), '-csearch_path=shop');
+});
+
+test('parameters that change nothing here are taken, with the values with which they do not', () => {
+  for (const query of [
+    'application_name=api&fallback_application_name=x&client_encoding=utf8',
+    'connect_timeout=10&keepalives=1&keepalives_idle=30&keepalives_interval=10&keepalives_count=5&tcp_user_timeout=0',
+    'command_timeout=60&timeout=10&statement_cache_size=0&prepared_statement_cache_size=0&async_fallback=true',
+    'channel_binding=prefer&gssencmode=disable&sslnegotiation=postgres&sslcertmode=allow&target_session_attrs=any',
+    'sslcompression=0&sslsni=1&ssl_min_protocol_version=TLSv1.2&load_balance_hosts=disable&direct_tls=false',
+  ]) {
+    const { options, tls } = parseDatabaseUrl(`postgresql://a:b@h/d?${query}`);
+    assert.deepEqual([options, tls.mode], [null, 'prefer'], query);
+  }
 });
 
 test('libpq’s parameters stand above what comes before the question mark', () => {
@@ -81,6 +104,47 @@ test('what would silently lead to another server, user or protection is refused'
     ['postgresql://a:hunter2@h/d?hostaddr=127.0.0.2', /not supported/],
     ['postgresql://a:hunter2@h/d?sslcert=/c.pem', /both of sslcert and sslkey/],
     ['postgresql://a:hunter2@h/d?sslmode=require&sslrootcert=system', /verify-full/],
+    ['postgresql://:hunter2@h/d', /names no user/],
+    ...['verify-ca', 'verify-full'].flatMap((mode): [string, RegExp][] => [
+      [`postgresql://a:hunter2@h/d?sslmode=${mode}`, /needs sslrootcert/],
+      [`postgresql://a:hunter2@h/d?ssl=${mode}&sslrootcert=`, /needs sslrootcert/],
+    ]),
+    ...[
+      ...[
+        'schema=shop',
+        'currentSchema=shop',
+        'role=shop',
+        'session_authorization=x',
+        'Search_Path=shop',
+        'server_settings=x',
+      ],
+      ...[
+        'channel_binding=require',
+        'channel_binding=hunter2',
+        'gssencmode=require',
+        'sslnegotiation=direct',
+        'direct_tls=true',
+      ],
+      ...[
+        'ssl_min_protocol_version=TLSv1.3',
+        'ssl_max_protocol_version=TLSv1.2',
+        'sslcrl=/x',
+        'sslcrldir=/x',
+      ],
+      ...[
+        'sslpassword=hunter2',
+        'sslcertmode=require',
+        'requiressl=1',
+        'require_auth=scram-sha-256',
+        'requirepeer=x',
+      ],
+      ...['target_session_attrs=read-write', 'load_balance_hosts=random', 'passfile=/x', 'servicefile=/x'],
+      ...['replication=database', 'default_transaction_read_only=on', 'no_such_thing=1', 'hunter2'],
+    ].map((query): [string, RegExp] => [`postgresql://a:hunter2@h/d?${query}`, /not supported/]),
+    ...['host=h1&host=h2', 'search_path=x&search_path=y', 'user=x&user=y'].map((query): [string, RegExp] => [
+      `postgresql://a:hunter2@h/d?${query}`,
+      /twice/,
+    ]),
   ];
   for (const [url, reason] of refused) {
     assert.throws(
