@@ -3,7 +3,7 @@
  * docs/architecture.md.
  */
 import cluster from 'node:cluster';
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Config } from './config.ts';
 import { createAccessLog } from './edge/access-log.ts';
@@ -11,11 +11,11 @@ import { createApp } from './edge/app.ts';
 import { createRequireUser } from './edge/auth.ts';
 import { createBodyWatch } from './edge/body-watch.ts';
 import { closeServer } from './edge/drain.ts';
-import { createErrorResponder, endSocketWithError } from './edge/error-response.ts';
+import { createErrorResponder, createSocketErrorResponder } from './edge/error-response.ts';
 import { createHealth } from './edge/health.ts';
 import { createOverloadWatch } from './edge/overload.ts';
 import { createOwnership } from './edge/ownership.ts';
-import { newRequestId } from './edge/request-id.ts';
+import { nameOf, newRequestId } from './edge/request-id.ts';
 import { createHttpServer, listen } from './edge/server.ts';
 import { createTrustedProxies } from './edge/trusted-proxies.ts';
 import { createUpgradeHandler } from './edge/upgrade.ts';
@@ -82,6 +82,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
   let metrics: Metrics | undefined;
   const accessLog = createAccessLog(log, (finished) => metrics?.observe(finished));
   const sendError = createErrorResponder({ cors: config.corsAllowOrigins, log });
+  const endSocket = createSocketErrorResponder(log);
   const health = createHealth({
     backend: () => pingBackend(backend),
     database: () => database.ping(),
@@ -91,17 +92,18 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
     backend: config.backend,
     connectTimeoutMs: BACKEND_CONNECT_TIMEOUT_MS,
     handshakeTimeoutMs: Math.min(WEBSOCKET_HANDSHAKE_TIMEOUT_MS, config.backendHeadersTimeoutMs),
-    endWithError: endSocketWithError,
+    endWithError: (socket, error, { requestId, target }) =>
+      endSocket(socket, error, { id: requestId, method: 'GET', target }),
     onFinished: ({ target, requestId, status, durationMs }) =>
       accessLog.upgradeClosed(target, requestId, status, durationMs),
   });
   let draining = false;
   const isDraining = () => draining;
   const overload = createOverloadWatch(config.maxEventLoopDelayMs);
-  const refuse = (socket: Duplex, error: AppError, target = '') => {
-    const requestId = newRequestId();
-    accessLog.refused(target, requestId, error.status);
-    endSocketWithError(socket, error, requestId);
+  const refuse = (socket: Duplex, error: AppError, req?: IncomingMessage) => {
+    const request = req === undefined ? { id: newRequestId(), method: '', target: '' } : nameOf(req);
+    accessLog.refused(request, error.status);
+    endSocket(socket, error, request);
   };
   const refuseBody = (res: ServerResponse, error: AppError) => {
     res.shouldKeepAlive = false;

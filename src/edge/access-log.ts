@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Log } from '../infra/logger.ts';
 import { type Owner, pathOf } from './ownership.ts';
+import type { NamedRequest } from './request-id.ts';
 
 export interface FinishedRequest {
   readonly owner: Owner | 'invalid';
@@ -26,8 +27,8 @@ export interface WatchedRequest {
 export interface AccessLog {
   /** Call once when a request arrives; the line is written when its response closes. */
   watch(req: IncomingMessage, res: ServerResponse, request: WatchedRequest): void;
-  /** Writes the line of what was refused before it was a request. @param target '' when it could not be read */
-  refused(target: string, requestId: string, status: number): void;
+  /** Writes the line of what was refused on a socket without a response. */
+  refused(request: NamedRequest, status: number): void;
   /** Writes the line of an upgrade, when its socket has closed. */
   upgradeClosed(target: string, requestId: string, status: number, durationMs: number): void;
 }
@@ -35,12 +36,20 @@ export interface AccessLog {
 /** A path may be as long as the head, and a line must not. */
 const MAX_LOGGED_PATH = 1_024;
 
+/** A target without what may be secret: query, fragment, credentials. */
+export function loggedPath(target: string): string {
+  const origin = target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?#]*|^.*@/i, '');
+  const path = pathOf(origin);
+  const fragment = path.indexOf('#');
+  return path.slice(0, fragment === -1 ? MAX_LOGGED_PATH : Math.min(fragment, MAX_LOGGED_PATH));
+}
+
 /** @param count told of every finished request, for the metrics */
 export function createAccessLog(log: Log, count: (finished: FinishedRequest) => void): AccessLog {
   const write = (target: string, requestId: string, finished: FinishedRequest) => {
     count(finished);
     const { method, status, owner } = finished;
-    const path = pathOf(target).slice(0, MAX_LOGGED_PATH);
+    const path = loggedPath(target);
     const ms = Math.round(finished.durationMs * 10) / 10;
     const end = finished.aborted ? ',"aborted":true' : '';
     log.infoFields(
@@ -63,9 +72,9 @@ export function createAccessLog(log: Log, count: (finished: FinishedRequest) => 
         });
       });
     },
-    refused(target, requestId, status) {
-      const unknown = { owner: 'invalid', method: '', route: undefined } as const;
-      write(target, requestId, { ...unknown, status, durationMs: 0, aborted: false });
+    refused({ id, method, target }, status) {
+      const unknown = { owner: 'invalid', route: undefined, durationMs: 0, aborted: false } as const;
+      write(target, id, { ...unknown, method, status });
     },
     upgradeClosed(target, requestId, status, durationMs) {
       write(target, requestId, {

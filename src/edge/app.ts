@@ -16,7 +16,7 @@ import type { ErrorResponder } from './error-response.ts';
 import type { Health } from './health.ts';
 import type { Owner, Ownership } from './ownership.ts';
 import { type RequestHead, readRequestHead } from './request-head.ts';
-import { newRequestId } from './request-id.ts';
+import { newRequestId, requestIdOf, setRequestId } from './request-id.ts';
 import type { Route } from './route.ts';
 import { forwardedBy, type IsTrustedPeer } from './trusted-proxies.ts';
 
@@ -70,12 +70,14 @@ export function createApp(options: AppOptions): RequestListener {
     // One that we ignore: node:http drops what came in the same packet, so the next request may have lost its head.
     if (head.offersUpgrade) endWithThisAnswer(req, res);
     const requestId = head.requestId ?? newRequestId();
+    setRequestId(req, requestId);
     const owner = ownership.whose(req.method ?? '', head.target, preflightMethod(req));
     const route = owner === 'ours' ? ownership.routeOf(head.target) : undefined;
     if (head.contentLength !== 0) options.bodyWatch.watch(req, res);
     accessLog.watch(req, res, { requestId, owner, route });
     if (options.isOverloaded() && owner !== 'health') {
-      shed(req, res, requestId);
+      // Health checks are still answered: a busy process is alive, and a restart would make it worse.
+      sendError(req, res, BUSY);
       return;
     }
     if (owner === 'forward') {
@@ -125,16 +127,8 @@ export function createApp(options: AppOptions): RequestListener {
     ours(req, res);
   }
 
-  /** Health checks are still answered: a busy process is alive, and a restart would make it worse. */
-  function shed(req: IncomingMessage, res: ServerResponse, requestId: string): void {
-    res.setHeader('X-Request-Id', requestId);
-    sendError(req, res, BUSY);
-  }
-
   function refuse(req: IncomingMessage, res: ServerResponse, error: unknown): void {
-    const requestId = newRequestId();
-    accessLog.watch(req, res, { requestId, owner: 'invalid', route: undefined });
-    res.setHeader('X-Request-Id', requestId);
+    accessLog.watch(req, res, { requestId: requestIdOf(req), owner: 'invalid', route: undefined });
     endWithThisAnswer(req, res);
     sendError(req, res, error);
   }

@@ -7,7 +7,9 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { AppError, reasonsOf } from '../errors.ts';
 import type { Log } from '../infra/logger.ts';
+import { loggedPath } from './access-log.ts';
 import { type CorsPolicy, corsHeaders } from './cors.ts';
+import { type NamedRequest, nameOf, requestIdOf } from './request-id.ts';
 
 /** Answers, or cuts the connection when a head is already out. Never throws. */
 export type ErrorResponder = (req: IncomingMessage, res: ServerResponse, error: unknown) => void;
@@ -17,7 +19,7 @@ export function createErrorResponder(options: { cors: CorsPolicy; log: Log }): E
     // The edge has answered in the meantime (a body that broke or stood still), and the route did not know.
     if (res.writableEnded && isHeadersSent(thrown)) return;
     const error = toAppError(thrown);
-    logError(options.log, req, error);
+    logError(options.log, nameOf(req), error, res.headersSent);
     if (res.headersSent) {
       res.destroy();
       return;
@@ -28,6 +30,7 @@ export function createErrorResponder(options: { cors: CorsPolicy; log: Log }): E
       'Content-Type': 'application/json',
       'Content-Length': body.length,
       'Cache-Control': 'no-store',
+      'X-Request-Id': requestIdOf(req),
       ...corsHeaders(options.cors, req.headers.origin),
       ...error.headers,
     };
@@ -48,7 +51,17 @@ function leavesMuchUnread({ complete, headers }: IncomingMessage): boolean {
 /** How long a client may take to read the answer and close, ms; until then its bytes are dropped (RFC 9112 §9.6). */
 const LINGER_MS = 1_000;
 
-/** An error on a socket that has no response object: a parse error, a refused upgrade. Closes the socket. */
+/** Answers on a socket that has no response object, and closes it. */
+export type SocketErrorResponder = (socket: Duplex, error: AppError, request: NamedRequest) => void;
+
+export function createSocketErrorResponder(log: Log): SocketErrorResponder {
+  return (socket, error, request) => {
+    logError(log, request, error, false);
+    endSocketWithError(socket, error, request.id);
+  };
+}
+
+/** Without a word in the log. */
 export function endSocketWithError(socket: Duplex, error: AppError, requestId: string): void {
   // node:http has taken its own listener off (upgrade, CONNECT); a reset without one would end the process.
   socket.on('error', () => socket.destroy());
@@ -80,11 +93,12 @@ function toAppError(thrown: unknown): AppError {
 }
 
 /** Stacks are for defects of ours; a backend that is down would fill the disk with them. */
-function logError(log: Log, req: IncomingMessage, error: AppError): void {
-  const { method } = req;
+function logError(log: Log, request: NamedRequest, error: AppError, isCutShort: boolean): void {
   const { status, message: detail, cause } = error;
-  if (status === 500) log.error({ method, detail, err: cause }, 'request failed');
   // Without a cause it is a decision of ours (busy, not configured), and the access log says it.
-  else if (status > 500 && cause !== undefined)
-    log.warn({ method, status, detail, reason: reasonsOf(cause) }, 'request failed');
+  if (status < 500 || (status > 500 && cause === undefined)) return;
+  const name = { id: request.id, method: request.method, path: loggedPath(request.target) };
+  if (status === 500) log.error({ ...name, status, detail, err: cause }, 'request failed');
+  else if (isCutShort) log.warn({ ...name, reason: reasonsOf(cause) }, 'answer cut short');
+  else log.warn({ ...name, status, detail, reason: reasonsOf(cause) }, 'request failed');
 }

@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { AppError, badRequest } from '../errors.ts';
+import { usableRequestId } from './request-id.ts';
 
 export interface RequestHead {
   /** Origin-form target as the backend shall see it. */
@@ -22,7 +23,6 @@ export interface RequestHead {
 
 /** RFC 3986 host with optional port; the reg-name alphabet without percent-encoding, or a bracketed address. */
 const HOST = /^(?:[A-Za-z0-9._~!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/;
-const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 
 /**
  * Reads and checks request line and framing.
@@ -30,8 +30,7 @@ const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
  * other than 1.0 and 1.1
  */
 export function readRequestHead(req: IncomingMessage): RequestHead {
-  if (req.httpVersionMajor !== 1 || req.httpVersionMinor > 1)
-    throw new AppError(505, 'Only HTTP/1.1 and HTTP/1.0 are spoken here.');
+  if (req.httpVersionMajor !== 1 || req.httpVersionMinor > 1) throw unknownVersion();
   // TRACE would reflect cookies and tokens (RFC 9110 §9.3.8).
   if (req.method === 'TRACE') throw new AppError(405, 'TRACE is not allowed.');
   const fields = readFramingFields(req.rawHeaders);
@@ -43,8 +42,7 @@ export function readRequestHead(req: IncomingMessage): RequestHead {
   return {
     target: originForm(req.url ?? '', fields.host),
     contentLength: bodyLength(fields, req.httpVersionMinor),
-    requestId:
-      fields.requestId !== undefined && REQUEST_ID.test(fields.requestId) ? fields.requestId : undefined,
+    requestId: usableRequestId(fields.requestId),
     offersUpgrade: fields.offersUpgrade,
     expectsContinue: expects,
     hasHost: fields.hosts > 0,
@@ -54,6 +52,9 @@ export function readRequestHead(req: IncomingMessage): RequestHead {
 /** Whether a request whose head has passed waits for a 100 before it sends its body. */
 export const expectsContinue = ({ headers, httpVersionMinor }: IncomingMessage) =>
   headers.expect !== undefined && httpVersionMinor === 1;
+
+/** 505; llhttp lets some versions pass and not others. */
+export const unknownVersion = () => new AppError(505, 'Only HTTP/1.1 and HTTP/1.0 are spoken here.');
 
 interface FramingFields {
   host: string | undefined;

@@ -1,28 +1,26 @@
 /**
- * The listening side: limits and deadlines of node:http, what happens to bytes that are no request, and upgrades.
+ * The listening side: limits and deadlines of node:http, and which connections there are.
  */
-import {
-  createServer,
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { AppError, requestTimeout } from '../errors.ts';
 import { lingerFor } from '../forward/linger.ts';
-import { createUnaskedConnections, hasBegun } from './unasked-connections.ts';
+import {
+  type ClientError,
+  MAX_HEAD_BYTES,
+  onClientError,
+  onLateHead,
+  type Refusals,
+  refuseConnect,
+} from './client-errors.ts';
+import { createUnaskedConnections } from './unasked-connections.ts';
+import { requestUnderWay } from './under-way.ts';
 
-export interface ServerOptions {
+export interface ServerOptions extends Refusals {
   readonly handleRequest: RequestListener;
   /** Which requests are taken off HTTP; any other Upgrade is ignored and the request answered as usual. */
   readonly isUpgrade: (req: IncomingMessage) => boolean;
   readonly handleUpgrade: (req: IncomingMessage, socket: Duplex, head: Buffer) => void;
-  /** Answers a request whose body turned out to be no HTTP, and closes the connection. */
-  readonly refuseBody: (res: ServerResponse, error: AppError) => void;
-  /** Answers on a socket that has no response object, and closes it: bytes that are no request, CONNECT. */
-  readonly refuseSocket: (socket: Duplex, error: AppError) => void;
   readonly maxConnections: number;
 }
 
@@ -37,9 +35,6 @@ export interface Deadlines {
 
 /** Idle for longer than Nginx's keepalive_timeout of 60 s: the side that sends requests should be the one to close. */
 const DEADLINES: Deadlines = { headMs: 20_000, lookEveryMs: 2_000, idleMs: 75_000 };
-
-/** Largest request head, bytes; beyond it 431. */
-const MAX_HEAD_BYTES = 64 * 1024;
 
 /** A read from the backend brings up to 64 KB, Node's own limit: with that it would be paused for every piece. */
 const WRITE_AHEAD_BYTES = 128 * 1024;
@@ -90,9 +85,9 @@ export function createHttpServer(options: ServerOptions, deadlines = DEADLINES):
     if (error.code !== 'ERR_HTTP_REQUEST_TIMEOUT') onClientError(error, socket, options);
     else if (!unasked.spare(socket)) setImmediate(onLateHead, error, socket, options);
   });
-  server.on('connect', (_req, socket) => {
+  server.on('connect', (req, socket) => {
     unasked.asked(socket as Socket);
-    refuseConnect(socket as Socket, options);
+    refuseConnect(req, socket as Socket, options);
   });
   // The 100 is written when the head has passed; node:http would also write it between the answers of a pipeline.
   server.on('checkContinue', handleRequest);
@@ -126,77 +121,6 @@ export function createHttpServer(options: ServerOptions, deadlines = DEADLINES):
   return { server, sockets, upgraded, isOnUnixSocket: () => isOnUnixSocket };
 }
 
-/** In its place: behind the answers that are owed, and not at all behind a last one. */
-function refuseConnect(socket: Socket, { refuseSocket }: Pick<ServerOptions, 'refuseSocket'>): void {
-  const response = responseUnderWay(socket);
-  if (response === undefined) {
-    refuseSocket(socket, new AppError(405, 'CONNECT is not allowed.'));
-    return;
-  }
-  // node:http has taken its own listener off.
-  socket.on('error', () => socket.destroy());
-  response.once('close', () => {
-    if (socket.writable) setImmediate(refuseConnect, socket, { refuseSocket });
-  });
-}
-
-type ClientError = Error & { readonly code?: string };
-
-/** Bytes that are no HTTP request, or a head that is too large or too slow. */
-function onClientError(
-  error: ClientError,
-  socket: Socket,
-  { refuseBody, refuseSocket }: ServerOptions,
-): void {
-  if (responseUnderWay(socket) === undefined) {
-    // A body that breaks after its request was answered must not be answered a second time.
-    if (requestUnderWay(socket) !== undefined) socket.destroy();
-    else refuseSocket(socket, clientError(error.code));
-  } else if (!ending.has(socket)) {
-    ending.add(socket);
-    endWhenAnswered(socket, (response) => refuseBody(response, clientError(error.code)));
-  }
-}
-
-/** Behind the poll phase: after a stall of the process, what has arrived is read before it counts as not there. */
-function onLateHead(error: ClientError, socket: Socket, options: ServerOptions): void {
-  if (hasBegun(socket) && requestUnderWay(socket) === undefined) onClientError(error, socket, options);
-}
-
-/** Every packet of garbage is an error of its own; one is enough. */
-const ending = new WeakSet<Socket>();
-
-/**
- * The answers under way are owed to requests that were fine; what follows them on the connection was not. One of them may
- * be the request whose body will never be complete.
- */
-function endWhenAnswered(socket: Socket, refuse: (response: ServerResponse) => void): void {
-  const response = responseUnderWay(socket);
-  if (response === undefined) socket.destroySoon();
-  else if (response.req.complete || !hasBody(response.req))
-    // node:http hands the socket to the next response of a pipeline when this one has finished.
-    response.once('close', () => setImmediate(endWhenAnswered, socket, refuse));
-  else if (response.headersSent) socket.destroy();
-  else refuse(response);
-}
-
-/** One whose Upgrade was ignored never becomes `complete`. */
-const hasBody = ({ headers }: IncomingMessage) =>
-  headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
-
-function clientError(code: string | undefined): AppError {
-  switch (code) {
-    case 'HPE_HEADER_OVERFLOW':
-      return new AppError(431, `The request head must not be larger than ${MAX_HEAD_BYTES} bytes.`);
-    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return new AppError(413, 'The chunk extensions are too large.');
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return requestTimeout();
-    default:
-      return new AppError(400, 'The request is not valid HTTP.');
-  }
-}
-
 /** @param passed a listening socket that systemd has opened. @throws Error with a sentence for a port that is taken or not allowed */
 export async function listen(
   server: Server,
@@ -221,17 +145,6 @@ function listenError(error: NodeJS.ErrnoException, port: number, host: string): 
   };
   const reason = reasons[error.code ?? ''] ?? error.code ?? 'unknown';
   return new Error(`Cannot listen on ${host}:${port}: ${reason}.`, { cause: error });
-}
-
-/** The response that node:http is writing on a socket; private, but node:http's own error handling goes by it, too. */
-export function responseUnderWay(socket: Socket): ServerResponse | undefined {
-  return (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;
-}
-
-/** The request within whose body the parser is; private as well. */
-function requestUnderWay(socket: Socket): IncomingMessage | undefined {
-  const { parser } = socket as Socket & { parser?: { incoming?: IncomingMessage | null } | null };
-  return parser?.incoming?.complete === false ? parser.incoming : undefined;
 }
 
 /**

@@ -3,6 +3,7 @@
  * would be read as the answer to the first request, so they are closed without a word, and not early.
  */
 import type { Socket } from 'node:net';
+import { isWithinRequest } from './under-way.ts';
 
 export interface UnaskedConnections {
   /**
@@ -20,7 +21,7 @@ export function createUnaskedConnections(restMs: number): UnaskedConnections {
 
   const close = (socket: Socket) => {
     // One that has begun has node:http's deadline for its head.
-    if (waiting.has(socket) && !hasBegun(socket)) socket.destroy();
+    if (waiting.has(socket) && !isWithinRequest(socket)) socket.destroy();
   };
 
   const forget = (socket: Socket) => {
@@ -30,7 +31,7 @@ export function createUnaskedConnections(restMs: number): UnaskedConnections {
 
   return {
     spare(socket) {
-      if (hasBegun(socket)) return false;
+      if (isWithinRequest(socket)) return false;
       // Behind the poll phase: after a stall of the process, what has arrived is read before it counts as not there.
       waiting.set(socket, setTimeout(() => setImmediate(close, socket), restMs).unref());
       socket.once('close', () => forget(socket));
@@ -40,13 +41,4 @@ export function createUnaskedConnections(restMs: number): UnaskedConnections {
       if (waiting.size > 0) forget(socket);
     },
   };
-}
-
-/**
- * Whether a connection is within a request, as node:http finds out when the client ends it; empty lines in front of a
- * request do not count. The parser is private.
- */
-export function hasBegun(socket: Socket): boolean {
-  const { parser } = socket as Socket & { parser?: { finish(): Error | undefined } | null };
-  return parser?.finish() instanceof Error;
 }

@@ -9,8 +9,8 @@ import type { WebSocketForwarder } from '../forward/websocket.ts';
 import type { Ownership } from './ownership.ts';
 import { readRequestHead } from './request-head.ts';
 import { newRequestId } from './request-id.ts';
-import { responseUnderWay } from './server.ts';
 import { forwardedBy, type IsTrustedPeer } from './trusted-proxies.ts';
+import { responseUnderWay } from './under-way.ts';
 
 export interface UpgradeOptions {
   readonly ownership: Ownership;
@@ -19,7 +19,7 @@ export interface UpgradeOptions {
   readonly isOverloaded: () => boolean;
   readonly isDraining: () => boolean;
   /** Answers on the socket and closes it. */
-  readonly refuse: (socket: Duplex, error: AppError, target: string) => void;
+  readonly refuse: (socket: Duplex, error: AppError, req: IncomingMessage) => void;
 }
 
 export interface UpgradeHandler {
@@ -64,7 +64,7 @@ export function createUpgradeHandler({
         webSockets.upgrade(req, socket, head, { headers, requestId });
       } catch (error) {
         const refusal = error instanceof AppError ? error : badRequest('The handshake is not valid.');
-        refuse(socket, refusal, req.url ?? '');
+        refuse(socket, refusal, req);
       }
     },
   };

@@ -22,7 +22,7 @@ export interface HttpForwarderOptions {
   readonly client: BackendClient;
   /** Requests that may wait for a response head at one time; the next one is answered 503 at once. */
   readonly maxInFlight: number;
-  /** Answers the client when there is no response of the backend to pass on. */
+  /** Answers the client when there is no response of the backend to pass on; destroys one that has begun. Says why in the log. */
   readonly sendError: (req: IncomingMessage, res: ServerResponse, error: AppError) => void;
   readonly counters: ForwardCounters;
 }
@@ -59,7 +59,6 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 export function createHttpForwarder(options: HttpForwarderOptions): HttpForwarder {
   return (req, res, request) => {
     if (options.counters.inFlight >= options.maxInFlight) {
-      res.setHeader('X-Request-Id', request.requestId);
       options.sendError(req, res, BUSY);
       return;
     }
@@ -214,7 +213,7 @@ class Forwarding implements BackendResponseHandler {
       // ends with the connection, so that only a reset can tell.
       const { socket, chunkedEncoding } = this.#res;
       if (socket !== null && !chunkedEncoding && this.#expectedBytes === -1) cut(socket);
-      else this.#res.destroy(error);
+      this.#options.sendError(this.#req, this.#res, backendFailure(error));
       return;
     }
     if (this.#req.socket.destroyed) return;
@@ -225,7 +224,6 @@ class Forwarding implements BackendResponseHandler {
     }
     this.#done = true;
     if (!this.#req.complete) lingerFor(this.#req);
-    this.#res.setHeader('X-Request-Id', this.#request.requestId);
     this.#options.sendError(this.#req, this.#res, backendFailure(error));
   }
 

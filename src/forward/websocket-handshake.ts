@@ -31,7 +31,11 @@ export interface HandshakeOptions {
   /** Deadline for its answer, counted from the same moment, ms. */
   readonly answerTimeoutMs: number;
   /** Answers a handshake that failed before the backend said anything; closes the socket. */
-  readonly endWithError: (client: Socket, error: AppError, requestId: string) => void;
+  readonly endWithError: (
+    client: Socket,
+    error: AppError,
+    request: { readonly requestId: string; readonly target: string },
+  ) => void;
   /** The 101 is out: the sockets are the receiver's from now on. */
   readonly onUpgraded: (backend: Socket) => void;
   /** It ended without a 101. @param status the backend's refusal, our own error, or 499: the client left first */
@@ -155,7 +159,7 @@ export function createHandshake(options: HandshakeOptions): Handshake {
     early?.drop();
     // The error that this makes comes back to fail(), which finds the status set.
     request?.destroy();
-    options.endWithError(client, error, requestId);
+    options.endWithError(client, error, options);
   }
 }
 

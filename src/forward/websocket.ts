@@ -7,11 +7,11 @@ import type { Agent, ClientRequest, IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { RequestHandler } from 'http-proxy-middleware';
-import { type AppError, BUSY } from '../errors.ts';
+import { BUSY } from '../errors.ts';
 import { loadPackage } from '../load-package.ts';
 import type { BackendAddress } from './backend-client.ts';
 import { connectOptions } from './http1/connection.ts';
-import { createHandshake, type Handshake } from './websocket-handshake.ts';
+import { createHandshake, type Handshake, type HandshakeOptions } from './websocket-handshake.ts';
 import { type Relay, relay } from './websocket-relay.ts';
 
 export interface WebSocketForwarderOptions {
@@ -21,7 +21,7 @@ export interface WebSocketForwarderOptions {
   /** Deadline for the backend's answer to the handshake, ms. */
   readonly handshakeTimeoutMs: number;
   /** Answers a handshake that failed before the backend said anything. */
-  readonly endWithError: (socket: Duplex, error: AppError, requestId: string) => void;
+  readonly endWithError: HandshakeOptions['endWithError'];
   readonly onFinished: (finished: FinishedUpgrade) => void;
 }
 

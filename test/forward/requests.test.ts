@@ -198,8 +198,16 @@ test('malformed heads are refused', async () => {
   await refused('GET /api/x HTTP/1.1\r\nHost: a\nX: 1\r\n\r\n', 400);
   await refused('GET /api/x HTTP/1.1\r\nHost: a\r\nX : 1\r\n\r\n', 400);
   await refused('GET /api/x HTTP/1.1\r\nHost: a\r\nX: a\x00b\r\n\r\n', 400);
-  await refused('GET /api/x HTTP/2.0\r\nHost: a\r\n\r\n', 505);
   await refused('NONSENSE\r\n\r\n', 400);
+});
+
+test('an HTTP version other than 1.0 and 1.1 is 505, and what is no version is 400', async () => {
+  for (const version of ['0.9', '1.2', '2.0', '3.0', '9.9'])
+    await refused(`GET /api/x HTTP/${version}\r\nHost: a\r\n\r\n`, 505);
+  await refused('GET /api/x\r\n\r\n', 505);
+  await refused('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 505);
+  for (const version of ['HTTP/2', 'HTTP/1.10', 'HTTP/1.x', 'http/1.1', 'HTTP/'])
+    await refused(`GET /api/x ${version}\r\nHost: a\r\n\r\n`, 400);
 });
 
 test('request targets that are no plain path are refused', async () => {

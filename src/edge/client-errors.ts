@@ -1,0 +1,100 @@
+/**
+ * What comes on a connection and is no request: garbage, heads that are too large or too slow, bodies that break, CONNECT.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { AppError, badRequest, requestTimeout } from '../errors.ts';
+import { unknownVersion } from './request-head.ts';
+import { isWithinRequest, requestUnderWay, responseUnderWay } from './under-way.ts';
+
+export interface Refusals {
+  /** Answers a request whose body turned out to be no HTTP, and closes the connection. */
+  readonly refuseBody: (res: ServerResponse, error: AppError) => void;
+  /** Answers on a socket that has no response object, and closes it. @param req undefined when there is none either */
+  readonly refuseSocket: (socket: Socket, error: AppError, req?: IncomingMessage) => void;
+}
+
+/** Largest request head, bytes; beyond it 431. */
+export const MAX_HEAD_BYTES = 64 * 1024;
+
+/** In its place: behind the answers that are owed, and not at all behind a last one. */
+export function refuseConnect(req: IncomingMessage, socket: Socket, refusals: Refusals): void {
+  const response = responseUnderWay(socket);
+  if (response === undefined) {
+    refusals.refuseSocket(socket, new AppError(405, 'CONNECT is not allowed.'), req);
+    return;
+  }
+  // node:http has taken its own listener off.
+  socket.on('error', () => socket.destroy());
+  response.once('close', () => {
+    if (socket.writable) setImmediate(refuseConnect, req, socket, refusals);
+  });
+}
+
+/** As node:http's `clientError` brings it; `reason` are the parser's words. */
+export type ClientError = Error & { readonly code?: string; readonly reason?: string };
+
+/** Bytes that are no HTTP request, or a head that is too large or too slow. */
+export function onClientError(
+  error: ClientError,
+  socket: Socket,
+  { refuseBody, refuseSocket }: Refusals,
+): void {
+  // The connection itself is broken: whoever waits for its end is told by that.
+  if (socket.destroyed) return;
+  if (responseUnderWay(socket) === undefined) {
+    // A body that breaks after its request was answered must not be answered a second time.
+    if (requestUnderWay(socket) !== undefined) socket.destroy();
+    else refuseSocket(socket, toAppError(error));
+  } else if (!ending.has(socket)) {
+    ending.add(socket);
+    endWhenAnswered(socket, (response) => refuseBody(response, toAppError(error)));
+  }
+}
+
+/** Behind the poll phase: after a stall of the process, what has arrived is read before it counts as not there. */
+export function onLateHead(error: ClientError, socket: Socket, refusals: Refusals): void {
+  if (isWithinRequest(socket) && requestUnderWay(socket) === undefined)
+    onClientError(error, socket, refusals);
+}
+
+/** Every packet of garbage is an error of its own; one is enough. */
+const ending = new WeakSet<Socket>();
+
+/**
+ * The answers under way are owed to requests that were fine; what follows them on the connection was not. One of them may
+ * be the request whose body will never be complete.
+ */
+function endWhenAnswered(socket: Socket, refuse: (response: ServerResponse) => void): void {
+  const response = responseUnderWay(socket);
+  if (response === undefined) socket.destroySoon();
+  else if (response.req.complete || !hasBody(response.req))
+    // node:http hands the socket to the next response of a pipeline when this one has finished.
+    response.once('close', () => setImmediate(endWhenAnswered, socket, refuse));
+  else if (response.headersSent) socket.destroy();
+  else refuse(response);
+}
+
+/** One whose Upgrade was ignored never becomes `complete`. */
+const hasBody = ({ headers }: IncomingMessage) =>
+  headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+
+function toAppError({ code, reason }: ClientError): AppError {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new AppError(431, `The request head must not be larger than ${MAX_HEAD_BYTES} bytes.`);
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return new AppError(413, 'The chunk extensions are too large.');
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return requestTimeout();
+    // Of HTTP/2 only a whole connection preface is that; HTTP/2, HTTP/1.10 and HTTP/1.x are no versions (RFC 9112 §2.3).
+    case 'HPE_PAUSED_H2_UPGRADE':
+      return unknownVersion();
+    case 'HPE_INVALID_VERSION':
+      return reason === 'Invalid HTTP version' ? unknownVersion() : notHttp();
+    default:
+      return notHttp();
+  }
+}
+
+const notHttp = () => badRequest('The request is not valid HTTP.');

@@ -1,0 +1,120 @@
+/** The id that a user reports leads to the reason: every line about a request names it, and nothing that is secret. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connectRaw, exchangeRaw } from '../../scripts/lab/raw-connection.ts';
+import { type ScriptedBackend, startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
+import { handshake } from '../../scripts/lab/websocket.ts';
+import { type SidecarProcess, startProcess } from '../support/start-process.ts';
+
+let backend: ScriptedBackend;
+let sidecar: SidecarProcess;
+
+before(async () => {
+  backend = await startScriptedBackend(async (connection) => {
+    const { startLine } = await connection.message();
+    if (startLine.includes('/cut')) connection.send('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf');
+    if (startLine.includes('/wait')) await sleep(10_000);
+    await sleep(50);
+    connection.destroy();
+  });
+  sidecar = await startProcess({ BACKEND_URL: backend.url, CLIENT_BODY_TIMEOUT_MS: '200' });
+});
+
+after(async () => {
+  await sidecar.end();
+  await backend.stop();
+});
+
+/** The lines about a request, once there are so many. */
+async function linesOf(id: string, atLeast: number): Promise<Record<string, unknown>[]> {
+  for (let tries = 0; ; tries += 1) {
+    const lines = sidecar.log().filter((line) => line.id === id);
+    if (lines.length >= atLeast || tries > 200) return lines;
+    await sleep(20);
+  }
+}
+
+const request = (method: string, target: string, headers: string) =>
+  `${method} ${target} HTTP/1.1\r\nHost: a\r\n${headers}\r\n`;
+
+test('a line that says why a request failed has its id, method and path, without the query', async () => {
+  const failing = {
+    forwarded: [request('GET', '/api/reset?token=secret', ''), 'GET', '/api/reset', 502],
+    ours: [request('HEAD', '/api/products/1/reviews?limit=2', ''), 'HEAD', '/api/products/1/reviews', 503],
+    upgrade: [handshake('/ws/reset?token=secret'), 'GET', '/ws/reset', 502],
+  } as const;
+  for (const [what, [bytes, method, path, status]] of Object.entries(failing)) {
+    for (const ownId of [undefined, `id-of-${what}`]) {
+      const withId = bytes.replace('\r\n', `\r\n${ownId === undefined ? '' : `X-Request-Id: ${ownId}\r\n`}`);
+      const answer = await exchangeRaw(sidecar.port, withId, { bodyless: method === 'HEAD' });
+      const id = answer.header('x-request-id') ?? '';
+      if (ownId !== undefined) assert.equal(id, ownId);
+      const line = (await linesOf(id, 2)).find(({ msg }) => msg === 'request failed');
+      assert.deepEqual([line?.method, line?.path, line?.status], [method, path, status], what);
+      assert.equal(typeof line?.reason, 'string');
+    }
+  }
+});
+
+test('an answer that is cut short has a line that says why', async () => {
+  const client = await connectRaw(sidecar.port);
+  client.send(request('GET', '/api/cut?x', 'X-Request-Id: cut\r\n'));
+  await client.closed();
+  const line = (await linesOf('cut', 2)).find(({ msg }) => msg === 'answer cut short');
+  assert.deepEqual([line?.method, line?.path, typeof line?.reason], ['GET', '/api/cut', 'string']);
+});
+
+test('refusals keep the id of the client, and their line has method and path', async () => {
+  const refusals: [bytes: string, status: number, method: string, path: string][] = [
+    ['GET /api/a?x HTTP/1.1\r\nHost: a b\r\n', 400, 'GET', '/api/a'],
+    [
+      'GET /ws/a?x HTTP/1.1\r\nHost: a b\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n',
+      400,
+      'GET',
+      '/ws/a',
+    ],
+    ['CONNECT a:443 HTTP/1.1\r\nHost: a\r\n', 405, 'CONNECT', 'a:443'],
+    ['POST /api/wait HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n', 408, 'POST', '/api/wait'],
+    ['POST /api/wait HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n', 400, 'POST', '/api/wait'],
+  ];
+  for (const [i, [head, status, method, path]] of refusals.entries()) {
+    const id = `refused-${i}`;
+    const body = head.includes('chunked') ? 'zz\r\n' : '';
+    const answer = await exchangeRaw(sidecar.port, `${head}X-Request-Id: ${id}\r\n\r\n${body}`);
+    assert.equal(answer.startLine.split(' ')[1], String(status), head);
+    assert.equal(answer.header('x-request-id'), id);
+    const [line] = await linesOf(id, 1);
+    assert.deepEqual([line?.method, line?.path, line?.status], [method, path, status]);
+  }
+});
+
+test('what may be secret in a target is in no line: query, fragment, credentials', async () => {
+  for (const target of [
+    '/x?hunter2',
+    '/x#hunter2',
+    '/api/x#hunter2',
+    'http://me:hunter2@a/api/x',
+    'me:hunter2',
+  ])
+    await exchangeRaw(sidecar.port, request('GET', target, ''));
+  await exchangeRaw(sidecar.port, request('GET', '/nope', 'X-Request-Id: last\r\n'));
+  await linesOf('last', 1);
+  assert.doesNotMatch(JSON.stringify(sidecar.log()), /hunter2/);
+});
+
+test('a client that resets its connection is 499, or nothing when it has asked nothing', async () => {
+  const invalid = () => sidecar.log().filter(({ owner }) => owner === 'invalid').length;
+  const before = invalid();
+  const silent = await connectRaw(sidecar.port);
+  await exchangeRaw(sidecar.port, request('GET', '/nope', ''));
+  silent.reset();
+  const client = await connectRaw(sidecar.port);
+  client.send(request('POST', '/api/wait', 'Content-Length: 9\r\nX-Request-Id: gone\r\n')).send('abc');
+  await backend.connection(backend.connections.length - 1);
+  await sleep(50);
+  client.reset();
+  const [line] = await linesOf('gone', 1);
+  assert.deepEqual([line?.status, line?.aborted], [499, true]);
+  assert.equal(invalid(), before);
+});
