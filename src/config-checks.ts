@@ -12,6 +12,7 @@ export function combinationProblems(settings: Readable, given: ReadonlySet<strin
   return [
     ...storageProblems(given),
     ...bucketProblems(settings),
+    ...webhookProblems(given),
     ...keyProblems(settings),
     ...loopProblems(settings),
     ...portProblems(settings),
@@ -41,6 +42,15 @@ function bucketProblems({ S3_ENDPOINT: endpoint, S3_BUCKET: bucket }: Readable):
   if (endpoint === undefined || bucket === undefined) return [];
   if (!new URL(endpoint).hostname.startsWith(`${bucket}.`)) return [];
   return ['S3_ENDPOINT must not have the bucket in its host name: S3_BUCKET names it'];
+}
+
+/** Without a secret a receiver could not tell our events from anybody's; without a URL nothing would be sent. */
+function webhookProblems(given: ReadonlySet<string>): string[] {
+  const names = ['EVENTS_WEBHOOK_URL', 'EVENTS_WEBHOOK_SECRET'];
+  const missing = names.filter((name) => !given.has(name));
+  if (missing.length !== 1) return [];
+  const [there] = names.filter((name) => given.has(name));
+  return [`${missing[0]} is missing while ${there} is given: set both or none`];
 }
 
 export const isSharedSecret = (algorithm: TokenAlgorithm) => algorithm.startsWith('HS');

@@ -74,6 +74,24 @@ export function parseHttpUrl(value: string): string {
   return url.href.replace(/\/+$/, '');
 }
 
+/** A webhook's URL as it is: a slash at its end, and a query, belong to it. @throws Error */
+export function parseWebhookUrl(value: string): string {
+  const url = URL.parse(value);
+  if (url === null || !/^https?:\/\//i.test(value) || /[#\s]/.test(value) || url.username || url.password) {
+    throw new Error('must be an http:// or https:// URL without credentials or fragment');
+  }
+  return url.href;
+}
+
+/** As the Standard Webhooks specification writes a secret. @throws Error */
+export function parseWebhookSecret(value: string): string {
+  const key = /^whsec_(.+)$/.exec(value)?.[1] ?? '';
+  if (key === '' || Buffer.from(key, 'base64').toString('base64') !== key) {
+    throw new Error('must be whsec_ and base64, e.g. from: echo whsec_$(openssl rand -base64 32)');
+  }
+  return value;
+}
+
 /** `loopback`, addresses and CIDR ranges; `none` is no range. @throws Error */
 export function parseTrustedProxies(value: string): readonly string[] {
   const ranges = value.split(',').map((range) => range.trim());

@@ -14,6 +14,8 @@ import {
   parseHttpUrl,
   parseOrigins,
   parseTrustedProxies,
+  parseWebhookSecret,
+  parseWebhookUrl,
   required,
   word,
 } from './config-values.ts';
@@ -69,6 +71,8 @@ export interface Config {
     readonly maxImageBytes: number;
     readonly urlTtlSeconds: number;
   };
+  /** null: no events are written or sent. */
+  readonly webhook: { readonly url: string; readonly secret: string } | null;
   /** `*` or exact origins. */
   readonly corsAllowOrigins: '*' | readonly string[];
   readonly workers: number;
@@ -142,6 +146,7 @@ function toConfig(s: Settings): Config {
       maxImageBytes: s.UPLOAD_MAX_IMAGE_MB * MIB,
       urlTtlSeconds: s.UPLOAD_URL_TTL_SECONDS,
     },
+    webhook: webhookFrom(s),
     corsAllowOrigins: s.CORS_ALLOW_ORIGINS,
     workers: s.WEB_CONCURRENCY,
     maxInFlight: s.MAX_IN_FLIGHT,
@@ -190,6 +195,8 @@ const settings = z.object({
   UPLOAD_URL_TTL_SECONDS: integer(1, 604_800).default(900),
   UPLOAD_MAX_VIDEO_MB: integer(1, 5_000).default(50),
   UPLOAD_MAX_IMAGE_MB: integer(1, 5_000).default(10),
+  EVENTS_WEBHOOK_URL: parsedBy(parseWebhookUrl).optional(),
+  EVENTS_WEBHOOK_SECRET: parsedBy(parseWebhookSecret).optional(),
   CORS_ALLOW_ORIGINS: parsedBy(parseOrigins).default('*'),
   WEB_CONCURRENCY: integer(1, 64).default(1),
   MAX_IN_FLIGHT: integer(1, 1_000_000).default(1000),
@@ -232,6 +239,9 @@ function storageFrom(s: Settings): StorageConfig | null {
     forcePathStyle: s.S3_FORCE_PATH_STYLE === 'auto' ? isAddress(host) : s.S3_FORCE_PATH_STYLE === 'true',
   };
 }
+
+const webhookFrom = ({ EVENTS_WEBHOOK_URL: url, EVENTS_WEBHOOK_SECRET: secret }: Settings) =>
+  url === undefined || secret === undefined ? null : { url, secret };
 
 const isAddress = (host: string) => host === 'localhost' || host.startsWith('[') || /^[\d.]+$/.test(host);
 

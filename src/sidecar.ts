@@ -20,6 +20,9 @@ import { createHttpServer, listen } from './edge/server.ts';
 import { createTrustedProxies } from './edge/trusted-proxies.ts';
 import { createUpgradeHandler } from './edge/upgrade.ts';
 import { type AppError, requestTimeout } from './errors.ts';
+import { createEventDelivery } from './features/events/delivery.ts';
+import { createOutbox } from './features/events/outbox.ts';
+import { createSend } from './features/events/send.ts';
 import { reviewRoutes } from './features/reviews/routes.ts';
 import { createReviewStore } from './features/reviews/store.ts';
 import { uploadRoutes } from './features/uploads/routes.ts';
@@ -141,6 +144,17 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
     refuseSocket: refuse,
     maxConnections: config.maxConnections,
   });
+  // A connection of its own: neither do requests wait for events, nor events for requests.
+  const eventsDatabase = config.webhook && createDatabase(config.database, { poolMax: 1 });
+  const events =
+    config.webhook &&
+    eventsDatabase &&
+    createEventDelivery({
+      outbox: createOutbox(eventsDatabase),
+      send: createSend(config.webhook),
+      log,
+      counts: config.metricsPort !== null,
+    });
   let migrations: { stop(): Promise<void> } | undefined;
 
   async function startMetrics(port: number): Promise<Metrics> {
@@ -153,6 +167,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
       backendConnections: () => backend.connections(),
       databasePool: () => database.pool(),
       unhandledRejections,
+      events: events && (() => events.figures()),
     });
     // Workers are asked by the primary, which serves the sum.
     if (cluster.isPrimary) metricsServer = await serveMetrics(port, () => made.registry.metrics());
@@ -166,6 +181,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
       await listen(listening.server, config.port, config.host, passed);
       if (config.metricsPort !== null) metrics = await startMetrics(config.metricsPort);
       if (config.migrateOnStart) migrations = startMigrations(config.database, log);
+      events?.start();
       const address = listening.server.address();
       return { port: address !== null && typeof address === 'object' ? address.port : null };
     },
@@ -175,9 +191,11 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
       health.drain();
       webSockets.closeAll();
       metricsServer?.close();
+      const eventsStopped = events?.stop(config.shutdownGraceMs);
       await closeServer(listening, config.shutdownGraceMs);
+      await eventsStopped;
       await migrations?.stop();
-      await Promise.all([backend.close(), database.close(), storage?.close()]);
+      await Promise.all([backend.close(), database.close(), eventsDatabase?.close(), storage?.close()]);
     },
   };
 }

@@ -122,6 +122,55 @@ test('storage is all or nothing', () => {
   );
 });
 
+const WEBHOOK = {
+  EVENTS_WEBHOOK_URL: 'https://example.com/hooks/?key=1',
+  EVENTS_WEBHOOK_SECRET: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
+};
+
+test('a webhook is a URL and a secret, both as they are, or neither', () => {
+  assert.deepEqual(parseConfig({ ...REQUIRED, ...WEBHOOK }).webhook, {
+    url: WEBHOOK.EVENTS_WEBHOOK_URL,
+    secret: WEBHOOK.EVENTS_WEBHOOK_SECRET,
+  });
+  assert.equal(parseConfig(REQUIRED).webhook, null);
+  for (const name of Object.keys(WEBHOOK)) {
+    const [problem = '', ...others] = problems({ ...WEBHOOK, [name]: '' });
+    assert.match(
+      problem,
+      new RegExp(`^${name} is missing while EVENTS_WEBHOOK_.* is given: set both or none$`),
+    );
+    assert.deepEqual(others, []);
+  }
+});
+
+test('a webhook that could not be called or signed is refused, and its secret not shown', () => {
+  const bad: Record<keyof typeof WEBHOOK, string[]> = {
+    EVENTS_WEBHOOK_URL: [
+      'example.com',
+      'ftp://example.com',
+      'https://a:pw@example.com',
+      'https://a/#b',
+      'https://a b',
+    ],
+    EVENTS_WEBHOOK_SECRET: [
+      'pwpw',
+      'whsec_',
+      'whsec_pw pw',
+      'whsec_pwpw=',
+      'whsec_pw-_',
+      'WHSEC_pwpw',
+      'whsec_pwpw\r',
+    ],
+  };
+  for (const [name, values] of Object.entries(bad)) {
+    for (const value of values) {
+      const found = problems({ ...WEBHOOK, [name]: value });
+      assert.deepEqual([found.length, found[0]?.split(' ')[0]], [1, name], value);
+      assert.doesNotMatch(found[0] ?? '', /pw/);
+    }
+  }
+});
+
 test('a backend that is the sidecar itself is refused', () => {
   for (const host of ['localhost', 'localhost.', '127.0.0.1', '[::]', '[::1]', '[::ffff:127.0.0.1]']) {
     assert.match(problems({ BACKEND_URL: `http://${host}:8010` })[0] ?? '', /itself/, host);

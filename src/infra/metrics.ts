@@ -18,6 +18,14 @@ export interface Readings {
   readonly backendConnections: () => { readonly open: number; readonly idle: number };
   readonly databasePool: () => { readonly used: number; readonly free: number; readonly waiting: number };
   readonly unhandledRejections: () => number;
+  /** null: there are none, or not yet. */
+  readonly events: (() => EventFigures | null) | null;
+}
+
+interface EventFigures {
+  readonly waiting: number;
+  readonly oldestSeconds: number;
+  readonly failed: number;
 }
 
 export interface Metrics {
@@ -44,11 +52,12 @@ export function createMetrics(readings: Readings): Metrics {
 function registerReadings(registry: Registry, readings: Readings): void {
   const { Counter, Gauge } = loadPackage('prom-client');
   const registers = [registry];
-  const gauge = (name: string, help: string, read: () => number) =>
+  const gauge = (name: string, help: string, read: () => number, aggregator: 'sum' | 'max' = 'sum') =>
     new Gauge({
       name: `sidecar_${name}`,
       help,
       registers,
+      aggregator,
       collect() {
         this.set(read());
       },
@@ -79,6 +88,17 @@ function registerReadings(registry: Registry, readings: Readings): void {
   gauge('database_connections_used', 'Database connections in use', () => pool().used);
   gauge('database_connections_free', 'Database connections free', () => pool().free);
   gauge('database_waiting', 'Requests waiting for a database connection', () => pool().waiting);
+  const { events } = readings;
+  if (events === null) return;
+  // Of the one outbox that all workers share: their sum would be a multiple.
+  gauge('events_waiting', 'Events that are not delivered yet', () => events()?.waiting ?? 0, 'max');
+  gauge(
+    'events_oldest_seconds',
+    'Age of the oldest event that is not delivered yet',
+    () => events()?.oldestSeconds ?? 0,
+    'max',
+  );
+  gauge('events_failed', 'Events that were given up, and are kept', () => events()?.failed ?? 0, 'max');
 }
 
 /** Serves `GET /metrics` on loopback only. @throws when the port is taken */

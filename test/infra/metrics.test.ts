@@ -14,6 +14,7 @@ test('what only grows is a counter, whose value does not depend on how often it 
     backendConnections: () => ({ open: 4, idle: 1 }),
     databasePool: () => ({ used: 1, free: 2, waiting: 0 }),
     unhandledRejections: () => 0,
+    events: null,
   });
   await registry.metrics();
   const text = await registry.metrics();

@@ -4,8 +4,7 @@
  * anything. The status decides; nothing else of the answer is used.
  */
 import { type LookupAddress, type LookupAllOptions, lookup } from 'node:dns';
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import http, { type IncomingMessage } from 'node:http';
 import type { LookupFunction } from 'node:net';
 import { loadPackage } from '../../load-package.ts';
 import { parseRetryAfter } from './retry.ts';
@@ -82,10 +81,10 @@ type Post = (body: string, headers: Record<string, string>, signal: AbortSignal)
 
 /** Resolves with the head of the answer. A connection each: an idle one may be closed just as it is used again. */
 function postTo(target: URL): Post {
-  const isTls = target.protocol === 'https:';
-  const request = isTls ? httpsRequest : httpRequest;
-  // TLS sessions are remembered by the agent.
-  const agent = isTls ? new HttpsAgent({ keepAlive: false }) : new HttpAgent({ keepAlive: false });
+  // Not imported above: loading TLS would slow down the start of every process, with a webhook or without.
+  const { Agent, request } = target.protocol === 'https:' ? process.getBuiltinModule('node:https') : http;
+  // It remembers TLS sessions.
+  const agent = new Agent({ keepAlive: false });
   const lookupOnce = createSharedLookup();
   return (body, headers, signal) =>
     new Promise((resolve, reject) => {
