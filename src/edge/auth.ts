@@ -3,11 +3,9 @@
  * user is looked up; 401 is for the token and nothing else, because the clients drop their token on it.
  */
 import type { IncomingMessage } from 'node:http';
-import type jwt from 'jsonwebtoken';
-import type { TokenAlgorithm } from '../config.ts';
 import { forbidden, unauthorized } from '../errors.ts';
-import { loadPackage } from '../load-package.ts';
 import { databaseTimeOf } from './deadline.ts';
+import { type Claims, type TokenKey, verifyToken } from './token.ts';
 
 export interface User {
   readonly id: number;
@@ -31,7 +29,7 @@ export interface UserRecord extends User {
 export type FindUser = (id: number, untilMs: number) => Promise<UserRecord | null>;
 
 export interface AuthOptions {
-  readonly token: { readonly secret: string; readonly algorithm: TokenAlgorithm };
+  readonly token: TokenKey;
   readonly findUser: FindUser;
 }
 
@@ -40,7 +38,7 @@ const MAX_USER_ID = 2 ** 31 - 1;
 
 export function createRequireUser({ token, findUser }: AuthOptions): RequireUser {
   return async (request) => {
-    const id = userIdOf(verify(bearerToken(request), token));
+    const id = userIdOf(verifyToken(bearerToken(request), token));
     const user =
       id <= MAX_USER_ID ? await databaseTimeOf(request).spend((untilMs) => findUser(id, untilMs)) : null;
     if (user === null) throw unauthorized('User not found');
@@ -57,25 +55,8 @@ function bearerToken(request: IncomingMessage): string {
   return token;
 }
 
-/** jsonwebtoken's words for a key that does not go with the algorithm: our mistake, for which nobody is logged out. */
-const KEY_PROBLEM = /^secretOrPublicKey|^"alg" parameter/;
-
-/** One pinned algorithm (RFC 8725 §3.1), no leeway, and `exp` must be there: the backend's own tokens always have it. */
-function verify(token: string, { secret, algorithm }: AuthOptions['token']): jwt.JwtPayload {
-  const jsonwebtoken = loadPackage('jsonwebtoken');
-  let payload: string | jwt.JwtPayload;
-  try {
-    payload = jsonwebtoken.verify(token, secret, { algorithms: [algorithm] });
-  } catch (error) {
-    if (error instanceof Error && KEY_PROBLEM.test(error.message)) throw error;
-    throw unauthorized('Invalid token');
-  }
-  if (typeof payload === 'string' || typeof payload.exp !== 'number') throw unauthorized('Invalid token');
-  return payload;
-}
-
-function userIdOf(payload: jwt.JwtPayload): number {
-  const claim: unknown = payload.user_id ?? payload.sub;
+function userIdOf(claims: Claims): number {
+  const claim = claims.user_id ?? claims.sub;
   const id = typeof claim === 'string' && /^\d{1,15}$/.test(claim) ? Number(claim) : claim;
   if (typeof id !== 'number' || !Number.isSafeInteger(id) || id < 1) throw unauthorized('Invalid token');
   return id;

@@ -53,6 +53,12 @@ test('a token that is malformed, badly signed, expired or without expiry is "Inv
     await refused(signed({ ...payload, user_id: id }), 'Invalid token');
 });
 
+test('a token of the same secret that was made for something else is "Invalid token"', async () => {
+  const payload = { user_id: 1, exp: inAnHour() };
+  for (const claims of [{ aud: 'reset-password' }, { iat: inAnHour() }, { nbf: inAnHour() }])
+    await refused(`Bearer ${jwt.sign({ ...payload, ...claims }, JWT_SECRET)}`, 'Invalid token');
+});
+
 test('another algorithm is refused, "none" above all', async () => {
   const payload = { user_id: 1, exp: inAnHour() };
   await refused(signed(payload, JWT_SECRET, 'HS512'), 'Invalid token');

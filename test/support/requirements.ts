@@ -18,6 +18,7 @@ const PROBES: Record<string, readonly [command: string, ...args: string[]]> = {
   'ceph-osd': ['ceph-osd', '--version'],
   shellcheck: ['shellcheck', '--version'],
   'systemd-analyze': ['systemd-analyze', '--version'],
+  PyJWT: ['/usr/bin/python3', '-c', 'import jwt'],
   'uvicorn with FastAPI': [
     '/usr/bin/python3',
     '-c',
