@@ -13,7 +13,7 @@ import { writeSampleFile } from './dev/sample-file.ts';
 import { checkConfiguration, startSidecarProcess, untilReady } from './dev/sidecar-process.ts';
 import { type StateFolder, takeStateFolder } from './dev/state-folder.ts';
 import { closedFolder, defaultStateFolder } from './dev/state-place.ts';
-import { isListening } from './lab/is-listening.ts';
+import { isListening } from './lab/ports.ts';
 
 const HELP = `Usage: npm run dev [-- --state DIR] [--no-watch] [--reset] [--help]
 

@@ -5,12 +5,12 @@ import { parseDatabaseUrl } from '../../src/infra/database-url.ts';
 import { migrateDatabase } from '../../src/infra/migrate.ts';
 import { migrations } from '../../src/infra/migrations/index.ts';
 import { belongsToAnotherBackend, startDemoBackend } from '../lab/demo-backend/server.ts';
-import { isListening } from '../lab/is-listening.ts';
 import {
   type ObjectStoreOptions,
   type RunningObjectStore,
   startObjectStore,
 } from '../lab/object-store/server.ts';
+import { isListening } from '../lab/ports.ts';
 import { startEmbeddedPostgres } from '../lab/postgres.ts';
 import type { RunningParts } from './running-parts.ts';
 import type { StateFolder } from './state-folder.ts';

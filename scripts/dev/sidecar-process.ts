@@ -6,7 +6,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { processIn, untilEnded } from '../lab/process-command.ts';
+import { processIn, untilEnded } from '../lab/proc.ts';
 import { followLog } from './log-lines.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../src/main.ts');

@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { lock } from 'proper-lockfile';
-import { processIn } from '../lab/process-command.ts';
+import { processIn } from '../lab/proc.ts';
 
 export interface StateFolder {
   readonly path: string;

@@ -1,17 +1,15 @@
 /**
  * Starts, kills and restarts the drills' backend: our own small server, or uvicorn in front of the same application.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isListening } from '../lab/is-listening.ts';
-import { followChild, until } from './child.ts';
+import { freePort } from '../lab/ports.ts';
+import { type Program, startProgram, untilListening } from '../lab/programs.ts';
+import { makeScratchFolder } from '../lab/scratch-folder.ts';
+import { outputOf } from '../lab/tools.ts';
+import { PYTHON } from '../lab/uvicorn.ts';
 import type { BackendKind } from './drill.ts';
 import { type Arrivals, readJournal } from './journal.ts';
-import { restartablePort } from './ports.ts';
-import { makeScratchFolder } from './scratch-folder.ts';
 
 export interface BackendOptions {
   readonly kind: BackendKind;
@@ -24,39 +22,30 @@ export interface BackendOptions {
 export interface DrillBackend extends AsyncDisposable {
   readonly url: string;
   /** SIGKILL; resolves when it is gone. */
-  kill(): Promise<void>;
+  kill(): Promise<unknown>;
   /** Resolves when it listens again, on the same port. */
   restart(): Promise<void>;
   /** Over all its lives. */
   arrivals(): Arrivals;
 }
 
-/** Debian's packages belong to this python3; another one may come first on PATH. */
-const PYTHON = '/usr/bin/python3';
-
 export const isUvicornInstalled = (): boolean =>
-  spawnSync(PYTHON, ['-c', 'import uvicorn, websockets'], { stdio: 'ignore' }).status === 0;
+  outputOf(PYTHON, '-c', 'import uvicorn, websockets') !== undefined;
 
 export async function startBackend(options: BackendOptions): Promise<DrillBackend> {
-  const folder = makeScratchFolder(tmpdir());
-  const journal = join(folder.path, 'journal');
+  const folder = makeScratchFolder('drill');
+  const journal = folder.at('journal');
   writeFileSync(journal, '');
-  const port = await restartablePort();
-  let child: ChildProcess;
-  let exited: Promise<unknown>;
+  const port = await freePort();
+  let program: Program;
   const start = async () => {
-    child = spawnBackend(options, port, journal);
-    exited = followChild(child);
-    await until('the backend to listen', () => {
-      if (child.exitCode !== null) throw new Error(`The backend ended with status ${child.exitCode}.`);
-      return isListening(port);
-    });
-  };
-  const kill = async () => {
-    child.kill('SIGKILL');
-    await exited;
+    const [command, args] = commandFor(options, port, journal);
+    const env = { DRILL_JOURNAL: journal, PYTHONDONTWRITEBYTECODE: '1' };
+    program = startProgram(command, args, { env });
+    await untilListening('The backend', program, port);
   };
   await start();
+  const kill = () => program.stop('SIGKILL');
   return {
     url: `http://127.0.0.1:${port}`,
     kill,
@@ -69,20 +58,15 @@ export async function startBackend(options: BackendOptions): Promise<DrillBacken
   };
 }
 
-function spawnBackend(options: BackendOptions, port: number, journal: string): ChildProcess {
+function commandFor(options: BackendOptions, port: number, journal: string): [string, string[]] {
   const { kind, idleCloseMs = 0, closeOnNext = false } = options;
   if (kind === 'uvicorn') {
     const keepAlive =
       idleCloseMs === 0 ? [] : ['--timeout-keep-alive', String(Math.ceil(idleCloseMs / 1000))];
-    const args = ['-m', 'uvicorn', 'asgi_backend:app', '--app-dir', import.meta.dirname];
-    return spawn(PYTHON, [...args, '--port', String(port), '--log-level', 'critical', ...keepAlive], {
-      env: { ...process.env, DRILL_JOURNAL: journal, PYTHONDONTWRITEBYTECODE: '1' },
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
+    const app = ['-m', 'uvicorn', 'asgi_backend:app', '--app-dir', import.meta.dirname];
+    return [PYTHON, [...app, '--port', String(port), '--log-level', 'critical', ...keepAlive]];
   }
+  const program = fileURLToPath(import.meta.resolve('./backend.ts'));
   const args = ['--port', String(port), '--journal', journal, '--idle-close-ms', String(idleCloseMs)];
-  if (closeOnNext) args.push('--close-on-next');
-  return spawn(process.execPath, [fileURLToPath(import.meta.resolve('./backend.ts')), ...args], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  return [process.execPath, [program, ...args, ...(closeOnNext ? ['--close-on-next'] : [])]];
 }

@@ -1,10 +1,19 @@
 /**
- * Sends uploads from a process of its own, so that neither the drill nor the sidecar shares its core (load-process.ts).
+ * Sends uploads from a process of its own, so that neither the drill nor the sidecar shares its core.
  */
+import { serveCommands } from '../lab/worker.ts';
 import { KeepAliveClient } from './client.ts';
-import { arrivals, loadFor } from './load.ts';
-import type { LoadCommand, LoadReply } from './load-process.ts';
+import { type ArrivalResult, arrivals, loadFor } from './load.ts';
 import { uploads } from './uploads.ts';
+
+export type LoadCommand = { readonly port: number } & (
+  | /** Opens the connections of the open loop ahead of it. */
+  { readonly kind: 'open'; readonly connections: number }
+  /** So many clients, each sending its next upload when it has the answer to the one before. */
+  | { readonly kind: 'closed-loop'; readonly token: string; readonly clients: number; readonly forMs: number }
+  /** Uploads at a fixed rate over the open connections, whatever becomes of them; closes the connections. */
+  | { readonly kind: 'open-loop'; readonly token: string; readonly perSecond: number; readonly forMs: number }
+);
 
 /** Connections that are opened at a time: fewer than a listen backlog of Node's holds. */
 const OPEN_AT_ONCE = 100;
@@ -12,24 +21,20 @@ const OPEN_AT_ONCE = 100;
 /** Connections that wait for requests. */
 let clients: readonly KeepAliveClient[] = [];
 
-async function perform(command: LoadCommand): Promise<LoadReply> {
-  switch (command.kind) {
-    case 'open':
-      clients = await openClients(command.port, command.connections);
-      return NOTHING;
-    case 'closed-loop': {
-      const { port, clients: count, forMs, token } = command;
-      const load = { port, clients: count, everyMs: 0, next: uploads(token) };
-      return { samples: await loadFor(forMs, load), unsent: 0, sendingMs: forMs };
-    }
-    case 'open-loop': {
-      const { port, perSecond, forMs, token } = command;
-      return await arrivals({ port, perSecond, forMs, maxConnections: 0, clients, next: uploads(token) });
-    }
+async function perform(command: LoadCommand): Promise<ArrivalResult> {
+  const { port, kind } = command;
+  if (kind === 'open') {
+    clients = await openClients(port, command.connections);
+    return { samples: [], unsent: 0, sendingMs: 0 };
   }
+  const { forMs, token } = command;
+  const next = uploads(token);
+  if (kind === 'open-loop') {
+    return await arrivals({ port, perSecond: command.perSecond, forMs, maxConnections: 0, clients, next });
+  }
+  const samples = await loadFor(forMs, { port, clients: command.clients, everyMs: 0, next });
+  return { samples, unsent: 0, sendingMs: forMs };
 }
-
-const NOTHING: LoadReply = { samples: [], unsent: 0, sendingMs: 0 };
 
 async function openClients(port: number, count: number): Promise<readonly KeepAliveClient[]> {
   const opened: KeepAliveClient[] = [];
@@ -42,6 +47,4 @@ async function openClients(port: number, count: number): Promise<readonly KeepAl
   return opened;
 }
 
-process.on('message', async (command: LoadCommand) => process.send?.(await perform(command)));
-// The drill is gone: so are we.
-process.on('disconnect', () => process.exit());
+serveCommands(perform);

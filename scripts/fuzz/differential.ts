@@ -3,13 +3,15 @@
  * where the two backends saw something different is listed, and only a request too many is a finding.
  */
 import type { Socket } from 'node:net';
+import { startNginx } from '../lab/nginx.ts';
+import { freePort } from '../lab/ports.ts';
+import { makeScratchFolder } from '../lab/scratch-folder.ts';
 import { converse } from './conversation.ts';
 import { pipeline, requestCorpus } from './corpus.ts';
 import { quote } from './findings.ts';
 import { readConnection, startFuzzBackend } from './fuzz-backend.ts';
 import type { Mode } from './mode.ts';
 import { mutate } from './mutate.ts';
-import { startNginx } from './nginx.ts';
 import { splitAtRandom } from './random.ts';
 import { type ReadMessage, readRequests } from './reference-reader.ts';
 
@@ -29,7 +31,9 @@ export const compareWithNginx: Mode = async ({ random, sidecar, backend, finding
   await sidecar.barrier();
   const nginxBackend = await startFuzzBackend();
   nginxBackend.handle(behindNginx.onConnection);
-  const nginx = await startNginx(nginxBackend.port);
+  const folder = makeScratchFolder('fuzz-nginx');
+  const nginxPort = await freePort();
+  const nginx = await startNginx(folder, { http: plainProxy(nginxPort, nginxBackend.port) });
   const corpus = requestCorpus('x.y.z').filter(
     (request) => !/upgrade: websocket|\/reviews|\/uploads|z HTTP/i.test(request),
   );
@@ -41,7 +45,7 @@ export const compareWithNginx: Mode = async ({ random, sidecar, backend, finding
       const pieces = splitAtRandom(random, bytes, random.pick([1, 1, 3]));
       await ask(sidecar.port, pieces);
       await sidecar.barrier();
-      await ask(nginx.port, pieces);
+      await ask(nginxPort, pieces);
       const seen = { bytes, sidecar: behindSidecar.take(), nginx: behindNginx.take() };
       const most = Math.max(seen.nginx.length, readRequests(bytes).requests.length);
       if (seen.sidecar.length > most)
@@ -50,11 +54,30 @@ export const compareWithNginx: Mode = async ({ random, sidecar, backend, finding
     }
   } finally {
     await nginx.stop();
+    folder.remove();
     await nginxBackend.stop();
   }
   print(differences);
   return cases;
 };
+
+/** Nothing but the proxying that it is the yardstick for. */
+const plainProxy = (port: number, backendPort: number) => `
+  large_client_header_buffers 4 64k;
+  underscores_in_headers on;
+  upstream backend { server 127.0.0.1:${backendPort}; keepalive 8; }
+  server {
+    listen 127.0.0.1:${port};
+    merge_slashes off;
+    location / {
+      proxy_pass http://backend;
+      proxy_http_version 1.1;
+      proxy_set_header Host $http_host;
+      proxy_set_header Connection "";
+      proxy_buffering off;
+      proxy_request_buffering off;
+    }
+  }`;
 
 async function ask(port: number, pieces: readonly string[]): Promise<void> {
   const { requests, rest } = readRequests(pieces.join(''));

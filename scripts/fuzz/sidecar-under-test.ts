@@ -2,11 +2,11 @@
  * The sidecar as its own process, as in production, with a database and a storage configuration, watched from outside:
  * what it logs, the descriptors it holds, the memory it needs.
  */
-import { readdirSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type SidecarProcess, startProcess } from '../../test/support/start-process.ts';
 import { createBackendTables, startTestDatabase } from '../lab/database.ts';
-import { freePorts } from '../lab/ports.ts';
+import { freePort } from '../lab/ports.ts';
+import { openDescriptors } from '../lab/proc.ts';
+import { until } from '../lab/programs.ts';
+import { type LogLine, type SidecarProcess, startProcess } from '../lab/sidecar.ts';
 import { untilMigrated } from '../lab/until-migrated.ts';
 import { heapAfterGc } from './heap.ts';
 
@@ -26,36 +26,16 @@ export interface SidecarUnderTest {
 }
 
 /** Short, so that a stalled exchange does not hold a run up, ms. */
-export const BACKEND_TIMEOUT_MS = 1_500;
+const BACKEND_TIMEOUT_MS = 1_500;
 
 export async function startSidecarUnderTest(backendPort: number): Promise<SidecarUnderTest> {
-  const database = await startTestDatabase();
-  const [inspectPort = 0] = await freePorts(1);
-  let sidecar: SidecarProcess;
-  try {
-    await createBackendTables(database.url);
-    sidecar = await startProcess({
-      BACKEND_URL: `http://127.0.0.1:${backendPort}`,
-      BACKEND_HEADERS_TIMEOUT_MS: String(BACKEND_TIMEOUT_MS),
-      BACKEND_BODY_TIMEOUT_MS: String(BACKEND_TIMEOUT_MS),
-      DATABASE_URL: database.url,
-      DATABASE_POOL_MAX: '2',
-      MIGRATE_ON_START: 'true',
-      METRICS_PORT: '0',
-      S3_ENDPOINT: 'http://127.0.0.1:9',
-      S3_REGION: 'test',
-      S3_BUCKET: 'media',
-      S3_ACCESS_KEY_ID: 'test',
-      S3_SECRET_ACCESS_KEY: 'test',
-      S3_PUBLIC_BASE_URL: 'http://127.0.0.1:9/media',
-      NODE_OPTIONS: `--inspect=127.0.0.1:${inspectPort}`,
-    });
-    await untilMigrated(database.url);
-  } catch (error) {
-    await database.stop();
-    throw error;
-  }
-  const complaints = watchOutput(sidecar);
+  await using parts = new AsyncDisposableStack();
+  const database = parts.use(await startTestDatabase());
+  await createBackendTables(database.url);
+  const inspectPort = await freePort();
+  const sidecar = parts.use(await startProcess(settings(backendPort, database.url, inspectPort), isError));
+  await untilMigrated(database.url);
+  const kept = parts.move();
   return {
     pid: sidecar.pid,
     port: sidecar.port,
@@ -71,36 +51,49 @@ export async function startSidecarUnderTest(backendPort: number): Promise<Sideca
       // A connection that is new to the backend takes a turn to be accepted and one to be read.
       for (let i = 0; i < 3; i += 1) await new Promise(setImmediate);
     },
-    takeComplaints: () => complaints.splice(0),
-    descriptors: () => readdirSync(`/proc/${sidecar.pid}/fd`).length,
+    takeComplaints: watchComplaints(sidecar),
+    descriptors: () => openDescriptors(sidecar.pid),
     heap: () => heapAfterGc(inspectPort),
-    async stop() {
-      await sidecar.end();
-      await database.stop();
-    },
+    stop: () => kept.disposeAsync(),
   };
 }
 
-/** Keeps what must not be logged. startProcess would keep everything, which no memory holds for long. */
-function watchOutput({ child }: SidecarProcess): string[] {
-  const complaints: string[] = [];
-  child.stdout?.removeAllListeners('data');
-  child.stderr?.removeAllListeners('data');
-  let unfinished = '';
-  child.stdout?.on('data', (chunk: Buffer) => {
-    const lines = (unfinished + chunk.toString('latin1')).split('\n');
-    unfinished = lines.pop() ?? '';
-    // pino: 50 is error, 60 fatal.
-    complaints.push(...lines.filter((line) => /"level":(?:[56]0|"(?:error|fatal)")/.test(line)));
-  });
-  child.stderr?.on('data', (chunk: Buffer) => {
+const settings = (backendPort: number, databaseUrl: string, inspectPort: number) => ({
+  BACKEND_URL: `http://127.0.0.1:${backendPort}`,
+  BACKEND_HEADERS_TIMEOUT_MS: String(BACKEND_TIMEOUT_MS),
+  BACKEND_BODY_TIMEOUT_MS: String(BACKEND_TIMEOUT_MS),
+  DATABASE_URL: databaseUrl,
+  DATABASE_POOL_MAX: '2',
+  MIGRATE_ON_START: 'true',
+  METRICS_PORT: '0',
+  S3_ENDPOINT: 'http://127.0.0.1:9',
+  S3_REGION: 'test',
+  S3_BUCKET: 'media',
+  S3_ACCESS_KEY_ID: 'test',
+  S3_SECRET_ACCESS_KEY: 'test',
+  S3_PUBLIC_BASE_URL: 'http://127.0.0.1:9/media',
+  NODE_OPTIONS: `--inspect=127.0.0.1:${inspectPort}`,
+});
+
+const isError = ({ level }: LogLine): boolean => level === 'error' || level === 'fatal';
+
+function watchComplaints(sidecar: SidecarProcess): () => string[] {
+  let told = 0;
+  const onStderr: string[] = [];
+  sidecar.child.stderr?.on('data', (chunk: Buffer) => {
     // The inspector announces those who ask for the heap.
-    const text = chunk
-      .toString('latin1')
-      .replace(/^(?:Debugger (?:attached|ending|listening)|For help, see).*\n?/gm, '');
-    if (text !== '') complaints.push(`stderr: ${text}`);
+    const text = String(chunk).replace(
+      /^(?:Debugger (?:attached|ending|listening)|For help, see).*\n?/gm,
+      '',
+    );
+    if (text !== '') onStderr.push(`stderr: ${text}`);
   });
-  return complaints;
+  return () => {
+    const errors = sidecar.log().filter(isError);
+    const untold = errors.slice(told).map((line) => JSON.stringify(line));
+    told = errors.length;
+    return [...untold, ...onStderr.splice(0)];
+  };
 }
 
 /** How long connections may take to be let go of: idle ones to the backend live for 4 s, half-closed ones for 10 s. */
@@ -110,8 +103,8 @@ const SLACK_DESCRIPTORS = 4;
 
 /** Waits until the descriptors are back near where they were. @returns how many there are at the end */
 export async function untilSettled(sidecar: SidecarUnderTest, baseline: number): Promise<number> {
-  const giveUpAt = Date.now() + SETTLE_MS;
-  while (sidecar.descriptors() > baseline + SLACK_DESCRIPTORS && Date.now() < giveUpAt) await sleep(100);
+  const isBack = () => isSettled(sidecar.descriptors(), baseline);
+  await until('the descriptors to be let go of', isBack, { patienceMs: SETTLE_MS }).catch(() => undefined);
   return sidecar.descriptors();
 }
 

@@ -1,5 +1,5 @@
 /**
- * A certificate authority and a server certificate for 127.0.0.1 and localhost, made for one test run.
+ * A certificate authority and a server certificate for 127.0.0.1 and localhost, made for one run.
  */
 import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
@@ -12,48 +12,17 @@ export interface TestCertificate {
   readonly caPath: string;
 }
 
-const run = promisify(execFile);
-
-/** Needs the openssl program (see requirements.ts). */
+/** Needs the openssl program. */
 export async function makeCertificate(folder: string): Promise<TestCertificate> {
   const at = (name: string) => join(folder, name);
-  const paths = { certPath: at('server.pem'), keyPath: at('server.key'), caPath: at('ca.pem') };
-  const newKey = ['-newkey', 'rsa:2048', '-nodes', '-days', '2'];
-  await run('openssl', [
-    'req',
-    '-x509',
-    ...newKey,
-    '-subj',
-    '/CN=test CA',
-    '-keyout',
-    at('ca.key'),
-    '-out',
-    paths.caPath,
-  ]);
-  await run('openssl', [
-    'req',
-    ...newKey,
-    '-subj',
-    '/CN=localhost',
-    '-keyout',
-    paths.keyPath,
-    '-out',
-    at('server.csr'),
-  ]);
+  /** Arguments without blanks, but for a name. */
+  const openssl = (args: string, ...more: string[]) =>
+    promisify(execFile)('openssl', [...args.split(' '), ...more], { cwd: folder });
+  const newKey = '-newkey rsa:2048 -nodes -days 2';
+  await openssl(`req -x509 ${newKey} -keyout ca.key -out ca.pem -subj`, '/CN=test CA');
+  await openssl(`req ${newKey} -keyout server.key -out server.csr -subj`, '/CN=localhost');
   await writeFile(at('names'), 'subjectAltName=DNS:localhost,IP:127.0.0.1');
-  await run('openssl', [
-    ...[
-      'x509',
-      '-req',
-      '-in',
-      at('server.csr'),
-      '-CA',
-      paths.caPath,
-      '-CAkey',
-      at('ca.key'),
-      '-CAcreateserial',
-    ],
-    ...['-days', '2', '-extfile', at('names'), '-out', paths.certPath],
-  ]);
-  return paths;
+  const authority = '-CA ca.pem -CAkey ca.key -CAcreateserial';
+  await openssl(`x509 -req -in server.csr ${authority} -days 2 -extfile names -out server.pem`);
+  return { certPath: at('server.pem'), keyPath: at('server.key'), caPath: at('ca.pem') };
 }

@@ -1,16 +1,18 @@
 /**
- * A real PostgreSQL for one test file: started in `before`, a new empty database per test that asks for one.
+ * A real PostgreSQL with data that is thrown away: new empty databases, SQL on them, the backend's tables. It can be
+ * killed, frozen and started again.
  */
-import { chmod, chown, mkdtemp, rm } from 'node:fs/promises';
+import { chownSync, existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import pg from 'pg';
 import { createDatabase, type Database } from '../../src/infra/database.ts';
 import { type DatabaseTarget, parseDatabaseUrl } from '../../src/infra/database-url.ts';
 import { makeCertificate } from './certificate.ts';
+import { freePort } from './ports.ts';
 import { startEmbeddedPostgres } from './postgres.ts';
+import { makeScratchFolder } from './scratch-folder.ts';
 
-export interface TestDatabaseServer {
+export interface TestDatabaseServer extends AsyncDisposable {
   readonly port: number;
   readonly pid: number;
   /** postgresql:// URL of a database that is there from the start. */
@@ -19,35 +21,57 @@ export interface TestDatabaseServer {
   readonly caPath: string | null;
   /** Makes a new, empty database; its URL. */
   createDatabase(): Promise<string>;
+  /** SIGKILL for the server and all its processes, as when the machine loses power. */
+  kill(): Promise<void>;
+  /** Resolves when it accepts connections again, on the same port. */
+  start(): Promise<void>;
+  /** SIGSTOP for all of them: connections stay open, and nothing answers. */
+  freeze(): void;
+  /** SIGCONT. */
+  thaw(): void;
   stop(): Promise<void>;
+}
+
+export interface TestDatabaseOptions {
+  readonly tls?: boolean;
+  /** Whether what was acknowledged is there after a kill. */
+  readonly durable?: boolean;
 }
 
 /** Nothing listens there: for what needs no database (port 9 is discard, never served on loopback). */
 export const NO_DATABASE = 'postgresql://app:app@127.0.0.1:9/none';
 
 const PASSWORD = 'p#ss@w%rd';
+/**
+ * Memory outlives a killed process as well as a disk does, and after a kill PostgreSQL waits for every file of its to
+ * be written through, which takes seconds on a disk.
+ */
+const MEMORY = '/dev/shm';
 
-export async function startTestDatabase(options: { tls?: boolean } = {}): Promise<TestDatabaseServer> {
-  const folder = await mkdtemp(join(tmpdir(), 'sidecar-test-db-'));
-  await chmod(folder, 0o755);
-  const certificate = options.tls ? await makeCertificate(folder) : null;
+export async function startTestDatabase({
+  tls = false,
+  durable = false,
+}: TestDatabaseOptions = {}): Promise<TestDatabaseServer> {
+  const folder = makeScratchFolder('test-db', durable && existsSync(MEMORY) ? MEMORY : tmpdir());
+  const certificate = tls ? await makeCertificate(folder.path) : null;
   // PostgreSQL reads a key only when it belongs to the user that it runs as.
-  if (certificate && process.getuid?.() === 0) await chown(certificate.keyPath, 65_534, 65_534);
-  // So that 'exit' runs, which stops the server, also when the test runner loses its patience.
-  if (process.listenerCount('SIGTERM') === 0) process.once('SIGTERM', () => process.exit(143));
-  const server = await startEmbeddedPostgres({
-    dataDir: join(folder, 'data'),
-    port: 0,
-    user: 'app',
-    password: PASSWORD,
-    database: 'first',
-    throwaway: true,
-    ...(certificate ? { tls: { certPath: certificate.certPath, keyPath: certificate.keyPath } } : {}),
-  });
+  if (certificate && process.getuid?.() === 0) chownSync(certificate.keyPath, 65_534, 65_534);
+  const options = {
+    ...{ dataDir: folder.at('data'), port: await freePort(), user: 'app', password: PASSWORD },
+    ...{ database: 'first', throwaway: !durable, ...(certificate ? { tls: certificate } : {}) },
+  };
+  let server = await startEmbeddedPostgres(options);
   let count = 0;
+  const stop = async () => {
+    server.signalAll('SIGCONT');
+    await server.stop();
+    folder.remove();
+  };
   return {
     port: server.port,
-    pid: server.pid,
+    get pid() {
+      return server.pid;
+    },
     url: server.url,
     caPath: certificate?.caPath ?? null,
     async createDatabase() {
@@ -56,10 +80,14 @@ export async function startTestDatabase(options: { tls?: boolean } = {}): Promis
       await query(server.url, `CREATE DATABASE ${name}`);
       return server.url.replace(/\/first$/, `/${name}`);
     },
-    async stop() {
-      await server.stop();
-      await rm(folder, { recursive: true, force: true });
+    kill: () => server.kill(),
+    async start() {
+      server = await startEmbeddedPostgres(options);
     },
+    freeze: () => server.signalAll('SIGSTOP'),
+    thaw: () => server.signalAll('SIGCONT'),
+    stop,
+    [Symbol.asyncDispose]: stop,
   };
 }
 

@@ -1,12 +1,58 @@
-/** Ports for programs that cannot be told to choose one. */
+/** Ports of 127.0.0.1: free ones, and whether something listens there. */
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 
-/** Ports that nothing listens on at the moment; whoever uses one must be ready to find it taken after all. */
+/**
+ * Below the range that the kernel hands out (32768 on Linux, 49152 elsewhere): while nothing listens on a port of that
+ * range, somebody's outgoing connection may take it, even a connect to itself.
+ */
+const FIRST_PORT = 15_000;
+const LAST_PORT = 32_000;
+const PATIENCE_MS = 1_000;
+
+/**
+ * A port for a program that cannot be told to choose one, or that goes away and comes back on the same: free now, and
+ * only somebody who asks for it by its number can take it.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
+    const server = createServer();
+    try {
+      await listen(server, port);
+      return port;
+    } catch {
+      // Taken: another one.
+    } finally {
+      server.close();
+    }
+  }
+}
+
+/** Different ones. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
+  const ports = new Set<number>();
+  while (ports.size < count) ports.add(await freePort());
+  return [...ports];
+}
+
+/** Lets a server listen. @param port 0: the kernel chooses @returns the port @throws Error when it is taken */
+export async function listen(server: Server, port = 0, host = '127.0.0.1'): Promise<number> {
+  server.listen(port, host);
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+/** Whether something accepts connections there; within a second. */
+export function isListening(port: number, host = '127.0.0.1'): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = connect({ port, host: host.replace(/^\[|\]$/g, ''), timeout: PATIENCE_MS });
+    const settle = (open: boolean) => {
+      socket.destroy();
+      done(open);
+    };
+    socket.once('connect', () => settle(true));
+    socket.once('timeout', () => settle(false));
+    socket.once('error', () => settle(false));
+  });
 }

@@ -1,16 +1,16 @@
 /**
  * A real PostgreSQL from npm's binaries, for development and tests: no system package, no container.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, chown, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { endChild } from './end-child.ts';
+import { freePort } from './ports.ts';
 import { type PostgresProgram, preparePostgresProgram } from './postgres-program.ts';
-import { processIn, untilEnded } from './process-command.ts';
+import { isAlive, processIn, untilEnded, withChildren } from './proc.ts';
+import { type Program, startProgram, until, untilSays } from './programs.ts';
 
 export interface EmbeddedPostgresOptions {
   /** Folder of the cluster; created on the first start, kept afterwards. */
@@ -30,12 +30,14 @@ export interface EmbeddedPostgres {
   readonly url: string;
   readonly port: number;
   readonly pid: number;
+  /** To the server and every process of its. @returns their numbers */
+  signalAll(signal: NodeJS.Signals): number[];
+  /** SIGKILL for all of them, as when the machine loses power; resolves when they are gone. */
+  kill(): Promise<void>;
   /** Resolves when the server has stopped; open connections are cut. */
   stop(): Promise<void>;
 }
 
-const READY = 'ready to accept connections';
-const START_TIMEOUT_MS = 60_000;
 const run = promisify(execFile);
 
 /**
@@ -49,12 +51,21 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   if (!existsSync(join(dataDir, 'PG_VERSION'))) await initialise(program, dataDir, options);
   const port = options.port === 0 ? await freePort() : options.port;
   const server = await startServer(program, dataDir, port, options);
-  const stop = stopper(server);
+  const stop = async () => void (await server.stop(FAST_SHUTDOWN));
   try {
     const url = (database: string) =>
       `postgresql://${encodeURIComponent(options.user)}:${encodeURIComponent(options.password)}@127.0.0.1:${port}/${database}`;
     await ensureDatabase(url('postgres'), options.database);
-    return { url: url(options.database), port, pid: server.pid ?? 0, stop };
+    const signalAll = (signal: NodeJS.Signals) => {
+      const pids = withChildren(server.pid).filter(isAlive);
+      for (const pid of pids) process.kill(pid, signal);
+      return pids;
+    };
+    const kill = async () => {
+      const pids = signalAll('SIGKILL');
+      await until('PostgreSQL to be gone', () => !pids.some(isAlive));
+    };
+    return { url: url(options.database), port, pid: server.pid, signalAll, kill, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -68,7 +79,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
 export async function stopOrphanedPostgres(dataDir: string): Promise<boolean> {
   const pid = runningServerPid(resolve(dataDir));
   if (pid === null) return false;
-  process.kill(pid, 'SIGINT');
+  process.kill(pid, FAST_SHUTDOWN);
   await untilEnded(pid, onFolder(resolve(dataDir)));
   return true;
 }
@@ -119,41 +130,26 @@ async function giveTo({ identity }: PostgresProgram, path: string): Promise<void
 }
 
 async function startServer(
-  program: PostgresProgram,
+  { postgres, identity }: PostgresProgram,
   dataDir: string,
   port: number,
   { tls, throwaway }: EmbeddedPostgresOptions,
-): Promise<ChildProcess> {
+): Promise<Program> {
   const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories='];
   if (throwaway) settings.push('fsync=off', 'full_page_writes=off', 'synchronous_commit=off');
   if (tls) settings.push('ssl=on', `ssl_cert_file=${tls.certPath}`, `ssl_key_file=${tls.keyPath}`);
-  const server = spawn(
-    program.postgres,
-    ['-D', dataDir, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])],
-    // Its own process group: Ctrl-C in a terminal reaches us alone, and we stop it in order.
-    { ...program.identity, cwd: '/', stdio: ['ignore', 'ignore', 'pipe'], detached: true },
-  );
-  let output = '';
-  let tail = '';
-  await new Promise<void>((started, failed) => {
-    const giveUp = setTimeout(() => server.kill('SIGKILL'), START_TIMEOUT_MS);
-    server.once('error', failed);
-    server.once('exit', () => {
-      clearTimeout(giveUp);
-      failed(new Error(startFailure(output, dataDir, port)));
-    });
-    server.stderr?.on('data', (chunk: Buffer) => {
-      if (output.length < 20_000) output += chunk;
-      // Not in `output`: a server that recovers under load writes more than that before it is ready.
-      const recent = `${tail}${chunk}`;
-      tail = recent.slice(-READY.length);
-      if (!recent.includes(READY)) return;
-      clearTimeout(giveUp);
-      started();
-    });
-  });
-  return server;
+  const args = ['-D', dataDir, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])];
+  const server = startProgram(postgres, args, { identity, cwd: '/', lastSignal: FAST_SHUTDOWN });
+  try {
+    await untilSays('PostgreSQL', server, /ready to accept connections/);
+    return server;
+  } catch (error) {
+    throw new Error(startFailure(server.output(), dataDir, port), { cause: error });
+  }
 }
+
+/** Sessions are ended, data is written (https://www.postgresql.org/docs/current/server-shutdown.html). */
+const FAST_SHUTDOWN = 'SIGINT';
 
 function startFailure(output: string, dataDir: string, port: number): string {
   if (output.includes('Address already in use')) {
@@ -163,14 +159,6 @@ function startFailure(output: string, dataDir: string, port: number): string {
     return `PostgreSQL cannot reach ${dataDir}: as root it runs as user "nobody", which must be able to enter every folder above.`;
   }
   return `PostgreSQL did not start on ${dataDir}:\n${output.trim()}`;
-}
-
-/** SIGINT is PostgreSQL's fast shutdown: sessions are ended, data is written. */
-function stopper(server: ChildProcess): () => Promise<void> {
-  const stopWithProcess = () => server.kill('SIGINT');
-  process.once('exit', stopWithProcess);
-  server.once('exit', () => process.off('exit', stopWithProcess));
-  return async () => void (await endChild(server, 'SIGINT'));
 }
 
 async function ensureDatabase(adminUrl: string, database: string): Promise<void> {
@@ -184,12 +172,4 @@ async function ensureDatabase(adminUrl: string, database: string): Promise<void>
   } finally {
     await client.end();
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((listening) => server.once('listening', listening));
-  const address = server.address();
-  await new Promise((closed) => server.close(closed));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

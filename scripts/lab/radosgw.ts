@@ -1,42 +1,38 @@
 /**
  * Ceph's radosgw: one monitor, one OSD in memory, one gateway, all on loopback, without root or systemd.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { CreateBucketCommand, PutBucketCorsCommand, S3Client } from '@aws-sdk/client-s3';
-import { endChild, hasEnded } from './end-child.ts';
-import { freePorts } from './ports.ts';
+import { freePorts, isListening } from './ports.ts';
+import { type Program, startProgram, until } from './programs.ts';
+import { makeScratchFolder } from './scratch-folder.ts';
 import type { RunningStore } from './throwaway-object-store.ts';
 
 const run = promisify(execFile);
 const PATIENCE_MS = 60_000;
+const PATIENCE = { patienceMs: PATIENCE_MS, everyMs: 300 };
 
 export async function startRadosgw(): Promise<RunningStore> {
-  const folder = await mkdtemp(join(tmpdir(), 'sidecar-test-rgw-'));
-  const processes: ChildProcess[] = [];
+  const scratch = makeScratchFolder('rgw');
+  const folder = scratch.path;
+  const programs: Program[] = [];
   const stop = async () => {
-    for (const child of processes.toReversed()) await endChild(child, 'SIGKILL');
-    await rm(folder, { recursive: true, force: true });
+    for (const program of programs.toReversed()) await program.stop('SIGKILL');
+    scratch.remove();
   };
   try {
     const [monitorPort = 0, port = 0] = await freePorts(2);
     const credentials = { accessKeyId: 'testkey', secretAccessKey: 'testsecret' };
-    await startCluster(folder, monitorPort, port, processes);
+    await startCluster(folder, monitorPort, port, programs);
     const keys = [`--access-key=${credentials.accessKeyId}`, `--secret-key=${credentials.secretAccessKey}`];
     await ceph(folder, 'radosgw-admin', ['user', 'create', '--uid=t', '--display-name=t', ...keys]);
-    processes.push(launch(folder, 'radosgw', ['-f', '-n', 'client.rgw']));
+    programs.push(launch(folder, 'radosgw', ['-f', '-n', 'client.rgw']));
     const endpoint = `http://127.0.0.1:${port}`;
-    await until('radosgw answers', () =>
-      fetch(endpoint, { signal: AbortSignal.timeout(PATIENCE_MS) }).then(
-        () => true,
-        () => false,
-      ),
-    );
+    await until('radosgw to listen', () => isListening(port), PATIENCE);
     const config = {
       ...credentials,
       endpoint,
@@ -58,7 +54,7 @@ async function startCluster(
   folder: string,
   monitorPort: number,
   port: number,
-  processes: ChildProcess[],
+  programs: Program[],
 ): Promise<void> {
   const fsid = randomUUID();
   const osd = randomUUID();
@@ -68,33 +64,40 @@ async function startCluster(
   const monitor = ['--addv', 'a', `[v1:127.0.0.1:${monitorPort}]`, monmap];
   await run('monmaptool', ['--create', '--clobber', '--fsid', fsid, ...monitor], { timeout: PATIENCE_MS });
   await ceph(folder, 'ceph-mon', ['--mkfs', '-i', 'a', '--monmap', monmap]);
-  processes.push(launch(folder, 'ceph-mon', ['-f', '-i', 'a']));
+  programs.push(launch(folder, 'ceph-mon', ['-f', '-i', 'a']));
   // The monitor takes connections before it takes commands; asking again for the same OSD is no other question.
-  await until('the monitor takes commands', () =>
-    ceph(folder, 'ceph', ['osd', 'new', osd]).then(
-      () => true,
-      () => false,
-    ),
+  const newOsd = () => ceph(folder, 'ceph', ['osd', 'new', osd]);
+  await until(
+    'the monitor to take commands',
+    () =>
+      newOsd().then(
+        () => true,
+        () => false,
+      ),
+    PATIENCE,
   );
   await ceph(folder, 'ceph-osd', ['-i', '0', '--mkfs', '--osd-uuid', osd]);
-  let daemon: ChildProcess | undefined;
+  let daemon: Program | undefined;
   // The OSD sometimes leaves at once with "wrong fsid"; started again it stays.
-  await until('the OSD is up', async () => {
-    if (daemon === undefined || hasEnded(daemon)) {
-      daemon = launch(folder, 'ceph-osd', ['-f', '-i', '0']);
-      processes.push(daemon);
-    }
-    await sleep(300);
-    const { stdout } = await ceph(folder, 'ceph', ['osd', 'stat']);
-    return stdout.includes('1 up');
-  });
+  await until(
+    'the OSD to be up',
+    async () => {
+      if (!daemon?.isRunning()) {
+        daemon = launch(folder, 'ceph-osd', ['-f', '-i', '0']);
+        programs.push(daemon);
+      }
+      const { stdout } = await ceph(folder, 'ceph', ['osd', 'stat']);
+      return stdout.includes('1 up');
+    },
+    PATIENCE,
+  );
 }
 
 const ceph = (folder: string, program: string, args: readonly string[]) =>
   run(program, ['-c', join(folder, 'ceph.conf'), ...args], { cwd: folder, timeout: PATIENCE_MS });
 
 const launch = (folder: string, program: string, args: readonly string[]) =>
-  spawn(program, [...args, '-c', join(folder, 'ceph.conf')], { cwd: folder, stdio: 'ignore' });
+  startProgram(program, [...args, '-c', join(folder, 'ceph.conf')], { cwd: folder });
 
 async function createBucket(config: RunningStore['config']): Promise<void> {
   const s3 = new S3Client({
@@ -124,14 +127,6 @@ async function createBucket(config: RunningStore['config']): Promise<void> {
     new PutBucketCorsCommand({ Bucket: config.bucket, CORSConfiguration: { CORSRules: [rule] } }),
   );
   s3.destroy();
-}
-
-async function until(what: string, check: () => Promise<boolean>): Promise<void> {
-  const giveUpAt = Date.now() + PATIENCE_MS;
-  while (!(await check())) {
-    if (Date.now() > giveUpAt) throw new Error(`${what}: not within ${PATIENCE_MS} ms`);
-    await sleep(100);
-  }
 }
 
 const cephConf = (folder: string, fsid: string, monitorPort: number, port: number) => `[global]

@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { commandOf } from '../lab/process-command.ts';
+import { commandOf } from '../lab/proc.ts';
 
 export interface TestProcesses {
   /** SIGKILL for a file's own process; what it started is then left behind. */

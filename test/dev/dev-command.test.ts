@@ -8,7 +8,7 @@ import { dirname, join, resolve } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { closedFolder, defaultStateFolder } from '../../scripts/dev/state-place.ts';
-import { commandOf } from '../../scripts/lab/process-command.ts';
+import { commandOf } from '../../scripts/lab/proc.ts';
 import { tokenFor } from '../../scripts/lab/tokens.ts';
 import { api } from '../support/api.ts';
 import { requireTools } from '../support/requirements.ts';

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { ALL_DRILLS } from '../../scripts/drill/all-drills.ts';
 import { isPassed } from '../../scripts/drill/drill.ts';
 import { tableRow } from '../../scripts/drill/print.ts';
-import { runNode } from '../support/start-process.ts';
+import { runNode } from '../../scripts/lab/sidecar.ts';
 
 /** `npm run drill` takes ten times as long. */
 const SECONDS = 1;
@@ -18,7 +18,7 @@ for (const drill of ALL_DRILLS) {
   });
 }
 
-const MAIN = resolve(import.meta.dirname, '../../scripts/drill/main.ts');
+const MAIN = resolve(import.meta.dirname, '../../scripts/drill.ts');
 
 test('the drill command explains itself, names its drills and refuses what it does not know', async () => {
   const run = (...args: string[]) => runNode(MAIN, args, {});

@@ -7,8 +7,8 @@ import { test } from 'node:test';
 import { KeepAliveClient } from '../../scripts/drill/client.ts';
 import { isPassed, report } from '../../scripts/drill/drill.ts';
 import { journalLine, readJournal } from '../../scripts/drill/journal.ts';
-import { arrivals, loadFor } from '../../scripts/drill/load.ts';
-import { startLoadProcess } from '../../scripts/drill/load-process.ts';
+import { type ArrivalResult, arrivals, loadFor } from '../../scripts/drill/load.ts';
+import type { LoadCommand } from '../../scripts/drill/load-program.ts';
 import { tableRow } from '../../scripts/drill/print.ts';
 import { backendRequest } from '../../scripts/drill/requests.ts';
 import {
@@ -20,6 +20,7 @@ import {
 } from '../../scripts/drill/sample.ts';
 import type { RawConnection } from '../../scripts/lab/raw-connection.ts';
 import { answering, ok, startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
+import { startWorker } from '../../scripts/lab/worker.ts';
 
 const request = (method: 'GET' | 'POST' = 'GET'): LoadRequest => ({
   id: 'x',
@@ -143,7 +144,8 @@ test('a load process sends from outside, and its end is noticed', async (t) => {
   const server = await startScriptedBackend(answering(ok('{"upload_url":"https://a/?X-Amz-Signature=1"}')));
   t.after(() => server.stop());
   const { port } = server;
-  await using load = startLoadProcess(undefined);
+  const program = import.meta.resolve('../../scripts/drill/load-program.ts');
+  await using load = startWorker<LoadCommand, ArrivalResult>(program);
   const closed = await load.do({ kind: 'closed-loop', port, token: 'x', clients: 2, forMs: 100 });
   await load.do({ kind: 'open', port, connections: 2 });
   const open = await load.do({ kind: 'open-loop', port, token: 'x', perSecond: 50, forMs: 100 });

@@ -4,9 +4,10 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { connect } from 'node:tls';
-import { startNginx } from '../../scripts/lab/nginx.ts';
+
 import { connectRaw, RawConnection } from '../../scripts/lab/raw-connection.ts';
 import { ACCEPT, handshake, serverFrame, textFrame } from '../../scripts/lab/websocket.ts';
+import { startDeployedNginx } from '../support/deployed-nginx.ts';
 import { type Stack, stackForTests } from '../support/e2e-stack.ts';
 
 let stack: Stack;
@@ -40,7 +41,7 @@ test('a chat works both ways through every hop, message after message', { skip }
 test('a chat works through an Nginx without proxy_http_version 1.1, which speaks HTTP/1.0', {
   skip,
 }, async () => {
-  const nginx = await startNginx(stack.sidecar.port, [['    proxy_http_version 1.1;\n', '']]);
+  const nginx = await startDeployedNginx(stack.sidecar.port, [['    proxy_http_version 1.1;\n', '']]);
   try {
     const connection = await connectTls(nginx.httpsPort, await readFile(nginx.caPath));
     const answer = await connection.send(handshake(`/ws/chat/2?token=${token}`)).message();
@@ -108,7 +109,7 @@ test('no token of a chat’s address is in a log', { skip }, async () => {
   await connection.send(handshake(`/ws/chat/2?token=${token}`)).message();
   connection.destroy();
   await stack.ask('/healthz');
-  const logs = JSON.stringify(stack.sidecar.log()) + (await stack.nginx.accessLog());
+  const logs = JSON.stringify(stack.sidecar.log()) + stack.nginx.accessLog();
   assert.match(logs, /\/ws\/chat\/2/);
   assert.doesNotMatch(logs, new RegExp(token));
 });

@@ -9,10 +9,11 @@ import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { startTestDatabase } from '../../scripts/lab/database.ts';
-import { testNginxConfig, writeNginxConfig } from '../../scripts/lab/nginx.ts';
+import { testNginx } from '../../scripts/lab/nginx.ts';
 import { freePorts } from '../../scripts/lab/ports.ts';
+import { baseEnv, followProcess } from '../../scripts/lab/sidecar.ts';
+import { writeDeployedFiles } from '../support/deployed-nginx.ts';
 import { requireTools } from '../support/requirements.ts';
-import { baseEnv, followProcess } from '../support/start-process.ts';
 
 const run = promisify(execFile);
 const PROJECT = resolve(import.meta.dirname, '../..');
@@ -30,14 +31,11 @@ async function withFolder(work: (folder: string) => Promise<void>): Promise<void
 
 test('nginx accepts the files in deploy/nginx without a warning', async (t) => {
   if (!requireTools(t, ['nginx', 'openssl'])) return;
-  const config = await writeNginxConfig(8010);
-  try {
-    const words = await testNginxConfig(config);
-    assert.match(words, /test is successful/);
-    assert.doesNotMatch(words, /\[(warn|emerg)\]/);
-  } finally {
-    await rm(config.folder, { recursive: true, force: true });
-  }
+  const { folder, http } = await writeDeployedFiles(8010);
+  const words = testNginx(folder, { http });
+  folder.remove();
+  assert.match(words, /test is successful/);
+  assert.doesNotMatch(words, /\[(warn|emerg)\]/);
 });
 
 test('the documented switch of nginx is one line, there and back', async () => {

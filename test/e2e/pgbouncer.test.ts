@@ -11,6 +11,7 @@ import {
   usingDatabase,
 } from '../../scripts/lab/database.ts';
 import { type PgBouncer, POOL_SIZE, startPgBouncer } from '../../scripts/lab/pgbouncer.ts';
+import { startProcess } from '../../scripts/lab/sidecar.ts';
 import { untilMigrated } from '../../scripts/lab/until-migrated.ts';
 import { parseDatabaseUrl } from '../../src/infra/database-url.ts';
 import {
@@ -23,7 +24,6 @@ import { migrations } from '../../src/infra/migrations/index.ts';
 import { checkReviewStats, rebuildReviewStats } from '../../src/infra/review-stats.ts';
 import { api } from '../support/api.ts';
 import { skipWithout } from '../support/requirements.ts';
-import { startProcess } from '../support/start-process.ts';
 import { startSidecar, type TestSidecar } from '../support/start-sidecar.ts';
 
 const skip = skipWithout(['pgbouncer']);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { openDescriptors } from '../../scripts/lab/proc.ts';
 import { connectRaw, exchangeRaw, type RawConnection } from '../../scripts/lab/raw-connection.ts';
 import {
   answering,
@@ -9,9 +10,9 @@ import {
   type ScriptedBackend,
   startScriptedBackend,
 } from '../../scripts/lab/scripted-backend.ts';
+import { type SidecarProcess, startProcess } from '../../scripts/lab/sidecar.ts';
 import { handshake } from '../../scripts/lab/websocket.ts';
-import { openDescriptors, requireProc } from '../support/process-resources.ts';
-import { type SidecarProcess, startProcess } from '../support/start-process.ts';
+import { requireProc } from '../support/process-resources.ts';
 import { startSidecar, type TestSidecar } from '../support/start-sidecar.ts';
 
 type Script = (connection: RawConnection, index: number) => Promise<void> | void;

@@ -4,8 +4,8 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectRaw, exchangeRaw } from '../../scripts/lab/raw-connection.ts';
 import { type ScriptedBackend, startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
+import { type SidecarProcess, startProcess } from '../../scripts/lab/sidecar.ts';
 import { handshake } from '../../scripts/lab/websocket.ts';
-import { type SidecarProcess, startProcess } from '../support/start-process.ts';
 
 let backend: ScriptedBackend;
 let sidecar: SidecarProcess;

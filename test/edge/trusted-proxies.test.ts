@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { connectRaw, exchangeRaw, RawConnection, type RawMessage } from '../../scripts/lab/raw-connection.ts';
 import { ok, type ScriptedBackend, startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
+import { baseEnv, MAIN, startProcess } from '../../scripts/lab/sidecar.ts';
 import { handshake } from '../../scripts/lab/websocket.ts';
-import { baseEnv, MAIN, startProcess } from '../support/start-process.ts';
 
 let backend: ScriptedBackend;
 const seen: RawMessage[] = [];

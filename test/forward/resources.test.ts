@@ -3,18 +3,12 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { forgetPeak, openDescriptors, peakBytes, residentBytes } from '../../scripts/lab/proc.ts';
 import { connectRaw, type RawConnection } from '../../scripts/lab/raw-connection.ts';
 import { ok, type ScriptedBackend, startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
+import { type SidecarProcess, startProcess } from '../../scripts/lab/sidecar.ts';
 import { handshake, openWebSocket, SWITCHING } from '../../scripts/lab/websocket.ts';
-import {
-  forgetPeak,
-  keepAliveTimers,
-  openDescriptors,
-  peakBytes,
-  requireProc,
-  residentBytes,
-} from '../support/process-resources.ts';
-import { type SidecarProcess, startProcess } from '../support/start-process.ts';
+import { keepAliveTimers, requireProc } from '../support/process-resources.ts';
 
 const MIB = 1024 * 1024;
 const BODY_BYTES = 64 * MIB;

@@ -5,8 +5,9 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { requireProc, writeCalls } from '../support/process-resources.ts';
-import { startProcess } from '../support/start-process.ts';
+import { writeCalls } from '../../scripts/lab/proc.ts';
+import { startProcess } from '../../scripts/lab/sidecar.ts';
+import { requireProc } from '../support/process-resources.ts';
 
 const LOGGER = resolve(import.meta.dirname, '../../src/infra/logger.ts');
 

@@ -4,14 +4,15 @@ import { spawn } from 'node:child_process';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createBackendTables, startTestDatabase } from '../../scripts/lab/database.ts';
+import { openDescriptors } from '../../scripts/lab/proc.ts';
 import { connectRaw, type RawConnection } from '../../scripts/lab/raw-connection.ts';
 import { startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
+import { baseEnv, followProcess, MAIN, type SidecarProcess } from '../../scripts/lab/sidecar.ts';
 import { startTestObjectStore, storageEnv } from '../../scripts/lab/throwaway-object-store.ts';
 import { tokenFor } from '../../scripts/lab/tokens.ts';
 import { untilMigrated } from '../../scripts/lab/until-migrated.ts';
 import { handshake, openWebSocket, SWITCHING } from '../../scripts/lab/websocket.ts';
-import { openDescriptors, requireProc } from '../support/process-resources.ts';
-import { baseEnv, followProcess, MAIN, type SidecarProcess } from '../support/start-process.ts';
+import { requireProc } from '../support/process-resources.ts';
 
 const LIMIT = 64;
 

@@ -11,8 +11,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { makeCertificate } from '../../scripts/lab/certificate.ts';
 import { startTestDatabase, type TestDatabaseServer } from '../../scripts/lab/database.ts';
 import { freePorts } from '../../scripts/lab/ports.ts';
+import { startProcess } from '../../scripts/lab/sidecar.ts';
 import { all, createOutboxDatabase, letTimePass, record, rows, untilRows } from '../support/outbox.ts';
-import { startProcess } from '../support/start-process.ts';
 import { startWebhookReceiver, WEBHOOK_SECRET } from '../support/webhook-receiver.ts';
 
 let server: TestDatabaseServer;

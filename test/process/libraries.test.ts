@@ -12,6 +12,7 @@ import {
   type TestDatabaseServer,
 } from '../../scripts/lab/database.ts';
 import { freePorts } from '../../scripts/lab/ports.ts';
+import { startProcess } from '../../scripts/lab/sidecar.ts';
 import {
   type RunningStore,
   startTestObjectStore,
@@ -20,7 +21,6 @@ import {
 import { untilMigrated } from '../../scripts/lab/until-migrated.ts';
 import { api } from '../support/api.ts';
 import { send } from '../support/object-store-contract.ts';
-import { startProcess } from '../support/start-process.ts';
 
 let server: TestDatabaseServer;
 let store: RunningStore;

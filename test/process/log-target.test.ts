@@ -6,7 +6,7 @@ import { closeSync, existsSync, openSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePorts } from '../../scripts/lab/ports.ts';
-import { baseEnv, MAIN } from '../support/start-process.ts';
+import { baseEnv, MAIN } from '../../scripts/lab/sidecar.ts';
 
 const PATIENCE_MS = 20_000;
 

@@ -1,12 +1,11 @@
 /** The process as an operator meets it: settings, exit statuses, help. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { answering, ok, startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
-import { baseEnv, followProcess, MAIN, runNode, startProcess } from '../support/start-process.ts';
+import { baseEnv, MAIN, runNode, startActivated, startProcess } from '../../scripts/lab/sidecar.ts';
 
 test('--help explains itself, an unknown argument is refused', async () => {
   const help = await runNode(MAIN, ['--help'], {});
@@ -100,13 +99,8 @@ test('no token, query or password is ever logged', async () => {
 test('a socket that systemd passed is used instead of PORT', async () => {
   const server = createServer().listen(0, '127.0.0.1');
   await new Promise((listening) => server.once('listening', listening));
-  const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
   const { port } = server.address() as AddressInfo;
-  const child = spawn('/bin/sh', ['-c', `LISTEN_FDS=1 LISTEN_PID=$$ exec "${process.execPath}" "${MAIN}"`], {
-    env: baseEnv({ PORT: '1' }),
-    stdio: ['ignore', 'pipe', 'pipe', fd],
-  });
-  const sidecar = await followProcess(child);
+  const sidecar = await startActivated(server, { PORT: '1' });
   server.close();
   try {
     assert.equal(sidecar.port, port);

@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectRaw, type RawConnection } from '../../scripts/lab/raw-connection.ts';
 import { answering, ok, startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
+import { type SidecarProcess, startProcess } from '../../scripts/lab/sidecar.ts';
 import { handshake, openWebSocket, SWITCHING } from '../../scripts/lab/websocket.ts';
-import { type SidecarProcess, startProcess } from '../support/start-process.ts';
 import { startSidecar } from '../support/start-sidecar.ts';
 
 const GET = 'GET /api/x HTTP/1.1\r\nHost: a\r\n\r\n';

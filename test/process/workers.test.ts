@@ -8,8 +8,15 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectRaw } from '../../scripts/lab/raw-connection.ts';
 import { ok, startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
+import {
+  baseEnv,
+  followProcess,
+  MAIN,
+  type SidecarProcess,
+  startActivated,
+  startProcess,
+} from '../../scripts/lab/sidecar.ts';
 import { requireProc } from '../support/process-resources.ts';
-import { baseEnv, followProcess, MAIN, type SidecarProcess, startProcess } from '../support/start-process.ts';
 
 const GET = 'GET /api/x HTTP/1.1\r\nHost: a\r\n\r\n';
 const TWO = { WEB_CONCURRENCY: '2', BACKEND_URL: 'http://127.0.0.1:9' };
@@ -147,21 +154,12 @@ test('on a socket of systemd it ends when all workers were killed, and a new sta
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
-  const start = () => {
-    const launcher = `LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$1"`;
-    const env = baseEnv({ ...TWO, PORT: '1' });
-    return spawn('sh', ['-c', launcher, process.execPath, MAIN], {
-      env,
-      stdio: ['ignore', 'pipe', 'pipe', fd],
-    });
-  };
-  const first = await followProcess(start());
+  const first = await startActivated(server, { ...TWO, PORT: '1' });
   await allListen(first);
   const exited = once(first.child, 'exit');
   for (const pid of started(first)) process.kill(pid, 'SIGKILL');
   assert.deepEqual(await exited, [70, null]);
-  const second = await followProcess(start());
+  const second = await startActivated(server, { ...TWO, PORT: '1' });
   server.close();
   await running(second, async () => {
     assert.equal((await fetch(`http://127.0.0.1:${port}/livez`)).status, 200);

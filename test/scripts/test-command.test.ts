@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { commandOf } from '../../scripts/lab/process-command.ts';
+import { commandOf } from '../../scripts/lab/proc.ts';
 import { requireProc } from '../support/process-resources.ts';
 
 const COMMAND = resolve(import.meta.dirname, '../../scripts/test.ts');

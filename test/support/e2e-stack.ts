@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { after, before } from 'node:test';
 import { startTestDatabase, type TestDatabaseServer } from '../../scripts/lab/database.ts';
-import { type Nginx, startNginx } from '../../scripts/lab/nginx.ts';
+import { type SidecarProcess, startProcess } from '../../scripts/lab/sidecar.ts';
 import {
   type RunningStore,
   startTestObjectStore,
@@ -13,9 +13,9 @@ import {
 } from '../../scripts/lab/throwaway-object-store.ts';
 import { untilMigrated } from '../../scripts/lab/until-migrated.ts';
 import { startUvicorn, UVICORN, type Uvicorn } from '../../scripts/lab/uvicorn.ts';
+import { type Nginx, startDeployedNginx } from './deployed-nginx.ts';
 import { type ClientAnswer, type ClientRequest, send } from './https-client.ts';
 import { skipWithout } from './requirements.ts';
-import { type SidecarProcess, startProcess } from './start-process.ts';
 
 /** What must be installed before the stack can run. */
 const STACK_TOOLS = ['nginx', 'openssl', UVICORN];
@@ -99,7 +99,7 @@ async function start(stops: (() => Promise<unknown>)[], stop: () => Promise<void
     return sidecar;
   };
   const sidecar = await anotherSidecar({});
-  const nginx = await startNginx(sidecar.port);
+  const nginx = await startDeployedNginx(sidecar.port);
   stops.push(nginx.stop);
   const ca = await readFile(nginx.caPath);
   const ask = (path: string, request: ClientRequest = {}) => send(`${nginx.url}${path}`, { ca, ...request });

@@ -1,8 +1,10 @@
 /**
  * What is measured: a proxy in front of the upstream, ours or a peer's.
  */
-import { withChildren } from '../machine/process-figures.ts';
-import { freePort, startChild, stopChild, untilListening } from '../machine/processes.ts';
+import { freePort } from '../../lab/ports.ts';
+import { withChildren } from '../../lab/proc.ts';
+import { type Program, startProgram, untilListening } from '../../lab/programs.ts';
+import type { ScratchFolder } from '../../lab/scratch-folder.ts';
 
 export interface Contender {
   readonly name: string;
@@ -21,37 +23,39 @@ export interface Place {
   /** Undefined: not pinned. */
   readonly core: number | undefined;
   /** A folder of the contender's own, empty, removed after the bench. */
-  readonly folder: string;
+  readonly folder: ScratchFolder;
 }
 
 export interface RunningProxy {
   readonly port: number;
   /** Every process whose CPU time and memory count. */
   readonly pids: readonly number[];
-  stop(): Promise<void>;
+  stop(): Promise<unknown>;
 }
 
-export interface ProxyCommand {
-  readonly command: string;
+/** A proxy on Node: `node args` and an environment. */
+export interface NodeProxy {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }
 
 /** Starts a proxy's process on a free port and waits until it listens. */
-export async function startProxy(
+export async function startNodeProxy(
   { core, folder }: Place,
-  commandFor: (port: number) => ProxyCommand | Promise<ProxyCommand>,
+  proxyFor: (port: number) => NodeProxy,
 ): Promise<RunningProxy> {
   const port = await freePort();
-  const { command, args, env } = await commandFor(port);
-  const child = startChild(command, args, { core, env, outputFile: `${folder}/output.log` });
-  await untilListening(child, port);
-  return {
-    port,
-    // Asked for each time: nginx listens before it has started its worker.
-    get pids() {
-      return withChildren(child.pid);
-    },
-    stop: () => stopChild(child),
-  };
+  const { args, env } = proxyFor(port);
+  const program = startProgram(process.execPath, args, { core, env, outputFile: folder.at('output.log') });
+  await untilListening('The proxy', program, port);
+  return runningProxy(port, program);
 }
+
+export const runningProxy = (port: number, program: Program): RunningProxy => ({
+  port,
+  // Asked for each time: nginx listens before it has started its worker.
+  get pids() {
+    return withChildren(program.pid);
+  },
+  stop: () => program.stop(),
+});

@@ -2,7 +2,7 @@
  * The Node proxies: programs in ../peers, run from a folder of the bench's own where their packages are installed.
  */
 import { join } from 'node:path';
-import { type Contender, startProxy } from './contender.ts';
+import { type Contender, startNodeProxy } from './contender.ts';
 import { PACKAGES, PEER_FOLDER } from './install-peers.ts';
 
 const hpmVersion = `${PACKAGES['http-proxy-middleware']} on Express ${PACKAGES.express}`;
@@ -31,8 +31,7 @@ function nodePeer(name: string, version: string, setup: string): Contender {
     forwardsWebSockets: true,
     setup,
     start: (place) =>
-      startProxy(place, (port) => ({
-        command: process.execPath,
+      startNodeProxy(place, (port) => ({
         args: [join(PEER_FOLDER, `${name}.mjs`)],
         env: { NODE_ENV: 'production', PORT: String(port), UPSTREAM_PORT: String(place.upstreamPort) },
       })),

@@ -2,9 +2,10 @@
  * Child process: sends the load, checks every answer, measures how long each took. Bare node:net and ready-made
  * requests, so that one core can saturate a proxy on another.
  */
+import { serveCommands } from '../../lab/worker.ts';
 import { ClosedLoop, type LoadClient } from './closed-loop.ts';
 import { HttpClient } from './http-client.ts';
-import type { LoadCommand, LoadReply, LoadResult } from './messages.ts';
+import type { LoadCommand, LoadResult } from './messages.ts';
 import { download, upload } from './transfer.ts';
 import { WebSocketClient } from './websocket-client.ts';
 
@@ -46,16 +47,4 @@ async function open(connections: number, create: (index: number) => LoadClient):
   return NOTHING;
 }
 
-process.on('message', (command: LoadCommand) => {
-  perform(command).then(
-    (result) => reply({ result }),
-    (error: Error) => reply({ error: error.message }),
-  );
-});
-
-function reply(message: LoadReply): void {
-  process.send?.(message);
-}
-
-// The bench is gone: so are we.
-process.on('disconnect', () => process.exit());
+serveCommands(perform);

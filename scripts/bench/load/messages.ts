@@ -24,5 +24,3 @@ export interface LoadResult {
   readonly p50Us: number;
   readonly p99Us: number;
 }
-
-export type LoadReply = { readonly result: LoadResult } | { readonly error: string };

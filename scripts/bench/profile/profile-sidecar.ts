@@ -1,12 +1,12 @@
 /**
  * The sidecar under V8's sampling profiler with small GETs: where each microsecond goes.
  */
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type RunningProxy, startProxy } from '../contenders/contender.ts';
-import { sidecarCommand } from '../contenders/sidecar.ts';
+import { type RunningProxy, startNodeProxy } from '../contenders/contender.ts';
+import { sidecarProxy } from '../contenders/sidecar.ts';
 import { type OpenCommand, runLoop } from '../workloads/closed-loop-load.ts';
-import type { Bench } from '../workloads/workload.ts';
+import { type Bench, placeIn } from '../workloads/workload.ts';
 import { profileTables } from './profile-tables.ts';
 import { type CpuProfile, selfTimes } from './self-times.ts';
 
@@ -18,16 +18,15 @@ const INTERVAL_US = 200;
 
 /** @returns Markdown */
 export async function profileSidecar(bench: Bench): Promise<string> {
-  const folder = join(bench.folder, 'profile');
-  mkdirSync(folder);
-  const flags = ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-interval=${INTERVAL_US}`];
-  const place = { upstreamPort: bench.upstream.port, core: bench.cores.proxy, folder };
-  const proxy = await startProxy(place, (port) => sidecarCommand(port, bench.upstream.port, flags));
+  const place = placeIn(bench);
+  const { path } = place.folder;
+  const flags = ['--cpu-prof', `--cpu-prof-dir=${path}`, `--cpu-prof-interval=${INTERVAL_US}`];
+  const proxy = await startNodeProxy(place, (port) => sidecarProxy(port, place.upstreamPort, flags));
   const requests = bench.quick ? QUICK_REQUESTS : REQUESTS;
   const measured = await measure(bench, proxy, requests);
   // Ending in order is what writes the profile.
   await proxy.stop();
-  const profile = readProfile(folder);
+  const profile = readProfile(path);
   const times = selfTimes(profile, measured.fromUs, measured.toUs);
   return profileTables(times, { requests, cpuUs: measured.cpuUs });
 }

@@ -2,7 +2,7 @@
  * Everything measured, as one value (for JSON) and as Markdown.
  */
 import type { Contender } from '../contenders/contender.ts';
-import type { Machine } from '../machine/describe.ts';
+import type { Machine } from '../describe-machine.ts';
 import { figure, type WorkloadResult } from '../workloads/workload.ts';
 import { type Outcome, outcomesOf } from './goals.ts';
 import { workloadTable } from './table.ts';

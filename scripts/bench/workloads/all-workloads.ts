@@ -1,7 +1,6 @@
 /**
  * The workloads by the names of the command line.
  */
-import type { WorkloadName } from '../options.ts';
 import { bulk } from './bulk.ts';
 import { oneConnection } from './one-connection.ts';
 import { logAndMetrics, smallGets, smallPosts } from './small-requests.ts';
@@ -9,7 +8,7 @@ import { startup } from './startup.ts';
 import { idleWebSockets, webSocketEcho } from './websockets.ts';
 import type { Workload } from './workload.ts';
 
-export const workloads: Readonly<Record<WorkloadName, Workload>> = {
+export const workloads = {
   GET: smallGets,
   log: logAndMetrics,
   POST: smallPosts,
@@ -18,4 +17,4 @@ export const workloads: Readonly<Record<WorkloadName, Workload>> = {
   websocket: webSocketEcho,
   idle: idleWebSockets,
   startup,
-};
+} as const satisfies Record<string, Workload>;

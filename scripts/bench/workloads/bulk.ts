@@ -1,8 +1,9 @@
 /**
  * Large bodies, down and up: bytes that a proxy moves per second of its CPU time, and how much memory it takes to do it.
  */
+
+import { cpuMicroseconds, forgetPeak, peakBytes, residentBytes } from '../../lab/proc.ts';
 import type { RunningProxy } from '../contenders/contender.ts';
-import { cpuMicroseconds, forgetPeak, peakResidentBytes, residentBytes } from '../machine/process-figures.ts';
 import { runLoop } from './closed-loop-load.ts';
 import {
   type Bench,
@@ -24,7 +25,7 @@ export const bulk: Workload = async (bench) => {
   const rows = await inTurns(bench, 'bulk', bench.contenders, async (proxy) => {
     const open = { kind: 'open', port: proxy.port, method: 'GET', connections: 64 } as const;
     await runLoop(bench, proxy, open, bench.quick ? 500 : WARM_UP_REQUESTS);
-    const residentBefore = residentBytes(proxy.pids);
+    const residentBefore = residentBytes(...proxy.pids);
     return async () => ({
       ...(await transfer(bench, proxy, 'download', bytes, residentBefore)),
       ...(await transfer(bench, proxy, 'upload', bytes, residentBefore)),
@@ -41,14 +42,14 @@ async function transfer(
   bytes: number,
   residentBefore: number,
 ): Promise<Sample> {
-  forgetPeak(proxy.pids);
+  forgetPeak(...proxy.pids);
   const before = cpuMicroseconds(proxy.pids);
   const { wallUs } = await load.do({ kind, port: proxy.port, bytes });
   const cpuUs = cpuMicroseconds(proxy.pids) - before;
   return {
     [`${kind}PerCpu`]: bytes / MIB / (cpuUs / 1e6),
     [`${kind}PerSecond`]: bytes / MIB / (wallUs / 1e6),
-    [`${kind}GrowthMb`]: (peakResidentBytes(proxy.pids) - residentBefore) / MIB,
+    [`${kind}GrowthMb`]: (peakBytes(...proxy.pids) - residentBefore) / MIB,
   };
 }
 

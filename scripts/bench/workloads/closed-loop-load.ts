@@ -1,9 +1,10 @@
 /**
  * A closed loop of small exchanges through a proxy, and the CPU time that it costs the proxy.
  */
+
+import { cpuMicroseconds } from '../../lab/proc.ts';
 import type { RunningProxy } from '../contenders/contender.ts';
 import type { LoadCommand, LoadResult } from '../load/messages.ts';
-import { cpuMicroseconds } from '../machine/process-figures.ts';
 import type { Bench, Measure, Sample } from './workload.ts';
 
 /** Until V8 has compiled what is hot. */

@@ -1,8 +1,9 @@
 /**
  * One connection, one request at a time, everything on one core: what a proxy adds to the time that a client waits.
  */
+
+import { moveTo } from '../../lab/cores.ts';
 import type { Contender } from '../contenders/contender.ts';
-import { moveTo } from '../machine/cores.ts';
 import { type OpenCommand, runLoop } from './closed-loop-load.ts';
 import { type Bench, inTurns, type Row, type Workload } from './workload.ts';
 
@@ -22,7 +23,7 @@ const direct: Contender = {
 
 export const oneConnection: Workload = async (bench) => {
   const { cores, load, upstream } = bench;
-  const others = [load.child.pid, upstream.child.pid];
+  const others = [load.pid, upstream.pid];
   try {
     for (const pid of others) moveTo(cores.proxy, pid);
     const rows = await measure(bench);

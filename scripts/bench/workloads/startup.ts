@@ -2,16 +2,15 @@
  * From the start of the process to the first 200 of /livez, not pinned: starting uses more than one thread.
  */
 import { connect } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { ProxyCommand } from '../contenders/contender.ts';
-import { sidecar, sidecarCommand } from '../contenders/sidecar.ts';
-import { freePort, startChild, stopChild } from '../machine/processes.ts';
-import type { Bench, Sample, Workload } from './workload.ts';
+import { freePort } from '../../lab/ports.ts';
+import { startProgram, untilUp } from '../../lab/programs.ts';
+import type { NodeProxy } from '../contenders/contender.ts';
+import { sidecar, sidecarProxy } from '../contenders/sidecar.ts';
+import { type Bench, placeIn, type Sample, type Workload } from './workload.ts';
 
 const STARTS = 15;
 const QUICK_STARTS = 2;
 const LOOK_EVERY_MS = 1;
-const PATIENCE_MS = 15_000;
 
 export const startup: Workload = async (bench) => {
   const ours: Sample[] = [];
@@ -19,7 +18,7 @@ export const startup: Workload = async (bench) => {
   bench.say('startup');
   for (let i = 0; i < (bench.quick ? QUICK_STARTS : STARTS); i += 1) {
     const port = await freePort();
-    ours.push({ startMs: await timeStart(bench, port, await sidecarCommand(port, bench.upstream.port)) });
+    ours.push({ startMs: await timeStart(bench, port, sidecarProxy(port, bench.upstream.port)) });
     const barePort = await freePort();
     bare.push({ startMs: await timeStart(bench, barePort, bareServer(barePort)) });
   }
@@ -37,29 +36,18 @@ export const startup: Workload = async (bench) => {
   ];
 };
 
-const bareServer = (port: number): ProxyCommand => ({
-  command: process.execPath,
+const bareServer = (port: number): NodeProxy => ({
   args: ['-e', `require('node:http').createServer((req, res) => res.end()).listen(${port}, '127.0.0.1')`],
   env: {},
 });
 
 /** @returns ms */
-async function timeStart(bench: Bench, port: number, { command, args, env }: ProxyCommand): Promise<number> {
+async function timeStart(bench: Bench, port: number, { args, env }: NodeProxy): Promise<number> {
+  const outputFile = placeIn(bench).folder.at('startup.log');
   const startedAt = performance.now();
-  const child = startChild(command, args, {
-    core: undefined,
-    env,
-    outputFile: `${bench.folder}/startup.log`,
-  });
-  try {
-    while (!(await isLive(port))) {
-      if (performance.now() - startedAt > PATIENCE_MS) throw new Error('no 200 from /livez');
-      await sleep(LOOK_EVERY_MS);
-    }
-    return performance.now() - startedAt;
-  } finally {
-    await stopChild(child);
-  }
+  await using program = startProgram(process.execPath, args, { env, outputFile });
+  await untilUp('It', program, () => isLive(port), { everyMs: LOOK_EVERY_MS });
+  return performance.now() - startedAt;
 }
 
 /** One GET on a connection of its own. */

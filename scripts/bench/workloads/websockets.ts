@@ -2,8 +2,8 @@
  * WebSockets: CPU time per frame of an echo, and the memory that idle ones hold.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { residentBytes } from '../../lab/proc.ts';
 import type { Contender } from '../contenders/contender.ts';
-import { residentBytes } from '../machine/process-figures.ts';
 import { prepareLoop, runLoop, WALL_METRICS } from './closed-loop-load.ts';
 import { type Bench, blaming, inTurns, type Sample, startIn, type Workload } from './workload.ts';
 
@@ -75,13 +75,13 @@ async function measureIdle(bench: Bench, contender: Contender, connections: numb
   try {
     await runLoop(bench, proxy, gets, requests);
     await sleep(SETTLE_MS);
-    const before = residentBytes(proxy.pids);
+    const before = residentBytes(...proxy.pids);
     await load.do({ kind: 'open-websockets', port, connections });
     // Each echoes once: they are open all the way.
     await load.do({ kind: 'run', exchanges: connections });
     await runLoop(bench, proxy, gets, requests);
     await sleep(SETTLE_MS);
-    const after = residentBytes(proxy.pids);
+    const after = residentBytes(...proxy.pids);
     await load.do({ kind: 'run', exchanges: connections });
     await load.do({ kind: 'close' });
     const mb = 1024 * 1024;

@@ -1,23 +1,21 @@
 /**
  * What a workload gets and gives, and how contenders take turns in it.
  */
-import { mkdtempSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Contender, RunningProxy } from '../contenders/contender.ts';
-import type { LoadGenerator } from '../load/load-process.ts';
-import type { Cores } from '../machine/cores.ts';
+
+import type { Cores } from '../../lab/cores.ts';
+import { makeScratchFolder } from '../../lab/scratch-folder.ts';
+import type { Worker } from '../../lab/worker.ts';
+import type { Contender, Place, RunningProxy } from '../contenders/contender.ts';
+import type { LoadCommand, LoadResult } from '../load/messages.ts';
 import { median } from '../statistics.ts';
-import type { Upstream } from '../upstream/upstream-process.ts';
 
 export interface Bench {
   readonly contenders: readonly Contender[];
   readonly rounds: number;
   readonly quick: boolean;
-  readonly load: LoadGenerator;
-  readonly upstream: Upstream;
+  readonly load: Worker<LoadCommand, LoadResult>;
+  readonly upstream: { readonly pid: number; readonly port: number };
   readonly cores: Cores;
-  /** Scratch, removed at the end. */
-  readonly folder: string;
   readonly say: (text: string) => void;
 }
 
@@ -92,14 +90,15 @@ export async function inTurns(
   return turns.map(({ row }) => row);
 }
 
-export function startIn({ upstream, cores, folder }: Bench, contender: Contender): Promise<RunningProxy> {
-  const place = {
-    upstreamPort: upstream.port,
-    core: cores.proxy,
-    folder: mkdtempSync(join(folder, 'proxy-')),
-  };
-  return blaming(contender.name, () => contender.start(place));
+export function startIn(bench: Bench, contender: Contender): Promise<RunningProxy> {
+  return blaming(contender.name, () => contender.start(placeIn(bench)));
 }
+
+export const placeIn = ({ upstream, cores }: Bench): Place => ({
+  upstreamPort: upstream.port,
+  core: cores.proxy,
+  folder: makeScratchFolder('bench'),
+});
 
 /** @throws Error of `action` with the contender's name in front */
 export async function blaming<T>(name: string, action: () => Promise<T>): Promise<T> {

@@ -1,10 +1,10 @@
 /** PostgreSQL dies, comes back, hangs, and goes on (contract.md, section 4; issue: a database that is down never stops the rest). */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { startTestDatabase } from '../../lab/database.ts';
 import { untilMigrated } from '../../lab/until-migrated.ts';
 import { type Drill, none, report, some } from '../drill.ts';
 import { startLoad } from '../load.ts';
 import { mixed } from '../requests.ts';
-import { startRestartablePostgres } from '../restartable-postgres.ts';
 import { auditReviews, createReviewLoad, makeAuthors } from '../reviews.ts';
 import { isWithin, longestMs, longestRecoveryMs, type Outage } from '../sample.ts';
 import { startScene } from '../scene.ts';
@@ -19,7 +19,7 @@ export const databaseRestart: Drill = {
   name: 'database-restart',
   summary: 'PostgreSQL is killed and restarted, and frozen and thawed, under forwarded requests and reviews.',
   async run({ seconds, backend: kind }) {
-    await using postgres = await startRestartablePostgres();
+    await using postgres = await startTestDatabase({ durable: true });
     await makeAuthors(postgres.url, AUTHORS);
     await using scene = await startScene({ kind }, { DATABASE_URL: postgres.url, MIGRATE_ON_START: 'true' });
     const { port } = scene.sidecar;
@@ -27,7 +27,7 @@ export const databaseRestart: Drill = {
     const forwarding = startLoad({ port, clients: 12, everyMs: 50, next: mixed() });
     const reviewing = startLoad({ port, clients: AUTHORS, everyMs: 50, next: createReviewLoad().next });
     const outages: Outage[] = [];
-    const during = async (begin: () => Promise<void>, ms: number, end: () => Promise<void>) => {
+    const during = async (begin: () => unknown, ms: number, end: () => unknown) => {
       await sleep(BEFORE_MS);
       const downAt = performance.now();
       await begin();

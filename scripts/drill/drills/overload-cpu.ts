@@ -1,12 +1,14 @@
 /** Four times the load that its core can carry (forwarding.md, line 19). */
-import { chooseCores, moveTo } from '../../bench/machine/cores.ts';
-import { isAlive, until } from '../child.ts';
+import { chooseCores, moveTo } from '../../lab/cores.ts';
+import { startTestDatabase } from '../../lab/database.ts';
+import { isAlive, watchCore } from '../../lab/proc.ts';
+import { until } from '../../lab/programs.ts';
+import { startWorker, type Worker } from '../../lab/worker.ts';
 import { KeepAliveClient } from '../client.ts';
 import { type Drill, type Figure, measured, none, report, some, told } from '../drill.ts';
-import { startLoad } from '../load.ts';
-import { type LoadCommand, type LoadProcess, startLoadProcess } from '../load-process.ts';
-import { watchCore, watchMemory } from '../process-watch.ts';
-import { startRestartablePostgres } from '../restartable-postgres.ts';
+import { type ArrivalResult, startLoad } from '../load.ts';
+import type { LoadCommand } from '../load-program.ts';
+import { watchMemory } from '../process-watch.ts';
 import { type LoadRequest, longestMs, parseJson, quantileMs, type Sample } from '../sample.ts';
 import { startScene } from '../scene.ts';
 import { makeUploadScene, uploads } from '../uploads.ts';
@@ -27,13 +29,14 @@ export const overloadCpu: Drill = {
   name: 'overload-cpu',
   summary: 'Four times the requests that its core can carry: goodput holds, the rest is 503, it stays alive.',
   async run({ seconds, backend: kind }) {
-    await using postgres = await startRestartablePostgres();
+    await using postgres = await startTestDatabase();
     const { env, token } = await makeUploadScene(postgres.url);
     await using scene = await startScene({ kind }, env);
     const { port, pid } = scene.sidecar;
     const cores = chooseCores();
     moveTo(cores.proxy, pid);
-    await using generator = startLoadProcess(cores.load);
+    const program = import.meta.resolve('../load-program.ts');
+    await using generator: LoadGenerator = startWorker(program, { core: cores.load });
     const forMs = (seconds * 1000) / (1 + 1 + 2 + 1 + 2 + 1);
     const peak = () =>
       runPhase(generator, pid, { kind: 'closed-loop', port, token, clients: CLIENTS, forMs });
@@ -78,6 +81,8 @@ export const overloadCpu: Drill = {
   },
 };
 
+type LoadGenerator = Worker<LoadCommand, ArrivalResult>;
+
 interface Phase {
   readonly samples: readonly Sample[];
   /** Right answers a second that came while requests were sent. */
@@ -88,7 +93,7 @@ interface Phase {
   readonly coreShare: number;
 }
 
-async function runPhase(generator: LoadProcess, pid: number, command: LoadCommand): Promise<Phase> {
+async function runPhase(generator: LoadGenerator, pid: number, command: LoadCommand): Promise<Phase> {
   const coreShare = watchCore(pid);
   const { samples, sendingMs } = await generator.do(command);
   const endsAt = samples.reduce((least, { startedAt }) => Math.min(least, startedAt), Infinity) + sendingMs;

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Drill, none, report, some, told } from '../drill.ts';
 import { startLoad } from '../load.ts';
 import { mixedConnections } from '../requests.ts';
-import { startScene } from '../scene.ts';
+import { pidsOf, startScene } from '../scene.ts';
 import { keepWebSockets } from '../web-sockets.ts';
 
 const WORKERS = 2;
@@ -26,7 +26,7 @@ export const sighupUnderLoad: Drill = {
     let restarts = 0;
     while (restarts < restartsAtLeast(seconds) || performance.now() < endAt) {
       await sleep(BEFORE_MS);
-      sidecar.signal('SIGHUP');
+      sidecar.child.kill('SIGHUP');
       restarts += 1;
       await sidecar.untilLogged('workers restarted', restarts);
     }
@@ -38,7 +38,7 @@ export const sighupUnderLoad: Drill = {
       samples,
       doubledPosts: backend.arrivals().doubledPosts,
       figures: [
-        some('workers replaced', sidecar.pidsOf('listening').length - WORKERS, restarts * WORKERS),
+        some('workers replaced', pidsOf(sidecar, 'listening').length - WORKERS, restarts * WORKERS),
         none('requests refused', samples.filter(({ outcome }) => outcome === 'refused').length),
         none('requests lost on idle connections', samples.filter(({ raced }) => raced).length),
         told('WebSockets closed by a leaving worker', webSockets.closed()),

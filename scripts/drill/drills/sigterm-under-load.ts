@@ -1,12 +1,12 @@
 /** The process is asked to stop while requests and WebSockets are under way (forwarding.md, line 25). */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isListening } from '../../lab/is-listening.ts';
+import { isListening } from '../../lab/ports.ts';
 import { type BackendOptions, type DrillBackend, startBackend } from '../backend-process.ts';
 import { type Drill, none, report, some, told } from '../drill.ts';
 import { startLoad } from '../load.ts';
 import { backendRequest } from '../requests.ts';
 import { REASON, type Sample } from '../sample.ts';
-import { startSidecar } from '../sidecar.ts';
+import { startSidecar } from '../scene.ts';
 import { keepWebSockets } from '../web-sockets.ts';
 
 const GRACE_MS = 5_000;
@@ -76,8 +76,7 @@ async function runRound(backend: DrillBackend, workers: number): Promise<Round> 
   const load = startLoad({ port, clients: 16, everyMs: 50, next });
   await sleep(BEFORE_MS);
   const stoppedAt = performance.now();
-  sidecar.signal('SIGTERM');
-  const status = await sidecar.exited;
+  const status = await sidecar.end();
   const tookMs = performance.now() - stoppedAt;
   const stillListens = await isListening(port);
   const samples = await load.stop();

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { until } from '../child.ts';
+import { until } from '../../lab/programs.ts';
 import { KeepAliveClient } from '../client.ts';
 import { type Drill, none, report, some } from '../drill.ts';
 import { startLoad } from '../load.ts';

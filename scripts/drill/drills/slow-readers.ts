@@ -32,7 +32,7 @@ export const slowReaders: Drill = {
       }),
     );
     await sleep(FILL_MS);
-    sidecar.signal('SIGTERM');
+    sidecar.child.kill('SIGTERM');
     const samples = await Promise.all(answers);
     return report({
       samples,

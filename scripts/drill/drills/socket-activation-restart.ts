@@ -1,15 +1,11 @@
 /** `systemctl restart` with socket activation (forwarding.md, line 26). */
-import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { baseEnv } from '../../../test/support/start-process.ts';
 import { startBackend } from '../backend-process.ts';
-import { isAlive, until } from '../child.ts';
 import { type Drill, type DrillReport, type DrillSettings, none, report, some, told } from '../drill.ts';
 import { startLoad } from '../load.ts';
 import { mixedConnections } from '../requests.ts';
 import { longestMs, longestRecoveryMs, type Outage } from '../sample.ts';
-import { type DrillSidecar, followSidecar } from '../sidecar.ts';
+import { pidsOf, startSupervised } from '../scene.ts';
 
 /** One in the short form of the tests. */
 const restartsAtLeast = (seconds: number) => (seconds < 3 ? 1 : 2);
@@ -33,7 +29,7 @@ async function restartUnderLoad(
   workers: number,
 ): Promise<DrillReport> {
   await using backend = await startBackend({ kind });
-  await using sidecar = await startActivated({ BACKEND_URL: backend.url, WEB_CONCURRENCY: String(workers) });
+  await using sidecar = await startSupervised({ BACKEND_URL: backend.url, WEB_CONCURRENCY: String(workers) });
   await sidecar.untilLogged('listening', workers);
   const load = startLoad({
     port: sidecar.port,
@@ -46,7 +42,7 @@ async function restartUnderLoad(
   while (outages.length < restartsAtLeast(seconds) || performance.now() < endAt) {
     await sleep(BEFORE_MS);
     const downAt = performance.now();
-    process.kill(sidecar.pidsOf('started').at(-1) ?? 0, 'SIGTERM');
+    process.kill(pidsOf(sidecar, 'started').at(-1) ?? 0, 'SIGTERM');
     await sidecar.untilLogged('listening', (outages.length + 2) * workers);
     outages.push({ downAt, upAt: performance.now() });
   }
@@ -58,33 +54,10 @@ async function restartUnderLoad(
     recoveryMs: longestRecoveryMs(samples, outages),
     figures: [
       some('restarts', outages.length, restartsAtLeast(seconds)),
-      none('exits with another status than 0', outages.length - sidecar.timesLogged('ended with status 0')),
+      none('exits with another status than 0', outages.length - sidecar.log('ended with status 0').length),
       none('requests refused', samples.filter(({ outcome }) => outcome === 'refused').length),
       told('longest wait of a request, ms', longestMs(samples)),
       none('requests lost on idle connections', samples.filter(({ raced }) => raced).length),
     ],
   });
-}
-
-/** The supervisor with the sidecar that it runs; `pid` is the supervisor's. */
-async function startActivated(env: Record<string, string>): Promise<DrillSidecar> {
-  const child = spawn(process.execPath, [fileURLToPath(import.meta.resolve('../supervisor.ts'))], {
-    // Not the port: the passed socket has one.
-    env: baseEnv({ ...env, PORT: '1' }),
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const sidecar = await followSidecar(child);
-  const current = () => sidecar.pidsOf('started').at(-1) ?? 0;
-  const stopWithProcess = () => isAlive(current()) && process.kill(current(), 'SIGKILL');
-  process.once('exit', stopWithProcess);
-  return {
-    ...sidecar,
-    async [Symbol.asyncDispose]() {
-      child.kill('SIGKILL');
-      await sidecar.exited;
-      if (isAlive(current())) process.kill(current(), 'SIGTERM');
-      await until('the sidecar to stop', () => !isAlive(current()));
-      process.off('exit', stopWithProcess);
-    },
-  };
 }

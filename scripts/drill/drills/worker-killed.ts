@@ -4,7 +4,7 @@ import { type Drill, none, report, some, told } from '../drill.ts';
 import { startLoad } from '../load.ts';
 import { mixedConnections } from '../requests.ts';
 import { isWithin, longestRecoveryMs, type Outage, REASON, type Sample } from '../sample.ts';
-import { startScene } from '../scene.ts';
+import { pidsOf, startScene } from '../scene.ts';
 
 const WORKERS = 2;
 const MOST_KILLS = 4;
@@ -28,7 +28,7 @@ export const workerKilled: Drill = {
     const kills: Outage[] = [];
     const killed = new Set<number>();
     const kill = () => {
-      const victim = sidecar.pidsOf('listening').find((pid) => !killed.has(pid)) ?? 0;
+      const victim = pidsOf(sidecar, 'listening').find((pid) => !killed.has(pid)) ?? 0;
       killed.add(victim);
       const downAt = performance.now();
       process.kill(victim, 'SIGKILL');
@@ -56,7 +56,7 @@ export const workerKilled: Drill = {
           failed.filter(({ reason }) => reason === REASON.hung).length,
         ),
         none('requests refused', samples.filter(({ outcome }) => outcome === 'refused').length),
-        some('workers replaced', sidecar.pidsOf('listening').length - WORKERS, kills.length),
+        some('workers replaced', pidsOf(sidecar, 'listening').length - WORKERS, kills.length),
       ],
     });
   },

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { query, startTestDatabase, type TestDatabaseServer } from '../../../scripts/lab/database.ts';
+import { runNode } from '../../../scripts/lab/sidecar.ts';
 import { parseDatabaseUrl } from '../../../src/infra/database-url.ts';
 import { migrateDatabase } from '../../../src/infra/migrate.ts';
 import { migrations } from '../../../src/infra/migrations/index.ts';
-import { runNode } from '../../support/start-process.ts';
 
 const SCRIPT = resolve(import.meta.dirname, '../../../scripts/rebuild-review-stats.ts');
 let server: TestDatabaseServer;

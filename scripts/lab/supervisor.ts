@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { writeSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { MAIN } from '../../test/support/start-process.ts';
+import { MAIN } from './sidecar.ts';
 
 const BACKLOG = 511;
 

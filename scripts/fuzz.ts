@@ -4,8 +4,9 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { newSeed } from './random.ts';
-import { MODES, type ModeName, runFuzz } from './run.ts';
+import { newSeed } from './fuzz/random.ts';
+import { MODES, type ModeName, runFuzz } from './fuzz/run.ts';
+import { endBySignals, namesFrom, numberFrom, readCommandLine } from './lib/command-line.ts';
 
 const HELP = `Usage: npm run fuzz -- [--seconds N] [--seed N] [--mode MODE]
 
@@ -24,51 +25,33 @@ fails only when the sidecar's backend saw a request too many. "all" are the othe
 Exit status: 0 when everything held, 1 when something was found, 2 for wrong arguments.
 `;
 
-const DEFAULT_SECONDS = 60;
+const MODE_NAMES = Object.keys(MODES) as ModeName[];
 
-function readArguments() {
+function parseOptions() {
   const { values } = parseArgs({
     options: {
-      seconds: { type: 'string', default: String(DEFAULT_SECONDS) },
+      seconds: { type: 'string', default: '60' },
       seed: { type: 'string' },
       mode: { type: 'string', default: 'all' },
       folder: { type: 'string', default: join(tmpdir(), 'sidecar-fuzz') },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
-  const seconds = wholeNumber('seconds', values.seconds);
-  const seed = values.seed === undefined ? newSeed() : wholeNumber('seed', values.seed);
-  if (values.mode !== 'all' && !(values.mode in MODES)) throw new Error(`Unknown mode ${values.mode}.`);
-  const modes: ModeName[] =
-    values.mode === 'all' ? ['requests', 'responses', 'handshakes'] : [values.mode as ModeName];
+  const modes =
+    values.mode === 'all'
+      ? MODE_NAMES.filter((name) => name !== 'differential')
+      : namesFrom('--mode', values.mode, MODE_NAMES);
+  const seed = values.seed === undefined ? newSeed() : numberFrom('--seed', values.seed);
+  const seconds = numberFrom('--seconds', values.seconds);
   return { help: values.help, seconds, seed, modes, findingsFolder: values.folder };
 }
 
-function wholeNumber(name: string, value: string): number {
-  if (!/^\d{1,10}$/.test(value)) throw new Error(`--${name} must be a whole number.`);
-  return Number(value);
-}
-
-async function main(): Promise<number> {
-  let options: ReturnType<typeof readArguments>;
-  try {
-    options = readArguments();
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${HELP}`);
-    return 2;
-  }
+const options = readCommandLine(HELP, parseOptions);
+if (options !== null) {
+  endBySignals();
   const print = (text: string) => void process.stdout.write(text);
-  if (options.help) {
-    print(HELP);
-    return 0;
-  }
   const { cases, findings } = await runFuzz({ ...options, print });
-  print(
-    findings.length === 0
-      ? `${cases} cases, nothing found.\n`
-      : `${cases} cases, ${findings.length} kinds of findings.\n`,
-  );
-  return findings.length === 0 ? 0 : 1;
+  const found = findings.length === 0 ? 'nothing found' : `${findings.length} kinds of findings`;
+  print(`${cases} cases, ${found}.\n`);
+  process.exitCode = findings.length === 0 ? 0 : 1;
 }
-
-process.exitCode = await main();

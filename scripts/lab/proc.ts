@@ -1,0 +1,161 @@
+/**
+ * What a process is, does and holds: from Linux's /proc (proc(5)), and what other systems know as well from ps(1).
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { until } from './programs.ts';
+
+const STOP_TIMEOUT_MS = 30_000;
+/** USER_HZ: 100 on every Linux that Node runs on (proc(5), times(2)). */
+const TICKS_PER_SECOND = 100;
+
+export const hasProc = existsSync('/proc/self/stat');
+
+/** Its command line with spaces between the arguments; null when there is no such process, or no way to ask. */
+export function commandOf(pid: number): string | null {
+  const command = hasProc
+    ? read(pid, 'cmdline').replaceAll('\0', ' ').trim()
+    : ps('-ww', '-o', 'command=', '-p', String(pid));
+  // Empty, or with this mark, for one that has ended and only waits for its parent to notice.
+  return command === '' || command.includes('<defunct>') ? null : command;
+}
+
+/**
+ * The number in a file, if that process runs and its command line holds these words: after a crash or a reboot a number
+ * may be anybody's.
+ */
+export function processIn(file: string, words: string): number | null {
+  let pid = Number.NaN;
+  try {
+    pid = Number.parseInt(readFileSync(file, 'utf8'), 10);
+  } catch {
+    return null;
+  }
+  return pid > 1 && (commandOf(pid)?.includes(words) ?? false) ? pid : null;
+}
+
+/** Waits until a process of that name has ended. @throws Error when it does not */
+export const untilEnded = (pid: number, words: string): Promise<void> =>
+  until(`the end of process ${pid} (stop it by hand)`, () => !commandOf(pid)?.includes(words), {
+    patienceMs: STOP_TIMEOUT_MS,
+  });
+
+export function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+/** The process and its children: nginx's workers do the work, not its master. */
+export function withChildren(pid: number): number[] {
+  const children = hasProc
+    ? readdirSync('/proc').filter((name) => /^\d+$/.test(name) && statFields(Number(name))[1] === String(pid))
+    : ps('-A', '-o', 'pid=,ppid=')
+        .split('\n')
+        .map((line) => line.trim().split(/\s+/))
+        .filter(([, parent]) => parent === String(pid))
+        .map(([child]) => child);
+  return [pid, ...children.map(Number)];
+}
+
+/** Resident memory of all of them now, bytes. */
+export const residentBytes = (...pids: readonly number[]): number =>
+  sum(pids, (pid) =>
+    hasProc ? statusBytes(pid, 'VmRSS') : Number(ps('-o', 'rss=', '-p', String(pid))) * 1024,
+  );
+
+/** The highest resident memory since `forgetPeak`, bytes. */
+export const peakBytes = (...pids: readonly number[]): number =>
+  sum(pids, (pid) => statusBytes(pid, 'VmHWM'));
+
+/** Lets the peak start again from what is resident now (proc(5), clear_refs). */
+export function forgetPeak(...pids: readonly number[]): void {
+  for (const pid of pids) writeFileSync(`/proc/${pid}/clear_refs`, '5');
+}
+
+export const openDescriptors = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
+
+/** Write system calls so far, of all threads. */
+export const writeCalls = (pid: number): number => field(pid, 'io', /^syscw: (\d+)$/m);
+
+/** Where CPU times come from, for reports. */
+export const cpuClock = existsSync('/proc/self/schedstat')
+  ? 'schedstat of every thread (nanoseconds)'
+  : 'utime + stime (ticks of 10 ms)';
+
+/** CPU time spent so far by all threads of the processes, user and system, µs. */
+export const cpuMicroseconds = (pids: readonly number[]): number =>
+  sum(pids, (pid) => {
+    // The process's own schedstat counts its first thread only.
+    if (existsSync(`/proc/${pid}/schedstat`)) return sum(threadsOf(pid), (task) => scheduled(task).ranUs);
+    const fields = statFields(pid);
+    return ((Number(fields[11]) + Number(fields[12])) * 1e6) / TICKS_PER_SECOND;
+  });
+
+/**
+ * Starts to count how long the process's first thread is ready to run while another process has the core.
+ * @returns asked later, the part of the time since that the process could have had, 0 to 1; 1 where it cannot be known
+ */
+export function watchCore(pid: number): () => number {
+  const startedAt = performance.now();
+  const takenBefore = takenUs(pid);
+  return () => {
+    const takenByOthersMs = Math.max(0, takenUs(pid) - takenBefore) / 1000;
+    return 1 - takenByOthersMs / (performance.now() - startedAt);
+  };
+}
+
+/** What the first thread waited for a core, less what the other threads ran, which may be what it waited for. */
+function takenUs(pid: number): number {
+  if (!existsSync(`/proc/${pid}/schedstat`)) return 0;
+  const others = threadsOf(pid).filter((task) => task !== `${pid}/task/${pid}`);
+  return scheduled(String(pid)).waitedUs - sum(others, (task) => scheduled(task).ranUs);
+}
+
+const threadsOf = (pid: number): string[] =>
+  readdirSync(`/proc/${pid}/task`).map((thread) => `${pid}/task/${thread}`);
+
+/** Time on a core, and ready for one (Linux: Documentation/scheduler/sched-stats: nanoseconds). */
+function scheduled(task: string): { readonly ranUs: number; readonly waitedUs: number } {
+  const [ran, waited] = readFileSync(`/proc/${task}/schedstat`, 'utf8').split(' ');
+  return { ranUs: Number(ran) / 1000, waitedUs: Number(waited) / 1000 };
+}
+
+/** The fields of /proc/PID/stat behind the command's name: [0] is the state, [1] the parent. Empty when it has ended. */
+function statFields(pid: number): string[] {
+  const text = read(pid, 'stat');
+  return text.slice(text.lastIndexOf(')') + 2).split(' ');
+}
+
+const statusBytes = (pid: number, name: string): number =>
+  field(pid, 'status', new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm')) * 1024;
+
+/** @param pattern one group, the number. @throws Error when it is not there */
+function field(pid: number, file: 'status' | 'io', pattern: RegExp): number {
+  const found = pattern.exec(read(pid, file));
+  if (found === null) throw new Error(`/proc/${pid}/${file} has no ${pattern}`);
+  return Number(found[1]);
+}
+
+/** Empty when the process has ended. */
+function read(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** Empty when it knows of nothing. */
+function ps(...args: readonly string[]): string {
+  try {
+    return execFileSync('ps', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  } catch {
+    return '';
+  }
+}
+
+const sum = <T>(items: readonly T[], of: (item: T) => number): number =>
+  items.reduce((total, item) => total + of(item), 0);
