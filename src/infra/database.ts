@@ -32,6 +32,10 @@ export interface Database {
 const WORK_TIMEOUT_MS = 4_500;
 const PING_TIMEOUT_MS = 2_000;
 
+/** 503: the database is away, or is not as it must be. */
+export const databaseUnavailable = (cause: unknown) =>
+  unavailable('The database is not available. Please try again.', cause);
+
 /** Nothing is loaded or connected before the first use: forwarding must not wait for Knex. */
 export function createDatabase(target: DatabaseTarget, options: { readonly poolMax: number }): Database {
   let opened: Knex | undefined;
@@ -47,7 +51,7 @@ export function createDatabase(target: DatabaseTarget, options: { readonly poolM
       if (timeoutMs <= 0) throw new WorkTimeoutError();
       return await within(timeoutMs, work(knex));
     } catch (error) {
-      if (isUnavailable(error)) throw unavailable('The database is not available. Please try again.', error);
+      if (isUnavailable(error)) throw databaseUnavailable(error);
       throw error;
     }
   };

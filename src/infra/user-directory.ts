@@ -3,10 +3,9 @@
  * block takes effect within USER_CACHE_MS.
  */
 import type { FindUser, UserRecord } from '../edge/auth.ts';
-import { unavailable } from '../errors.ts';
 import { isStandalone, rememberBackend } from './backend-tables.ts';
-import type { Database } from './database.ts';
-import { isUndefinedTable } from './database-failure.ts';
+import { type Database, databaseUnavailable } from './database.ts';
+import { isSchemaMissing, isUndefinedTable } from './database-failure.ts';
 
 /** How long a found user is believed, ms. */
 const USER_CACHE_MS = 5_000;
@@ -23,9 +22,11 @@ export function createUserDirectory(database: Database, now: () => number = Date
       usersWereThere = true;
       return user;
     } catch (error) {
-      if (!isUndefinedTable(error)) throw error;
-      if (!usersWereThere && (await isStandalone(database, { untilMs }))) return toUserRecord(id, NO_ROW);
-      throw unavailable('The database is not available. Please try again.', error);
+      if (!isSchemaMissing(error)) throw error;
+      if (isUndefinedTable(error) && !usersWereThere && (await isStandalone(database, { untilMs }))) {
+        return toUserRecord(id, NO_ROW);
+      }
+      throw databaseUnavailable(error);
     }
   }
 
@@ -54,20 +55,24 @@ interface UserRow {
 }
 
 /**
- * `is_blocked` came later by ALTER TABLE, and a standalone database may lack more: a name that is no column of users is
- * looked for one level further out, where it is null. (Not by to_jsonb of the row: a json column may hold what jsonb
- * refuses.)
+ * `is_blocked` came later by ALTER TABLE, and a name or picture does no harm where it is missing: what is no column of
+ * users is looked for one level further out, where it is null. (Not by to_jsonb of the row: a json column may hold what
+ * jsonb refuses.) Without `is_active` it would be another table than the backend's.
  */
 const USER_SQL = `
   SELECT found.*
-    FROM (SELECT NULL::text AS name, NULL::text AS avatar_url, NULL::boolean AS is_active, NULL::boolean AS is_blocked)
-         AS absent
+    FROM (SELECT NULL::text AS name, NULL::text AS avatar_url, NULL::boolean AS is_blocked) AS absent
    CROSS JOIN LATERAL (SELECT name, avatar_url, is_active, is_blocked FROM users WHERE users.id = ?) AS found`;
 
+/** @throws also when the table is empty, as it is while a restore goes on: nobody may be logged out for that */
 async function queryUser(database: Database, id: number, untilMs: number): Promise<UserRecord | null> {
-  const result = await database.run((knex) => knex.raw<{ rows: UserRow[] }>(USER_SQL, [id]), { untilMs });
-  const row = result.rows[0];
-  return row === undefined ? null : toUserRecord(id, row);
+  const select = async <Row>(sql: string, values: number[] = []) =>
+    (await database.run((knex) => knex.raw<{ rows: Row[] }>(sql, values), { untilMs })).rows[0];
+  const row = await select<UserRow>(USER_SQL, [id]);
+  if (row !== undefined) return toUserRecord(id, row);
+  const users = await select<{ any: boolean }>('SELECT EXISTS (SELECT FROM users) AS any');
+  if (!users?.any) throw databaseUnavailable(new Error('the table users is empty'));
+  return null;
 }
 
 /** A standalone database has no users: the token's claims are enough. */

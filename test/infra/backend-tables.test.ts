@@ -22,6 +22,7 @@ after(() => server.stop());
 const ALL = 'users, products, orders, order_items';
 const ACTIVE = 1;
 const BLOCKED = 3;
+const INACTIVE = 4;
 
 /** What a fresh sidecar answers to a user's POST and to a GET. */
 async function answers(url: string, user: number): Promise<number[]> {
@@ -67,6 +68,20 @@ test('a database that is only half restored is 503', async () => {
                     INSERT INTO users (name) VALUES ('Anna')`,
   );
   assert.deepEqual(await answers(url, ACTIVE), [503, 200]);
+});
+
+test('a users table that is not itself yet logs nobody out and lets nobody in', async () => {
+  const url = await migratedDatabase(createBackendTables);
+  await query(url, 'CREATE TABLE kept AS TABLE users; TRUNCATE users CASCADE');
+  assert.deepEqual(await answers(url, ACTIVE), [503, 200], 'empty, as a restore has it for a while');
+  await query(
+    url,
+    'INSERT INTO users SELECT * FROM kept WHERE id <> 1; INSERT INTO products (id) VALUES (1)',
+  );
+  assert.deepEqual(await answers(url, ACTIVE), [401, 200], 'this user alone is gone');
+  // Without the column nobody would be inactive.
+  await query(url, 'ALTER TABLE users RENAME is_active TO enabled');
+  assert.deepEqual(await answers(url, INACTIVE), [503, 200]);
 });
 
 test('tables that the role does not find, in another schema or for want of a right, are 503', async () => {
