@@ -258,6 +258,8 @@ describe('demo backend', () => {
     await assert.rejects(startDemoBackend(options), /did not make/);
     const admins = await query(foreign, `SELECT 1 FROM users WHERE email = 'admin@demo.com'`);
     assert.equal(admins.length, 0);
+    await query(foreign, 'CREATE SCHEMA shop; ALTER TABLE users SET SCHEMA shop');
+    assert.equal(await belongsToAnotherBackend(foreign), true, 'its users are in another schema');
   });
 
   const logIn = (json: unknown) => api('POST', `${demo.url}/api/auth/login`, { json });

@@ -70,13 +70,15 @@ export async function createDemoTables(client: pg.ClientBase): Promise<void> {
   }
 }
 
-/** Whether the database holds the users of another backend, a real one perhaps. */
+/** Whether the database holds the users of another backend, a real one perhaps; in any schema, found or not. */
 export async function hasForeignUsers(client: pg.ClientBase): Promise<boolean> {
-  const found = await client.query<{ exists: boolean; mark: string | null }>(
-    `SELECT to_regclass('users') IS NOT NULL AS exists, obj_description(to_regclass('users'), 'pg_class') AS mark`,
+  const found = await client.query(
+    `SELECT FROM pg_class
+      WHERE relname = 'users' AND relkind IN ('r', 'p', 'v', 'm', 'f') AND relpersistence <> 't'
+        AND obj_description(oid, 'pg_class') IS DISTINCT FROM $1`,
+    [MARK],
   );
-  const [users] = found.rows;
-  return users?.exists === true && users.mark !== MARK;
+  return found.rowCount !== 0;
 }
 
 async function addMissingUsers(client: pg.ClientBase): Promise<void> {
