@@ -7,6 +7,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
+import { refuseHiddenBackend } from './backend-tables.ts';
 import { createKnex, LONG_STATEMENT_MS } from './database-knex.ts';
 import type { DatabaseTarget } from './database-url.ts';
 
@@ -42,6 +43,7 @@ export function migrateDatabase(
   options: MigrateOptions = {},
 ): Promise<{ readonly applied: readonly string[] }> {
   return connected(target, options, async (knex) => {
+    await refuseHiddenBackend(knex);
     const applied: string[] = [];
     for (;;) {
       const names = await oneStep(knex, options, (trx) => trx.migrate.up(migratorConfig(migrations)));

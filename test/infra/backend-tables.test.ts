@@ -43,6 +43,11 @@ async function migratedDatabase(prepare: (url: string) => Promise<unknown>): Pro
   return url;
 }
 
+async function moveToShop(url: string): Promise<void> {
+  await query(url, 'CREATE SCHEMA shop');
+  for (const table of ALL.split(', ')) await query(url, `ALTER TABLE ${table} SET SCHEMA shop`);
+}
+
 test('a database that has lost the backend’s tables is 503, for a running sidecar and for a new one', async () => {
   const url = await migratedDatabase(createBackendTables);
   const sidecar = await startSidecar({ DATABASE_URL: url });
@@ -56,6 +61,9 @@ test('a database that has lost the backend’s tables is 503, for a running side
     await sidecar.stop();
   }
   assert.deepEqual(await answers(url, BLOCKED), [503, 503]);
+  await query(url, 'DELETE FROM gogomarket_sidecar_migrations');
+  await migrateDatabase(parseDatabaseUrl(url), migrations);
+  assert.deepEqual(await answers(url, BLOCKED), [503, 503], 'also when the migrations run once more');
 });
 
 test('a database that is only half restored is 503', async () => {
@@ -85,11 +93,8 @@ test('a users table that is not itself yet logs nobody out and lets nobody in', 
 });
 
 test('tables that the role does not find, in another schema or for want of a right, are 503', async () => {
-  const elsewhere = await migratedDatabase(async (at) => {
-    await createBackendTables(at);
-    await query(at, 'CREATE SCHEMA shop');
-    for (const table of ALL.split(', ')) await query(at, `ALTER TABLE ${table} SET SCHEMA shop`);
-  });
+  const elsewhere = await migratedDatabase(createBackendTables);
+  await moveToShop(elsewhere);
   assert.deepEqual(await answers(elsewhere, BLOCKED), [503, 503]);
 
   await query(
@@ -112,18 +117,16 @@ test('tables that the role does not find, in another schema or for want of a rig
 test('a search_path in DATABASE_URL leads to the backend’s tables, and ours are made beside them', async () => {
   const url = await server.createDatabase();
   await createBackendTables(url);
-  await query(url, 'CREATE SCHEMA shop');
-  for (const table of ALL.split(', ')) await query(url, `ALTER TABLE ${table} SET SCHEMA shop`);
+  await moveToShop(url);
+  const ours = `SELECT DISTINCT relnamespace::regnamespace::text AS schema FROM pg_class
+                 WHERE relname ~ '^(product_review|gogomarket)'`;
+  await assert.rejects(migrateDatabase(parseDatabaseUrl(url), migrations), /users.*shop.*search path/);
+  assert.deepEqual(await query(url, ours), [], 'none where the backend is not');
   const honoured = `${url}?search_path=shop`;
   await migrateDatabase(parseDatabaseUrl(honoured), migrations);
   assert.deepEqual(await answers(honoured, BLOCKED), [403, 200]);
   assert.deepEqual(await answers(honoured, ACTIVE), [200, 200]);
-  const schemas = await query<{ schema: string }>(
-    url,
-    `SELECT DISTINCT relnamespace::regnamespace::text AS schema FROM pg_class
-      WHERE relname ~ '^(product_review|gogomarket)'`,
-  );
-  assert.deepEqual(schemas, [{ schema: 'shop' }]);
+  assert.deepEqual(await query(url, ours), [{ schema: 'shop' }]);
 });
 
 test('a standalone database becomes the backend’s when its tables come, and is so from then on', async () => {
