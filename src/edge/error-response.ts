@@ -24,7 +24,7 @@ export function createErrorResponder(options: { cors: CorsPolicy; log: Log }): E
       res.destroy();
       return;
     }
-    if (leavesMuchUnread(req)) res.shouldKeepAlive = false;
+    dropBody(req, res);
     const body = Buffer.from(JSON.stringify({ detail: error.message }));
     const headers: Record<string, string | number> = {
       'Content-Type': 'application/json',
@@ -39,13 +39,22 @@ export function createErrorResponder(options: { cors: CorsPolicy; log: Log }): E
   };
 }
 
-/** Up to here what is left of a refused body is read so that the connection can go on, bytes. */
+/** Up to here what is left of a refused body is read, so that the connection can go on, bytes. */
 const WORTH_READING = 64 * 1024;
 
-/** The end of the connection lingers, so that who still sends finds the answer (server.ts). */
-function leavesMuchUnread({ complete, headers }: IncomingMessage): boolean {
-  if (complete) return false;
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > WORTH_READING;
+/** Beyond that the connection ends, and lingers, so that who still sends finds the answer (server.ts). */
+function dropBody(req: IncomingMessage, res: ServerResponse): void {
+  if (req.complete) return;
+  if (Number(req.headers['content-length'] ?? 0) > WORTH_READING) res.shouldKeepAlive = false;
+  if (req.headers['transfer-encoding'] === undefined) return;
+  let bytes = 0;
+  const count = (piece: Buffer) => {
+    bytes += piece.length;
+    if (bytes <= WORTH_READING) return;
+    req.off('data', count);
+    req.socket.destroySoon();
+  };
+  req.on('data', count);
 }
 
 /** How long a client may take to read the answer and close, ms; until then its bytes are dropped (RFC 9112 §9.6). */

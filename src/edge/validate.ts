@@ -25,7 +25,7 @@ export async function readJsonBody<T>(
 ): Promise<T> {
   checkBodyHead(req.headers);
   if (expectsContinue(req)) res.writeContinue();
-  return parseInput(schema, parseJson(await readBody(req)));
+  return parseInput(schema, parseJson(await readBody(req, res)));
 }
 
 function checkBodyHead(headers: IncomingMessage['headers']): void {
@@ -45,7 +45,7 @@ function checkBodyHead(headers: IncomingMessage['headers']): void {
 }
 
 /** @throws AppError 413 as soon as it is too large, 400 when it ends before its end */
-function readBody(req: IncomingMessage): Promise<Buffer> {
+function readBody(req: IncomingMessage, res: ServerResponse): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];
     let bytes = 0;
@@ -55,8 +55,12 @@ function readBody(req: IncomingMessage): Promise<Buffer> {
     // Not `for await`: a stream that is read so counts as paused, and body-watch.ts spares what we have paused.
     req.on('data', (piece: Buffer) => {
       bytes += piece.length;
-      if (bytes <= MAX_JSON_BYTES) pieces.push(piece);
-      else reject(bodyTooLarge());
+      if (bytes <= MAX_JSON_BYTES) {
+        pieces.push(piece);
+      } else {
+        res.shouldKeepAlive = false;
+        reject(bodyTooLarge());
+      }
     });
     req.once('end', () => resolve(Buffer.concat(pieces)));
     req.once('close', onBroken);

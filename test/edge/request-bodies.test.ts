@@ -102,18 +102,34 @@ test('a body at the limit is asked for, read to its end, and the connection goes
 });
 
 test('a small body that is refused unread is dropped, and the connection goes on', async () => {
-  for (const [request, status] of [
-    [head(`${JSON_TYPE}Content-Length: 12\r\n`), 401],
-    [signedIn('Content-Type: text/plain\r\nContent-Length: 12\r\n'), 415],
-    [head('Content-Length: 12\r\n', '/nope'), 404],
-  ] as const) {
-    await connected(async (client) => {
-      const answer = await client.send(request).message();
-      assert.match(answer.startLine, new RegExp(` ${status} `));
-      client.send('{"rating":5}');
-      assert.match((await client.send(head('', '/livez', 'GET')).message()).startLine, / 200 /);
-    });
+  const framed = {
+    'Content-Length: 12\r\n': '{"rating":5}',
+    'Transfer-Encoding: chunked\r\n': 'c\r\n{"rating":5}\r\n0\r\n\r\n',
+  };
+  for (const [framing, body] of Object.entries(framed)) {
+    for (const [request, status] of [
+      [head(`${JSON_TYPE}${framing}`), 401],
+      [signedIn(`Content-Type: text/plain\r\n${framing}`), 415],
+      [head(framing, '/nope'), 404],
+    ] as const) {
+      await connected(async (client) => {
+        const answer = await client.send(request).message();
+        assert.match(answer.startLine, new RegExp(` ${status} `));
+        client.send(body);
+        assert.match((await client.send(head('', '/livez', 'GET')).message()).startLine, / 200 /);
+      });
+    }
   }
+});
+
+test('a chunked body that is refused unread and does not end is not read for ever', async () => {
+  await connected(async (client) => {
+    client.send(head('Transfer-Encoding: chunked\r\n', '/nope'));
+    assert.match((await client.message()).startLine, / 404 /);
+    client.send(`${(MAX + 1).toString(16)}\r\n${'a'.repeat(MAX + 1)}\r\n`);
+    assert.equal(await client.closed(), '');
+    assert.equal(client.failure, undefined);
+  });
 });
 
 test('without a body, or with one that is empty, invalid JSON or no UTF-8, it is 422; a byte order mark is not part of it', async () => {
