@@ -42,26 +42,15 @@ export function createSend({ url, secret }: Webhook, deadlineMs = DEADLINE_MS): 
   const target = new URL(url);
   const post = postTo(target);
   return async ({ id, body }, signal) => {
-    // Not AbortSignal.any: this ends with the delivery, `signal` lives as long as the process.
-    const cut = new AbortController();
-    const onAbort = () => cut.abort();
-    signal.addEventListener('abort', onAbort);
-    if (signal.aborted) cut.abort();
-    let isLate = false;
-    const timer = setTimeout(() => {
-      isLate = true;
-      cut.abort();
-    }, deadlineMs);
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
-    };
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), deadlineMs);
     try {
-      const answer = await post(body, signedHeaders(secret, id, body), cut.signal);
-      return { outcome: toOutcome(answer), over: drained(answer).finally(end) };
+      const cut = AbortSignal.any([signal, late.signal]);
+      const answer = await post(body, signedHeaders(secret, id, body), cut);
+      return { outcome: toOutcome(answer), over: drained(answer).finally(() => clearTimeout(timer)) };
     } catch (error) {
-      end();
-      const reason = isLate ? `no answer within ${deadlineMs / 1000} s` : reasonOf(error);
+      clearTimeout(timer);
+      const reason = late.signal.aborted ? `no answer within ${deadlineMs / 1000} s` : reasonOf(error);
       return { outcome: { kind: 'failed', reason, retryAfterSeconds: 0 }, over: Promise.resolve() };
     }
   };
