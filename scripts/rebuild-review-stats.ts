@@ -3,8 +3,9 @@
  * triggers keep them exact; this is for a database that was restored or edited with the triggers switched off.
  */
 import { parseArgs } from 'node:util';
+import { ConfigError, parseSetting } from '../src/config.ts';
 import { keepOwnEnvironment } from '../src/environment.ts';
-import { type DatabaseTarget, parseDatabaseUrl } from '../src/infra/database-url.ts';
+import type { DatabaseTarget } from '../src/infra/database-url.ts';
 import { checkReviewStats, type ReviewStatsDrift, rebuildReviewStats } from '../src/infra/review-stats.ts';
 
 const HELP = `Usage: node scripts/rebuild-review-stats.ts [--check] [--help]
@@ -60,9 +61,10 @@ function readOptions(): { check: boolean; help: boolean } | null {
 
 function readTarget(): DatabaseTarget | null {
   try {
-    return parseDatabaseUrl(process.env.DATABASE_URL ?? '');
+    return parseSetting(process.env, 'DATABASE_URL');
   } catch (error) {
-    fail(EX_CONFIG, `DATABASE_URL ${error instanceof Error ? error.message : 'is not valid'}`);
+    if (!(error instanceof ConfigError)) throw error;
+    fail(EX_CONFIG, error.message);
     return null;
   }
 }

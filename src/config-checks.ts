@@ -11,7 +11,9 @@ type Readable = Partial<Settings>;
 export function combinationProblems(settings: Readable, given: ReadonlySet<string>): string[] {
   return [
     ...storageProblems(given),
-    ...bucketProblems(settings),
+    ...endpointProblems(settings),
+    ...publicBaseProblems(settings),
+    ...swapProblems(settings),
     ...webhookProblems(given),
     ...keyProblems(settings),
     ...loopProblems(settings),
@@ -37,11 +39,44 @@ function storageProblems(given: ReadonlySet<string>): string[] {
   );
 }
 
-/** Providers show the address with the bucket in front; the client puts it there itself, and would do it twice. */
-function bucketProblems({ S3_ENDPOINT: endpoint, S3_BUCKET: bucket }: Readable): string[] {
+/**
+ * Providers show the address with the bucket in it; the client puts it there itself, and would do it twice: files would be
+ * stored under another name than file_url has.
+ */
+function endpointProblems({ S3_ENDPOINT: endpoint, S3_BUCKET: bucket }: Readable): string[] {
   if (endpoint === undefined || bucket === undefined) return [];
-  if (!new URL(endpoint).hostname.startsWith(`${bucket}.`)) return [];
-  return ['S3_ENDPOINT must not have the bucket in its host name: S3_BUCKET names it'];
+  const { hostname, pathname } = new URL(endpoint);
+  const segments = pathname.split('/').filter((segment) => segment !== '');
+  if (hostname.startsWith(`${bucket}.`) || segments[0] === bucket || segments.at(-1) === bucket) {
+    return ['S3_ENDPOINT must not have the bucket in it: S3_BUCKET names it'];
+  }
+  return hostname.includes('.cdn.')
+    ? ['S3_ENDPOINT must be the storage itself and not its CDN: a signature holds for one host name']
+    : [];
+}
+
+/** Only what is wrong for certain: a CDN or a proxy in front may have any address. */
+function publicBaseProblems(settings: Readable): string[] {
+  const { S3_ENDPOINT: endpoint, S3_BUCKET: bucket, S3_PUBLIC_BASE_URL: base } = settings;
+  if (endpoint === undefined || bucket === undefined || base === undefined) return [];
+  if (base === endpoint) return ['S3_PUBLIC_BASE_URL lacks the bucket: it is the same as S3_ENDPOINT'];
+  const { host, pathname } = new URL(base);
+  const isTwice = host === `${bucket}.${new URL(endpoint).host}` && pathname.split('/')[1] === bucket;
+  return isTwice ? ['S3_PUBLIC_BASE_URL names the bucket twice: in its host name and in its path'] : [];
+}
+
+/** As AWS and others write the public half of a key. */
+const ACCESS_KEY_ID = /^(AKIA|ASIA|DO00|DO80)[A-Z0-9]{16}$/;
+
+function swapProblems({ JWT_SECRET: secret = '', ...settings }: Readable): string[] {
+  const problems: string[] = [];
+  if (/^(HS|RS|ES)\d{3}$/i.test(secret)) problems.push('JWT_SECRET holds what belongs into JWT_ALG');
+  if (/^postgres(ql)?(\+\w+)?:\/\//i.test(secret))
+    problems.push('JWT_SECRET holds what belongs into DATABASE_URL');
+  const { S3_ACCESS_KEY_ID: id = '', S3_SECRET_ACCESS_KEY: key = '' } = settings;
+  if (ACCESS_KEY_ID.test(key) && !ACCESS_KEY_ID.test(id))
+    problems.push('S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY are swapped');
+  return problems;
 }
 
 /** Without a secret a receiver could not tell our events from anybody's; without a URL nothing would be sent. */

@@ -6,6 +6,28 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import type { BackendAddress } from './forward/backend-client.ts';
 
+/**
+ * What is wrong with a text as such, whatever the setting: it shows that the file was meant otherwise than it was read, and
+ * another reader of the same file (systemd, a shell, Docker, python-dotenv) may hand the backend something else.
+ * Quotes and `#` within a value are read alike by all. @returns a sentence fragment; null: nothing
+ */
+export function textProblem(value: string, settingNames: ReadonlySet<string>): string | null {
+  const name = /^(?:export\s+)?(\w+)=/.exec(value)?.[1];
+  if (name !== undefined && settingNames.has(name))
+    return 'holds a whole assignment: only what is behind the = belongs there';
+  // A PEM has lines, and may have the white space of any file.
+  if (value.includes('-----BEGIN ')) return null;
+  if (/\r\n?$/.test(value)) return 'ends with a carriage return: save the file with Unix line ends';
+  if (/^\s|\s$/.test(value)) return 'has white space in front or at its end';
+  if (/^(".*"|'.*'|“.*”|‘.*’|«.*»)$/s.test(value))
+    return 'is wrapped in quotes that have become a part of it';
+  if (value.includes('\ufffd')) return 'is not valid UTF-8';
+  if (/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(value)) return 'has an invisible character or a line break in it';
+  if (/\s#/.test(value)) return 'has a # behind white space: a comment needs a line of its own';
+  if (/^\$(\{[^{}]*\}|\(.*\))$/.test(value)) return 'is a reference that nothing has replaced';
+  return null;
+}
+
 /** A whole number in a range, ends included. */
 export const integer = (min: number, max: number) => {
   const message = `must be a whole number from ${min} to ${max}`;
@@ -16,16 +38,24 @@ export const integer = (min: number, max: number) => {
     .refine((value) => value >= min && value <= max, message);
 };
 
+const WORDS = { true: true, '1': true, yes: true, false: false, '0': false, no: false } as const;
+type Word = keyof typeof WORDS;
+
 export const boolean = z
   .string()
   .toLowerCase()
-  .pipe(z.enum(['true', '1', 'yes', 'false', '0', 'no'], { error: 'must be true or false' }))
-  .transform((value) => value === 'true' || value === '1' || value === 'yes');
+  .pipe(z.enum(Object.keys(WORDS) as Word[], { error: 'must be true or false' }))
+  .transform((value) => WORDS[value]);
+
+/** `auto`, or a boolean. */
+export const booleanOrAuto = z.union([z.string().toLowerCase().pipe(z.literal('auto')), boolean], {
+  error: 'must be auto, true or false',
+});
 
 export const required = z.string({ error: 'is required' });
 
-/** Text without white space: a blank at the end of a line in an environment file is never meant. */
-export const word = z.string().regex(/^\S+$/, 'must not contain white space');
+/** What may stand in a header field as it is. */
+export const word = z.string().regex(/^[\x21-\x7e]+$/, 'must be ASCII without white space');
 
 /** A transform whose thrown message becomes the problem. */
 export function parsedBy<T>(parse: (value: string) => T) {
@@ -98,6 +128,7 @@ export function parseTrustedProxies(value: string): readonly string[] {
   if (!ranges.every((range) => range === 'loopback' || range === 'none' || isAddressRange(range))) {
     throw new Error('must be a comma-separated list of `loopback`, `none`, addresses or CIDR ranges');
   }
+  if (ranges.includes('none') && ranges.length > 1) throw new Error('must have nothing beside `none`');
   return ranges.filter((range) => range !== 'none');
 }
 

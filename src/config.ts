@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { combinationProblems, isSharedSecret, pem } from './config-checks.ts';
 import {
   boolean,
+  booleanOrAuto,
   integer,
   parseBackendUrl,
   parseBindHost,
@@ -17,6 +18,7 @@ import {
   parseWebhookSecret,
   parseWebhookUrl,
   required,
+  textProblem,
   word,
 } from './config-values.ts';
 import type { BackendAddress } from './forward/backend-client.ts';
@@ -34,6 +36,16 @@ export const TOKEN_ALGORITHMS = [
   'ES256',
   'ES384',
   'ES512',
+] as const;
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#canned-acl */
+const CANNED_ACLS = [
+  'private',
+  'public-read',
+  'public-read-write',
+  'authenticated-read',
+  'aws-exec-read',
+  'bucket-owner-read',
+  'bucket-owner-full-control',
 ] as const;
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type TokenAlgorithm = (typeof TOKEN_ALGORITHMS)[number];
@@ -107,25 +119,54 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * @throws ConfigError with every problem
  */
 export function parseConfig(env: Environment): Config {
-  const given = Object.fromEntries(
-    Object.entries(env).filter(([, value]) => value !== undefined && value.trim() !== ''),
-  );
-  const { values, problems } = readEach(given);
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => isGiven(value)));
+  const { values, problems } = readEach(given, SETTING_NAMES);
+  problems.unshift(...nameProblems(given));
   problems.push(...combinationProblems(values, new Set(Object.keys(given))));
   if (problems.length > 0) throw new ConfigError(problems);
   return toConfig(values as Settings);
 }
 
+/**
+ * Reads one setting alone, for commands that need no other.
+ * @throws ConfigError
+ */
+export function parseSetting<Name extends keyof Settings>(env: Environment, name: Name): Settings[Name] {
+  const given = isGiven(env[name]) ? { [name]: env[name] } : {};
+  const { values, problems } = readEach(given, [name]);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return values[name] as Settings[Name];
+}
+
+const isGiven = (value: string | undefined) => value !== undefined && value.trim() !== '';
+
 /** Setting by setting, so that one that cannot be read does not hide what is wrong with the others. */
-function readEach(given: Environment): { values: Partial<Settings>; problems: string[] } {
+function readEach(
+  given: Environment,
+  names: readonly (keyof Settings)[],
+): { values: Partial<Settings>; problems: string[] } {
   const problems: string[] = [];
   const values: Record<string, unknown> = {};
-  for (const [name, schema] of Object.entries(settings.shape)) {
-    const result = schema.safeParse(given[name]);
-    if (result.success) values[name] = result.data;
+  for (const name of names) {
+    const text = given[name];
+    const wrong = text === undefined ? null : textProblem(text, KNOWN);
+    const result = settings.shape[name].safeParse(text);
+    if (wrong !== null) problems.push(`${name} ${wrong}`);
+    else if (result.success) values[name] = result.data;
     else problems.push(`${name} ${result.error.issues[0]?.message ?? 'is not valid'}`);
   }
   return { values, problems };
+}
+
+/** `export PORT`, or a byte order mark before the first name of a file: such a setting would silently be its default. */
+function nameProblems(given: Environment): string[] {
+  return Object.keys(given).flatMap((name) => {
+    const meant = name.replace(/^\s*export\s/, '').replace(/[\s\p{Cc}\p{Cf}]/gu, '');
+    if (meant === name || !KNOWN.has(meant)) return [];
+    return [
+      `${meant} is written with something before or behind its name: "export", or an invisible character`,
+    ];
+  });
 }
 
 function toConfig(s: Settings): Config {
@@ -180,18 +221,16 @@ const settings = z.object({
     .optional(),
   S3_BUCKET: z
     .string()
-    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be a bucket name (3 to 63 of a-z, 0-9, dot, hyphen)')
+    .regex(
+      /^(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
+      'must be a bucket name (3 to 63 of a-z, 0-9, dot, hyphen)',
+    )
     .optional(),
   S3_ACCESS_KEY_ID: word.optional(),
   S3_SECRET_ACCESS_KEY: word.optional(),
   S3_PUBLIC_BASE_URL: parsedBy(parseHttpUrl).optional(),
-  S3_UPLOAD_ACL: z
-    .string()
-    .regex(/^[a-z-]{1,40}$/, 'must be a canned ACL, e.g. public-read')
-    .optional(),
-  S3_FORCE_PATH_STYLE: z
-    .enum(['auto', 'true', 'false'], { error: 'must be auto, true or false' })
-    .default('auto'),
+  S3_UPLOAD_ACL: z.enum(CANNED_ACLS, { error: `must be one of ${CANNED_ACLS.join(', ')}` }).optional(),
+  S3_FORCE_PATH_STYLE: booleanOrAuto.default('auto'),
   UPLOAD_URL_TTL_SECONDS: integer(1, 604_800).default(900),
   UPLOAD_MAX_VIDEO_MB: integer(1, 5_000).default(50),
   UPLOAD_MAX_IMAGE_MB: integer(1, 5_000).default(10),
@@ -221,7 +260,8 @@ const settings = z.object({
 export type Settings = z.infer<typeof settings>;
 
 /** Every name that parseConfig reads, for the documentation test. */
-export const SETTING_NAMES: readonly string[] = Object.keys(settings.shape);
+export const SETTING_NAMES = Object.keys(settings.shape) as readonly (keyof Settings)[];
+const KNOWN: ReadonlySet<string> = new Set(SETTING_NAMES);
 
 function storageFrom(s: Settings): StorageConfig | null {
   if (!s.S3_ENDPOINT || !s.S3_REGION || !s.S3_BUCKET || !s.S3_ACCESS_KEY_ID) return null;
@@ -236,7 +276,7 @@ function storageFrom(s: Settings): StorageConfig | null {
     publicBaseUrl: s.S3_PUBLIC_BASE_URL,
     uploadAcl: s.S3_UPLOAD_ACL ?? null,
     // A bucket cannot be a subdomain of an address, and rarely of localhost.
-    forcePathStyle: s.S3_FORCE_PATH_STYLE === 'auto' ? isAddress(host) : s.S3_FORCE_PATH_STYLE === 'true',
+    forcePathStyle: s.S3_FORCE_PATH_STYLE === 'auto' ? isAddress(host) : s.S3_FORCE_PATH_STYLE,
   };
 }
 

@@ -26,7 +26,7 @@ const OF_THE_LOADER = /^(LD|MALLOC)_/;
  * first library is used; calling it again changes nothing.
  */
 export function keepOwnEnvironment(env: NodeJS.ProcessEnv): void {
-  const own = new Set(SETTING_NAMES);
+  const own = new Set<string>(SETTING_NAMES);
   for (const name of Object.keys(env)) {
     if (!own.has(name) && !OF_THE_PROCESS.has(name) && !OF_THE_LOADER.test(name)) delete env[name];
   }

@@ -2,8 +2,9 @@
  * The process that migrates the database and exits (Procfile: release). The running sidecar does the same beside its
  * work (MIGRATE_ON_START), so this is for those who want it before the start.
  */
+import { ConfigError, parseSetting } from './config.ts';
 import { keepOwnEnvironment } from './environment.ts';
-import { type DatabaseTarget, parseDatabaseUrl } from './infra/database-url.ts';
+import type { DatabaseTarget } from './infra/database-url.ts';
 import { migrateDatabase, migrationStatus, rollBackDatabase } from './infra/migrate.ts';
 import { migrations } from './infra/migrations/index.ts';
 
@@ -48,9 +49,10 @@ async function act(action: string, target: DatabaseTarget): Promise<void> {
 
 function readTarget(): DatabaseTarget | undefined {
   try {
-    return parseDatabaseUrl(process.env.DATABASE_URL ?? '');
+    return parseSetting(process.env, 'DATABASE_URL');
   } catch (error) {
-    fail(EX_CONFIG, `DATABASE_URL ${error instanceof Error ? error.message : 'is not valid'}`);
+    if (!(error instanceof ConfigError)) throw error;
+    fail(EX_CONFIG, error.message);
     return undefined;
   }
 }

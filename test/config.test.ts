@@ -54,7 +54,7 @@ test('every setting is checked', () => {
       ...['unix:relative', 'unix:/', 'unix:///run/x.sock'],
     ],
     JWT_ALG: ['none', 'HS1'],
-    S3_FORCE_PATH_STYLE: ['yes'],
+    S3_FORCE_PATH_STYLE: ['maybe'],
     UPLOAD_URL_TTL_SECONDS: ['0', '604801'],
     WEB_CONCURRENCY: ['0', 'auto'],
     LOG_LEVEL: ['loud'],
@@ -62,7 +62,7 @@ test('every setting is checked', () => {
     CLIENT_BODY_TIMEOUT_MS: ['0'],
     METRICS_PORT: ['x'],
     CORS_ALLOW_ORIGINS: ['example.com', 'https://example.com/path'],
-    TRUSTED_PROXIES: ['10.0.0.0/33', 'example.com', '1.2.3'],
+    TRUSTED_PROXIES: ['10.0.0.0/33', 'example.com', '1.2.3', 'none,loopback'],
     MIGRATE_ON_START: ['maybe'],
   };
   for (const [name, values] of Object.entries(bad)) {
@@ -76,12 +76,131 @@ test('every setting is checked', () => {
   }
 });
 
+test('a value that another reader of the same file would take otherwise is refused, whatever the setting', () => {
+  const bad: Record<string, RegExp> = {
+    'top-secret\r': /carriage return/,
+    'top-secret\n': /white space/,
+    ' top-secret': /white space/,
+    'top-secret ': /white space/,
+    'top-secret\u00a0': /white space/,
+    '\ufefftop-secret': /white space/,
+    '"top-secret"': /quotes/,
+    "'top-secret'": /quotes/,
+    '“top-secret”': /quotes/,
+    'top-\u200bsecret': /invisible/,
+    'top-\u00adsecret': /invisible/,
+    'top\tsecret': /invisible/,
+    'top-secret\nDATABASE_URL=postgresql://a:b@h/d': /invisible/,
+    'top-secr\ufffdt': /UTF-8/,
+    'top-secret # of the backend': /comment/,
+    '${TOP_SECRET}': /replaced/,
+    '$(cat top-secret)': /replaced/,
+    'JWT_SECRET=top-secret': /assignment/,
+    'export PORT=top-secret': /assignment/,
+  };
+  for (const [value, sentence] of Object.entries(bad)) {
+    for (const name of SETTING_NAMES) {
+      const found = problems({ [name]: value }).filter((problem) => problem.startsWith(`${name} `));
+      assert.equal(found.length, 1, `${name}=${JSON.stringify(value)}`);
+      assert.match(found[0] ?? '', sentence, `${name}=${JSON.stringify(value)}`);
+      assert.doesNotMatch(found[0] ?? '', /top|secr/);
+    }
+  }
+});
+
+test('a secret may hold what every reader takes alike', () => {
+  for (const secret of [
+    'it"s',
+    '"half',
+    'a"b"',
+    'two words',
+    'a#b',
+    '#a',
+    'a=b',
+    '$a{b}',
+    'ключ',
+    'a\\b',
+    'a,b;c',
+  ]) {
+    assert.equal(parseConfig({ ...REQUIRED, JWT_SECRET: secret }).token.secret, secret);
+  }
+});
+
+test('a name with something in front of it is a problem, not a setting that is left out', () => {
+  for (const name of ['export PORT', '\ufeffPORT', ' PORT', 'PORT ', 'PORT\u200b']) {
+    assert.match(
+      problems({ [name]: '8010' })[0] ?? '',
+      /^PORT is written with something before or behind its name/,
+    );
+  }
+  assert.deepEqual(problems({ 'export FOO': '1', FOO: '2' }), []);
+});
+
+test('what was meant for another setting is refused', () => {
+  const found = (env: Record<string, string>) =>
+    problems({ ...S3, ...env }).map((problem) => problem.split(':')[0]);
+  assert.deepEqual(found({ JWT_SECRET: 'HS256' }), ['JWT_SECRET holds what belongs into JWT_ALG']);
+  for (const url of ['postgresql://a:b@h/d', 'postgresql+asyncpg://a:b@h/d']) {
+    assert.deepEqual(found({ JWT_SECRET: url }), ['JWT_SECRET holds what belongs into DATABASE_URL']);
+  }
+  assert.deepEqual(
+    found({
+      S3_ACCESS_KEY_ID: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+      S3_SECRET_ACCESS_KEY: 'AKIAIOSFODNN7EXAMPLE',
+    }),
+    ['S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY are swapped'],
+  );
+});
+
+test('a bucket that is named twice, or not at all, is refused: files would be stored and not found', () => {
+  const endpoints = [
+    'https://media.fra1.example.com',
+    'https://fra1.example.com/media',
+    'https://fra1.example.com/media/',
+  ];
+  for (const endpoint of [
+    ...endpoints,
+    'https://fra1.example.com/s3/media',
+    'https://fra1.example.com/media/uploads',
+  ]) {
+    assert.match(
+      problems({ ...S3, S3_ENDPOINT: endpoint })[0] ?? '',
+      /^S3_ENDPOINT must not have the bucket in it/,
+    );
+  }
+  for (const base of ['https://media.fra1.example.com/media', 'https://media.fra1.example.com/media/']) {
+    assert.match(
+      problems({ ...S3, S3_PUBLIC_BASE_URL: base })[0] ?? '',
+      /^S3_PUBLIC_BASE_URL names the bucket twice/,
+    );
+  }
+  for (const base of ['https://fra1.example.com', 'https://fra1.example.com/']) {
+    assert.match(
+      problems({ ...S3, S3_PUBLIC_BASE_URL: base })[0] ?? '',
+      /^S3_PUBLIC_BASE_URL lacks the bucket/,
+    );
+  }
+  const good = [
+    { S3_PUBLIC_BASE_URL: 'https://fra1.example.com/media' },
+    { S3_PUBLIC_BASE_URL: 'https://media.fra1.example.com' },
+    { S3_PUBLIC_BASE_URL: 'https://media.example.com/media' },
+    {
+      S3_ENDPOINT: 'https://example.com/storage/v1/s3',
+      S3_PUBLIC_BASE_URL: 'https://example.com/storage/v1/public/media',
+    },
+    { S3_ENDPOINT: 'https://media-host.example.com' },
+  ];
+  for (const env of good) assert.deepEqual(problems({ ...S3, ...env }), [], JSON.stringify(env));
+});
+
 test('settings of the storage that would only fail at the first upload are refused', () => {
   const bad: Record<string, string[]> = {
     S3_REGION: ['fra1 x', 'fra/1'],
-    S3_ENDPOINT: ['https://:pw@fra1.example.com', 'https://media.fra1.example.com', 'https://a?b'],
+    S3_ENDPOINT: ['https://:pw@fra1.example.com', 'https://fra1.cdn.example.com', 'https://a?b'],
+    S3_BUCKET: ['a..b', 'Media'],
+    S3_UPLOAD_ACL: ['public-reed', 'public'],
     S3_PUBLIC_BASE_URL: ['https://:pw@cdn.example.com', 'https://cdn.example.com/?'],
-    S3_SECRET_ACCESS_KEY: ['two words'],
+    S3_SECRET_ACCESS_KEY: ['two words', 'ключ'],
   };
   for (const [name, values] of Object.entries(bad)) {
     for (const value of values) {
@@ -91,7 +210,7 @@ test('settings of the storage that would only fail at the first upload are refus
         [name],
         `${name}=${value}`,
       );
-      assert.doesNotMatch(found[0] ?? '', /pw|two words/);
+      assert.doesNotMatch(found[0] ?? '', /pw|two words|ключ/);
     }
   }
 });
