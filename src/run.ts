@@ -9,7 +9,7 @@ import { reasonsOf } from './errors.ts';
 import { createLogger, type Log } from './infra/logger.ts';
 import { serveMetrics } from './infra/metrics.ts';
 import { loadPackage } from './load-package.ts';
-import { createSidecar } from './sidecar.ts';
+import { createSidecar, type Sidecar } from './sidecar.ts';
 import { keepYoungGenerationSmall } from './young-generation.ts';
 
 const HELP = `Usage: node src/main.ts [--check-config] [--help]
@@ -106,13 +106,24 @@ async function startSidecar(config: Config, log: Log): Promise<Running> {
   keepYoungGenerationSmall();
   const where = port === null ? { socket: 'passed' } : { host: config.host, port };
   log.info({ ...where, pid: process.pid }, 'listening');
-  if (cluster.isWorker) process.send?.((await import('./workers.ts')).LISTENING);
+  if (cluster.isWorker) await obeyPrimary(sidecar);
   return {
     stop: () => sidecar.stop(),
     async reload() {
       if (cluster.isPrimary) log.warn('SIGHUP restarts workers; with WEB_CONCURRENCY=1 there are none');
     },
   };
+}
+
+/** What a worker and its primary have to say to each other. */
+async function obeyPrimary(sidecar: Sidecar): Promise<void> {
+  const { LISTENING, STOP_ACCEPTING, STOPPED_ACCEPTING } = await import('./workers.ts');
+  process.on('message', (message) => {
+    if (message !== STOP_ACCEPTING) return;
+    sidecar.stopAccepting();
+    process.send?.(STOPPED_ACCEPTING);
+  });
+  process.send?.(LISTENING);
 }
 
 async function startPrimary(config: Config, log: Log, exit: Exit): Promise<Running> {

@@ -10,7 +10,7 @@ import { createAccessLog } from './edge/access-log.ts';
 import { createApp } from './edge/app.ts';
 import { createRequireUser } from './edge/auth.ts';
 import { createBodyWatch } from './edge/body-watch.ts';
-import { closeServer } from './edge/drain.ts';
+import { finishConnections, stopAccepting } from './edge/drain.ts';
 import { createErrorResponder, createSocketErrorResponder } from './edge/error-response.ts';
 import { createHealth } from './edge/health.ts';
 import { createOverloadWatch } from './edge/overload.ts';
@@ -43,6 +43,8 @@ export interface Sidecar {
    * @throws when the port is taken
    */
   start(passed?: { readonly fd: number }): Promise<{ readonly port: number | null }>;
+  /** Takes no more connections; the open ones go on. */
+  stopAccepting(): void;
   /** Finishes what is under way within the grace time, closes everything; resolves when done. */
   stop(): Promise<void>;
 }
@@ -100,8 +102,8 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
     onFinished: ({ target, requestId, status, durationMs }) =>
       accessLog.upgradeClosed(target, requestId, status, durationMs),
   });
-  let draining = false;
-  const isDraining = () => draining;
+  let ended: Promise<void> | undefined;
+  const isDraining = () => ended !== undefined;
   const overload = createOverloadWatch(config.maxEventLoopDelayMs);
   const refuse = (socket: Duplex, error: AppError, req?: IncomingMessage) => {
     const request = req === undefined ? { id: newRequestId(), method: '', target: '' } : nameOf(req);
@@ -185,14 +187,17 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
       const address = listening.server.address();
       return { port: address !== null && typeof address === 'object' ? address.port : null };
     },
+    stopAccepting() {
+      ended ??= stopAccepting(listening);
+    },
     async stop() {
-      draining = true;
+      ended ??= stopAccepting(listening);
       overload.stop();
       health.drain();
-      webSockets.closeAll();
+      webSockets.endAll();
       metricsServer?.close();
       const eventsStopped = events?.stop(config.shutdownGraceMs);
-      await closeServer(listening, config.shutdownGraceMs);
+      await finishConnections(listening, ended, config.shutdownGraceMs);
       await eventsStopped;
       await migrations?.stop();
       await Promise.all([backend.close(), database.close(), eventsDatabase?.close(), storage?.close()]);

@@ -1,13 +1,16 @@
 /**
- * Several processes on one port: node:cluster, with crashed workers replaced and SIGHUP replacing all of them one by
- * one without a refused request. The invariant is the number of workers; every event only asks whether one is missing.
+ * Several processes on one port: node:cluster, with crashed workers replaced and SIGHUP replacing all of them without a
+ * refused request. The invariant is the number of workers; every event only asks whether one is missing.
  */
 import cluster, { type Worker } from 'node:cluster';
 import type { Config } from './config.ts';
 import type { Log } from './infra/logger.ts';
 
 export interface WorkerPool {
-  /** Replaces every worker: the new one listens before the old one is asked to finish. Asked again meanwhile, once more. */
+  /**
+   * Replaces every worker. All new ones listen before the old ones take no more connections, and these do so before the
+   * first of them cuts its WebSockets: whoever comes back comes to a worker that stays. Asked again meanwhile, once more.
+   */
   restart(): Promise<void>;
   /** Asks all workers to finish; resolves when the last one has. */
   stop(): Promise<void>;
@@ -19,7 +22,12 @@ const LONGEST_BACKOFF_MS = 5_000;
 const HEALTHY_AFTER_MS = 10_000;
 /** What a worker tells its primary once it serves. */
 export const LISTENING = 'listening';
+/** What a primary asks of its worker, and the answer: Sidecar.stopAccepting. */
+export const STOP_ACCEPTING = 'stop accepting';
+export const STOPPED_ACCEPTING = 'stopped accepting';
 const LISTEN_TIMEOUT_MS = 30_000;
+/** A worker that does not even answer is not waited for longer, ms. */
+const STOP_ACCEPTING_TIMEOUT_MS = 3_000;
 /** What a worker may take beyond the grace time before it is killed, ms. */
 const STOP_SLACK_MS = 5_000;
 
@@ -46,8 +54,10 @@ class Pool implements WorkerPool {
   readonly #config: Config;
   readonly #log: Log;
   readonly #onLost: (() => void) | null;
-  /** Listening and not asked to finish. */
+  /** Listening, and meant to go on. */
   readonly #serving = new Set<Worker>();
+  /** Asked to leave, and not yet gone. */
+  readonly #leaving = new Set<Worker>();
   readonly #retiring = new Map<Worker, Promise<void>>();
   #starting = 0;
   #stopping = false;
@@ -78,27 +88,42 @@ class Pool implements WorkerPool {
   async stop(): Promise<void> {
     this.#stopping = true;
     clearTimeout(this.#replacing);
-    for (const worker of Object.values(cluster.workers ?? {})) if (worker) this.#retire(worker);
-    await Promise.all(this.#retiring.values());
+    const all = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
+    for (const worker of all) if (!this.#serving.has(worker)) this.#retire(worker);
+    await this.#leave([...this.#serving]);
+    await Promise.all(all.map((worker) => this.#retire(worker)));
   }
 
   async #replaceAll(): Promise<void> {
     do {
       this.#again = false;
-      for (const old of [...this.#serving]) {
-        if (this.#stopping) return;
-        // One that died in the meantime needs no successor of its own: fill() below counts.
-        if (!this.#serving.has(old)) continue;
-        await this.#start();
-        await this.#retire(old);
-      }
+      const old = [...this.#serving];
+      await this.#startAsMany();
+      if (this.#stopping) return;
+      await this.#leave(old);
+      // One by one, so that the clients of all WebSockets do not come back at the same moment.
+      for (const worker of old) await this.#retire(worker);
       await this.fill();
     } while (this.#again);
     this.#log.info({ workers: this.#serving.size }, 'workers restarted');
   }
 
+  /** One after the other: each wants a core for itself. @throws when one does not start; then none of them stays */
+  async #startAsMany(): Promise<void> {
+    const started: Worker[] = [];
+    try {
+      while (started.length < this.#config.workers && !this.#stopping) started.push(await this.#start());
+    } catch (error) {
+      await this.#leave(started);
+      for (const worker of started) this.#retire(worker);
+      // An old one may have died meanwhile.
+      await this.fill();
+      throw error;
+    }
+  }
+
   /** Resolves when it listens. @throws when it ends before that */
-  #start(): Promise<void> {
+  #start(): Promise<Worker> {
     this.#starting += 1;
     const worker = cluster.fork();
     const bornAt = performance.now();
@@ -116,12 +141,13 @@ class Pool implements WorkerPool {
         onStarted();
         this.#serving.add(worker);
         if (this.#stopping) this.#retire(worker);
-        resolve();
+        resolve(worker);
       });
       worker.once('exit', () => {
         onStarted();
         reject(new Error('A worker did not start.'));
         if (!this.#retiring.has(worker)) this.#onDeath(worker, performance.now() - bornAt);
+        this.#leaving.delete(worker);
       });
     });
   }
@@ -130,11 +156,12 @@ class Pool implements WorkerPool {
     this.#serving.delete(worker);
     if (livedMs > HEALTHY_AFTER_MS) this.#backoffMs = FIRST_BACKOFF_MS;
     const { pid, exitCode, signalCode } = worker.process;
+    const isMissed = !this.#stopping && this.#serving.size + this.#starting < this.#config.workers;
     // Not told of one whose replacement starts with that of another.
-    const replacedInMs = this.#stopping || this.#replacing !== undefined ? undefined : this.#backoffMs;
+    const replacedInMs = isMissed && this.#replacing === undefined ? this.#backoffMs : undefined;
     this.#log.error({ pid, status: exitCode ?? signalCode, replacedInMs }, 'worker died');
-    if (this.#stopping) return;
-    if (this.#onLost !== null && this.#serving.size + this.#retiring.size === 0) this.#onLost();
+    if (!isMissed) return;
+    if (this.#onLost !== null && this.#serving.size + this.#leaving.size === 0) this.#onLost();
     if (this.#replacing !== undefined) return;
     this.#replacing = setTimeout(() => {
       this.#replacing = undefined;
@@ -144,12 +171,19 @@ class Pool implements WorkerPool {
     this.#backoffMs = Math.min(this.#backoffMs * 2, LONGEST_BACKOFF_MS);
   }
 
+  /** Resolves when none of them takes connections any more. What is open in them goes on. */
+  async #leave(workers: readonly Worker[]): Promise<void> {
+    for (const worker of workers) if (this.#serving.delete(worker)) this.#leaving.add(worker);
+    await Promise.all(workers.map(stopAccepting));
+  }
+
   #retire(worker: Worker): Promise<void> {
     this.#serving.delete(worker);
     const under = this.#retiring.get(worker);
     if (under !== undefined) return under;
     const gone = new Promise<void>((resolve) => {
       if (worker.isDead()) return resolve();
+      this.#leaving.add(worker);
       const limitMs = this.#config.shutdownGraceMs + STOP_SLACK_MS;
       const late = setTimeout(() => worker.process.kill('SIGKILL'), limitMs);
       worker.once('exit', () => {
@@ -161,4 +195,21 @@ class Pool implements WorkerPool {
     this.#retiring.set(worker, gone);
     return gone;
   }
+}
+
+function stopAccepting(worker: Worker): Promise<void> {
+  return new Promise((resolve) => {
+    const onMessage = (message: unknown) => {
+      if (message === STOPPED_ACCEPTING) done();
+    };
+    const done = () => {
+      clearTimeout(late);
+      worker.off('message', onMessage).off('exit', done);
+      resolve();
+    };
+    const late = setTimeout(done, STOP_ACCEPTING_TIMEOUT_MS);
+    worker.on('message', onMessage).once('exit', done);
+    // An error means that it is just ending.
+    worker.send(STOP_ACCEPTING, (error) => error && done());
+  });
 }

@@ -43,10 +43,8 @@ export interface Program extends AsyncDisposable {
 
 /** Of output, characters. */
 const KEPT = 20_000;
-/** More than any of them takes to end in order on a busy machine. */
-const STOP_PATIENCE_MS = 60_000;
-/** A machine that runs many tests at once may take long to start a program. */
-const START_PATIENCE_MS = 60_000;
+/** A machine that runs many tests at once may take long to start a program, or to end it in order. */
+const PATIENCE_MS = 60_000;
 
 const running = new Map<Program, NodeJS.Signals>();
 
@@ -107,7 +105,7 @@ export async function endChild(
   let isKilled = false;
   const late = setTimeout(() => {
     isKilled = child.kill('SIGKILL');
-  }, STOP_PATIENCE_MS);
+  }, PATIENCE_MS);
   child.kill(signal);
   const [status] = await once(child, 'exit');
   clearTimeout(late);
@@ -123,7 +121,7 @@ export async function untilUp(
   name: string,
   program: Program,
   isUp: () => boolean | Promise<boolean>,
-  { patienceMs = START_PATIENCE_MS, everyMs = 10 } = {},
+  { patienceMs = PATIENCE_MS, everyMs = 10 } = {},
 ): Promise<void> {
   const giveUpAt = performance.now() + patienceMs;
   while (!(await isUp())) {
@@ -153,7 +151,7 @@ export async function untilSays(name: string, program: Program, words: RegExp): 
 export async function until(
   what: string,
   isTrue: () => boolean | Promise<boolean>,
-  { patienceMs = 20_000, everyMs = 10 } = {},
+  { patienceMs = PATIENCE_MS, everyMs = 10 } = {},
 ): Promise<void> {
   const giveUpAt = performance.now() + patienceMs;
   while (!(await isTrue())) {

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
 /** A test that waits longer than this for bytes has failed, ms. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 30_000;
 
 export interface RawMessage {
   /** Request line or status line. */
@@ -72,7 +72,7 @@ export class RawConnection {
     return this;
   }
 
-  /** Resolves when `done` answers true for the bytes received; rejects at the end of the stream or after 10 s. */
+  /** Resolves when `done` answers true for the bytes received; rejects at the end of the stream or after PATIENCE_MS. */
   async until(done: (received: string, ended: boolean) => boolean, what = 'bytes'): Promise<void> {
     if (done(this.#received, this.#ended)) return;
     await new Promise<void>((resolve, reject) => {

@@ -10,18 +10,28 @@ const QUIET_MS = 1_000;
 const LOOK_EVERY_MS = 100;
 
 /**
- * Stops accepting, lets requests in flight finish, and after `graceMs` cuts what is left, WebSockets as well. Every
- * response from now on says `Connection: close` (createApp's isDraining). Node's own close() would cut idle connections
- * at once, and with them the requests that are already on their way to us.
+ * Takes no more connections: who comes now waits for another process that listens on the same socket, if there is one.
+ * What is open goes on, and every response from now on says `Connection: close` (createApp's isDraining). Node's own
+ * close() would cut idle connections at once, and with them the requests that are already on their way to us.
+ * @returns resolves when the last connection has ended
  */
-export async function closeServer(
-  { server, sockets, upgraded }: ListeningServer,
-  graceMs: number,
-): Promise<void> {
+export function stopAccepting({ server, sockets }: ListeningServer): Promise<void> {
   for (const socket of sockets) {
     const response = responseUnderWay(socket);
     if (response !== undefined && !response.headersSent) response.shouldKeepAlive = false;
   }
+  return new Promise((resolve) => NetServer.prototype.close.call(server, () => resolve()));
+}
+
+/**
+ * Lets requests in flight finish, and after `graceMs` cuts what is left, WebSockets as well.
+ * @param ended of `stopAccepting`
+ */
+export async function finishConnections(
+  { server, sockets, upgraded }: ListeningServer,
+  ended: Promise<void>,
+  graceMs: number,
+): Promise<void> {
   const closeQuiet = createQuietCloser(sockets, Math.min(QUIET_MS, graceMs / 2));
   const timers = [
     // Behind the poll phase: after a stall of the process, what has arrived is read before it counts as not there.
@@ -31,9 +41,7 @@ export async function closeServer(
       for (const socket of [...sockets, ...upgraded]) socket.destroy();
     }, graceMs),
   ];
-  await new Promise<void>((resolve) => {
-    NetServer.prototype.close.call(server, () => resolve());
-  });
+  await ended;
   for (const timer of timers) clearTimeout(timer);
   server.close();
   // The sockets that went last say so a moment later, and only then are their requests logged.

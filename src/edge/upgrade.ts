@@ -2,6 +2,7 @@
  * Upgrade requests: the same checks and the same ownership as any other request, then the WebSocket forwarder.
  */
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { AppError, BUSY, badRequest } from '../errors.ts';
 import { requestHeaders } from '../forward/headers.ts';
@@ -49,8 +50,9 @@ export function createUpgradeHandler({
       return ownership.whose('GET', withoutAuthority(req.url ?? '')) === 'forward';
     },
     handle(req, socket, head) {
-      if (isDraining()) {
-        // As if the idle connection had been closed a moment earlier: whoever reuses connections (Nginx) tries again.
+      if (isDraining() && hasServed(socket as Socket)) {
+        // As if the idle connection had been closed a moment earlier: whoever reuses connections (Nginx) tries again, and
+        // with a new one comes to a process that stays.
         socket.destroy();
         return;
       }
@@ -69,6 +71,9 @@ export function createUpgradeHandler({
     },
   };
 }
+
+/** Nobody tries again on behalf of a first request. */
+const hasServed = (socket: Socket) => socket.bytesWritten > 0;
 
 /** The path of an absolute-form target; handle() checks its authority. */
 const withoutAuthority = (target: string) => target.replace(/^https?:\/\/[^/?]*/i, '');

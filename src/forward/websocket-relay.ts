@@ -10,7 +10,7 @@ import { writeAndRelease } from './write-and-release.ts';
 const HALF_CLOSED_MS = 10_000;
 
 export interface Relay {
-  /** Sends FIN both ways; whoever does not answer it is cut after HALF_CLOSED_MS. */
+  /** Sends FIN both ways and drops what still comes; whoever does not answer it is cut after HALF_CLOSED_MS. */
   end(): void;
 }
 
@@ -84,7 +84,8 @@ class SocketPair implements Relay {
 // One function for all sockets, found through `this`: a closure each would be most of what an idle pair costs.
 
 function passOn(this: RelayedSocket, chunk: Buffer): void {
-  if (!writeAndRelease(this[OTHER], chunk)) this.pause();
+  const other = this[OTHER];
+  if (!other.writableEnded && !writeAndRelease(other, chunk)) this.pause();
 }
 
 /**
@@ -94,7 +95,8 @@ function passOn(this: RelayedSocket, chunk: Buffer): void {
  */
 function pushAcross(this: RelayedSocket, chunk: Buffer | null): boolean {
   if (chunk === null) return Socket.prototype.push.call(this, null);
-  return writeAndRelease(this[OTHER], chunk);
+  const other = this[OTHER];
+  return other.writableEnded || writeAndRelease(other, chunk);
 }
 
 function resumeOther(this: RelayedSocket): void {

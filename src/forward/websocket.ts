@@ -45,14 +45,15 @@ export interface WebSocketForwarder {
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, request: UpgradeRequest): void;
   /** Connections open, handshakes included. */
   count(): number;
-  /** Ends every connection, both sides. */
-  closeAll(): void;
+  /** Ends every connection, both sides. A handshake under way gets its answer first. */
+  endAll(): void;
 }
 
 /** Creates the forwarder; errors of one connection never reach another, or the process. */
 export function createWebSocketForwarder(options: WebSocketForwarderOptions): WebSocketForwarder {
   const handshakes = new Map<IncomingMessage, Handshake>();
   const relays = new Set<Relay>();
+  let ending = false;
   let proxy: Proxy | undefined;
 
   const startRelay = (client: Socket, backend: Socket, finish: (status: number) => void) => {
@@ -61,6 +62,7 @@ export function createWebSocketForwarder(options: WebSocketForwarderOptions): We
       finish(101);
     });
     relays.add(pair);
+    if (ending) pair.end();
   };
 
   return {
@@ -98,8 +100,8 @@ export function createWebSocketForwarder(options: WebSocketForwarderOptions): We
       proxy.upgrade(req, client, head);
     },
     count: () => handshakes.size + relays.size,
-    closeAll() {
-      for (const handshake of handshakes.values()) handshake.refuse(BUSY);
+    endAll() {
+      ending = true;
       for (const pair of relays) pair.end();
     },
   };

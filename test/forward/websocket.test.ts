@@ -357,21 +357,6 @@ test('a refusal that stands still, or that nobody reads, is cut after the deadli
   }
 });
 
-test('a handshake under way when the process stops is 503', async () => {
-  const backend = await startScriptedBackend(() => undefined);
-  const sidecar = await startSidecar({ BACKEND_URL: backend.url });
-  const client = await connectRaw(sidecar.port);
-  client.send(handshake('/ws/x'));
-  await backend.connection(0);
-  const stopped = sidecar.stop();
-  const answer = await client.message();
-  assert.match(answer.startLine, / 503 /);
-  assert.equal(answer.header('retry-after'), '1');
-  client.destroy();
-  await stopped;
-  await backend.stop();
-});
-
 test('a 101 goes out as HTTP/1.1 and without a Content-Length', async () => {
   await through(
     (connection) =>

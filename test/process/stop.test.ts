@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connectRaw, type RawConnection } from '../../scripts/lab/raw-connection.ts';
 import { answering, ok, startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
 import { type SidecarProcess, startProcess } from '../../scripts/lab/sidecar.ts';
-import { handshake, openWebSocket, SWITCHING } from '../../scripts/lab/websocket.ts';
+import { handshake, openWebSocket, SWITCHING, serverFrame } from '../../scripts/lab/websocket.ts';
 import { startSidecar } from '../support/start-sidecar.ts';
 
 const GET = 'GET /api/x HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -80,6 +80,32 @@ test('a WebSocket whose sides do not answer the end is cut at the deadline, also
     await client.closed();
     client.destroy();
   }
+  await backend.stop();
+});
+
+test('a handshake under way when the process stops gets the backend’s answer, also one that was not yet asked for', async () => {
+  const backend = await startScriptedBackend(async (connection) => {
+    await connection.message();
+  });
+  const sidecar = await startProcess({ BACKEND_URL: backend.url });
+  const [asked, connected] = await Promise.all([connectRaw(sidecar.port), connectRaw(sidecar.port)]);
+  asked.send(handshake('/ws/x'));
+  await backend.connection(0);
+  const ended = sidecar.end();
+  await until(() => sidecar.log().some(({ msg }) => msg === 'stopping'));
+  connected.send(handshake('/ws/y'));
+  await backend.connection(1);
+  for (const [i, client] of [asked, connected].entries()) {
+    backend.connections[i]?.send(SWITCHING);
+    assert.match((await client.message()).startLine, / 101 /);
+    // And then the end, as for every other, whatever the backend still has to say.
+    backend.connections[i]?.send(serverFrame('too late'));
+    await client.closed();
+    assert.equal(client.failure, undefined);
+    client.end();
+  }
+  for (const connection of backend.connections) connection.end();
+  assert.equal(await ended, 0);
   await backend.stop();
 });
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectRaw } from '../../scripts/lab/raw-connection.ts';
@@ -16,6 +16,7 @@ import {
   startActivated,
   startProcess,
 } from '../../scripts/lab/sidecar.ts';
+import { openWebSocket, SWITCHING } from '../../scripts/lab/websocket.ts';
 import { requireProc } from '../support/process-resources.ts';
 
 const GET = 'GET /api/x HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -70,6 +71,43 @@ test('SIGHUP during a restart restarts once more, and the number of workers stay
     );
     await until('the old ones are gone', () => alive(sidecar).length === 2);
   });
+});
+
+test('SIGHUP cuts each WebSocket once, also those of clients that are back at once', async () => {
+  const backend = await startScriptedBackend(async (connection) => {
+    await connection.message();
+    connection.send(SWITCHING);
+    await once(connection.socket, 'end');
+    connection.end();
+  });
+  const sidecar = await startProcess({ ...TWO, BACKEND_URL: backend.url });
+  const open = new Set<Socket>();
+  const cuts = Array.from({ length: 16 }, () => 0);
+  await running(sidecar, async () => {
+    const connect = async (client: number) => {
+      const { connection, answer } = await openWebSocket(sidecar.port, '/ws/x');
+      assert.match(answer.startLine, / 101 /);
+      open.add(connection.socket);
+      connection.socket.once('end', () => {
+        cuts[client] = (cuts[client] ?? 0) + 1;
+        connection.end();
+        open.delete(connection.socket);
+        reconnected.push(connect(client));
+      });
+    };
+    const reconnected: Promise<void>[] = [];
+    await Promise.all(cuts.map((_, client) => connect(client)));
+    sidecar.child.kill('SIGHUP');
+    await until('restarted', () => said(sidecar, 'workers restarted').length === 1);
+    await until('all were cut', () => cuts.every((times) => times > 0));
+    await Promise.all(reconnected);
+    assert.deepEqual(
+      cuts,
+      cuts.map(() => 1),
+    );
+    for (const socket of open) socket.destroy();
+  });
+  await backend.stop();
 });
 
 test('a worker that is killed during a restart is not replaced twice', async () => {

@@ -67,7 +67,7 @@ async function runRound(backend: DrillBackend, workers: number): Promise<Round> 
   });
   if (workers > 1) await sidecar.untilLogged('all workers listen');
   const { port } = sidecar;
-  const webSockets = await keepWebSockets({ port, count: WEB_SOCKETS, reopen: false });
+  const webSockets = await keepWebSockets({ port, count: WEB_SOCKETS, reopenAfterMs: null });
   let turn = 0;
   const next = () => {
     turn += 1;

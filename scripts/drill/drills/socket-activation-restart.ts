@@ -6,15 +6,17 @@ import { startLoad } from '../load.ts';
 import { mixedConnections } from '../requests.ts';
 import { longestMs, longestRecoveryMs, type Outage } from '../sample.ts';
 import { pidsOf, startSupervised } from '../scene.ts';
+import { keepWebSockets, REOPEN_AFTER_MS, startHandshakes, webSocketFigures } from '../web-sockets.ts';
 
 /** One in the short form of the tests. */
 const restartsAtLeast = (seconds: number) => (seconds < 3 ? 1 : 2);
 const BEFORE_MS = 300;
+const WEB_SOCKETS = 12;
 
 export const socketActivationRestart: Drill = {
   name: 'socket-activation-restart',
   summary:
-    'The sidecar is stopped and started on a socket that a supervisor holds; connections wait meanwhile.',
+    'The sidecar is stopped and started on a socket that a supervisor holds; requests and handshakes wait meanwhile.',
   run: (settings) => restartUnderLoad(settings, 1),
 };
 
@@ -37,17 +39,26 @@ async function restartUnderLoad(
     everyMs: 50,
     next: mixedConnections({ delayMs: 10 }),
   });
+  const webSockets = await keepWebSockets({
+    port: sidecar.port,
+    count: WEB_SOCKETS,
+    reopenAfterMs: REOPEN_AFTER_MS,
+  });
+  const handshakes = startHandshakes(sidecar.port, 4);
   const outages: Outage[] = [];
   const endAt = performance.now() + seconds * 1000;
   while (outages.length < restartsAtLeast(seconds) || performance.now() < endAt) {
+    await webSockets.untilOpen();
     await sleep(BEFORE_MS);
     const downAt = performance.now();
     process.kill(pidsOf(sidecar, 'started').at(-1) ?? 0, 'SIGTERM');
     await sidecar.untilLogged('listening', (outages.length + 2) * workers);
     outages.push({ downAt, upAt: performance.now() });
   }
-  await sleep(BEFORE_MS);
+  await webSockets.untilOpen();
   const samples = await load.stop();
+  await webSockets.stop();
+  const restartedAt = outages.map(({ downAt }) => downAt);
   return report({
     samples,
     doubledPosts: backend.arrivals().doubledPosts,
@@ -58,6 +69,7 @@ async function restartUnderLoad(
       none('requests refused', samples.filter(({ outcome }) => outcome === 'refused').length),
       told('longest wait of a request, ms', longestMs(samples)),
       none('requests lost on idle connections', samples.filter(({ raced }) => raced).length),
+      ...webSocketFigures(webSockets, await handshakes.stop(), restartedAt),
     ],
   });
 }
