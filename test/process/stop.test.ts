@@ -31,7 +31,7 @@ test('SIGTERM lets a request in flight finish, with Connection: close, and ends 
 
 test('while it stops it says so at /readyz, and is still alive', async () => {
   const backend = await startScriptedBackend(answering(ok('x')));
-  const sidecar = await startSidecar({ BACKEND_URL: backend.url });
+  const sidecar = await startSidecar({ BACKEND_URL: backend.url, SHUTDOWN_GRACE_MS: '20000' });
   // Open and used before, since nobody is let in any more.
   const [ready, live] = await Promise.all([connectRaw(sidecar.port), connectRaw(sidecar.port)]);
   const ask = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;

@@ -56,6 +56,7 @@ async function restartUnderLoad(
     outages.push({ downAt, upAt: performance.now() });
   }
   await webSockets.untilOpen();
+  await sleep(BEFORE_MS);
   const samples = await load.stop();
   await webSockets.stop();
   const restartedAt = outages.map(({ downAt }) => downAt);
