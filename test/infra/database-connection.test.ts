@@ -1,6 +1,7 @@
 /** How connections are opened: TLS as libpq means it, session options, poolers, and errors that say why. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
 import {
   query,
@@ -142,6 +143,9 @@ test('a statement is cancelled over TLS as over plain TCP', async (t) => {
       const connector = createConnector(withTls(tls.url, mode));
       const client = await connector.open();
       const sleeping = assert.rejects(client.query('SELECT pg_sleep(60)'), { code: '57014' }, mode);
+      // A request that overtakes the statement would end nothing.
+      const isRunning = `SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep'`;
+      while ((await query(tls.url, isRunning, [client.processID])).length === 0) await sleep(20);
       await connector.cancel(client);
       await sleeping;
       await client.end();
