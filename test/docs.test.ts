@@ -37,3 +37,20 @@ test('the Russian README has the sections of the English one', () => {
   const sections = (page: string) => [...read(page).matchAll(/^(#{1,3}) /gm)].map(([, level]) => level);
   assert.deepEqual(sections('README.ru.md'), sections('README.md'));
 });
+
+test('each rule of docs/forwarding.md has tests, and they exist', () => {
+  const rules = read('docs/forwarding.md')
+    .split(/^(?=\*\*\d+\. )/m)
+    .slice(1);
+  assert.deepEqual(
+    rules.map((rule) => Number(/\d+/.exec(rule)?.[0])),
+    rules.map((_, i) => i + 1),
+  );
+  for (const rule of rules) {
+    const proofs = [...rule.matchAll(/^- `(test\/[\w./-]+)`: (.+)$/gm)];
+    assert.ok(proofs.length > 0, `no test for ${rule.slice(0, 60)}`);
+    for (const [, file = '', name = ''] of proofs) {
+      assert.ok(read(file).includes(`test('${name}'`), `${file} has no test "${name}"`);
+    }
+  }
+});

@@ -83,7 +83,7 @@ export class KeepAliveClient {
   }
 }
 
-/** RawConnection waits 10 s; the app waits 30 (contract, section 3). @throws when none comes */
+/** RawConnection waits 10 s; the app waits 30 (docs/contract.md, 3). @throws when none comes */
 async function firstByte(connection: RawConnection): Promise<void> {
   for (let wait = 1; ; wait += 1) {
     try {

@@ -34,7 +34,7 @@ export interface DrillReport {
   readonly sent: number;
   /** 2xx, whole and right. */
   readonly answered: number;
-  /** 502, 503 or 504 with a sentence, as forwarding.md asks. */
+  /** 502, 503 or 504 with a sentence, as docs/forwarding.md asks. */
   readonly refused: number;
   /** Neither of them, and not what the drill asked for. */
   readonly failed: number;

@@ -65,7 +65,7 @@ export function judge(
     : { outcome: 'failed', status, reason: `a ${status} without ${lack}` };
 }
 
-/** forwarding.md, line 16. */
+/** docs/forwarding.md, 16. */
 function refusalLacks(status: number, answer: RawMessage): string | null {
   if (!answer.header('content-type')?.startsWith('application/json')) return 'a JSON body';
   const body = parseJson(answer.body);

@@ -35,7 +35,7 @@ export function problemsOf(message: ReadMessage): string[] {
   return problems;
 }
 
-/** Whether a request is ours, or would be once its path is decoded or its dot segments are gone (contract section 2). */
+/** Whether a request is ours, or would be once its path is decoded or its dot segments are gone (docs/contract.md, 2). */
 function isOurRoute(method: string, target: string): boolean {
   const raw = target.split('?', 1)[0] ?? '';
   const owned = routeOf(raw);

@@ -123,7 +123,7 @@ export async function query<Row extends pg.QueryResultRow>(
 }
 
 /**
- * The backend's tables as contract section 4 has them. Users: 1 Anna (buyer), 2 Boris (seller), 3 blocked, 4 inactive,
+ * The backend's tables as docs/contract.md, 4 has them. Users: 1 Anna (buyer), 2 Boris (seller), 3 blocked, 4 inactive,
  * 5 Vera; products 1 to 3.
  */
 export async function createBackendTables(url: string): Promise<void> {

@@ -1,4 +1,4 @@
-/** Who may use our routes, and the words of the refusals (contract, sections 3 and 4). */
+/** Who may use our routes, and the words of the refusals (docs/contract.md, 3 and 4). */
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';

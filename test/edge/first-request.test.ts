@@ -1,4 +1,4 @@
-/** Connections on which nothing is asked (forwarding.md, lines 20 and 29): an answer there would be read as that of the next request. */
+/** Connections on which nothing is asked (docs/forwarding.md, 20 and 29): an answer there would be read as that of the next request. */
 import assert from 'node:assert/strict';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';

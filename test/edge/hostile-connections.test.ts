@@ -1,4 +1,4 @@
-/** Connections that do not behave (forwarding.md, lines 7, 8, 20 and 24): what one client sends never becomes another's problem. */
+/** Connections that do not behave (docs/forwarding.md, 7, 8, 20 and 24): what one client sends never becomes another's problem. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';

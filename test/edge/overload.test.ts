@@ -1,4 +1,4 @@
-/** Shedding when the event loop is late (forwarding.md, line 19: no queue without a limit). */
+/** Shedding when the event loop is late (docs/forwarding.md, 19: no queue without a limit). */
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';

@@ -1,4 +1,4 @@
-/** Who may speak for other clients (forwarding.md, line 5): known from how the server listens, never from what is missing. */
+/** Who may speak for other clients (docs/forwarding.md, 5): known from how the server listens, never from what is missing. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

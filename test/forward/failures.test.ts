@@ -1,4 +1,4 @@
-/** What happens when a side fails (forwarding.md, lines 16-20). */
+/** What happens when a side fails (docs/forwarding.md, 16-20). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';

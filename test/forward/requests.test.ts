@@ -1,4 +1,4 @@
-/** How requests reach the backend (forwarding.md, lines 1-8). */
+/** How requests reach the backend (docs/forwarding.md, 1-8). */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { connectRaw, exchangeRaw, type RawMessage } from '../../scripts/lab/raw-connection.ts';

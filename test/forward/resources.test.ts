@@ -1,4 +1,4 @@
-/** What large bodies and many connections cost (forwarding.md, lines 6 and 23), seen from outside the process. */
+/** What large bodies and many connections cost (docs/forwarding.md, 6 and 23), seen from outside the process. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
@@ -12,7 +12,7 @@ import { keepAliveTimers, requireProc } from '../support/process-resources.ts';
 
 const MIB = 1024 * 1024;
 const BODY_BYTES = 64 * MIB;
-/** forwarding.md allows 40 MB. What is written is freed at once (write-and-release.ts), so that it stays far below. */
+/** docs/forwarding.md allows 40 MB. What is written is freed at once (write-and-release.ts), so that it stays far below. */
 const MAX_GROWTH_BYTES = 20 * MIB;
 
 async function through(

@@ -1,4 +1,4 @@
-/** How responses reach the client (forwarding.md, lines 9-15). */
+/** How responses reach the client (docs/forwarding.md, 9-15). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connectRaw, exchangeRaw, type RawConnection } from '../../scripts/lab/raw-connection.ts';

@@ -1,4 +1,4 @@
-/** WebSockets through the sidecar (forwarding.md, lines 21-24). */
+/** WebSockets through the sidecar (docs/forwarding.md, 21-24). */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';

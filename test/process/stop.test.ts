@@ -1,4 +1,4 @@
-/** Stopping and restarting under way (forwarding.md, lines 25-27). */
+/** Stopping and restarting under way (docs/forwarding.md, 25-27). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,4 +1,4 @@
-/** Several processes on one port (forwarding.md, lines 26 and 27): the number stays, whatever happens to them. */
+/** Several processes on one port (docs/forwarding.md, 26 and 27): the number stays, whatever happens to them. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

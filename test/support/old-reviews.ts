@@ -1,5 +1,5 @@
 /**
- * The earlier Python module: its table, its rows, and the one statement that it writes with (contract, section 4).
+ * The earlier Python module: its table, its rows, and the one statement that it writes with (docs/contract.md, 4).
  */
 import assert from 'node:assert/strict';
 import { query, type TestDatabaseServer } from '../../scripts/lab/database.ts';

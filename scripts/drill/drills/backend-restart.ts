@@ -1,4 +1,4 @@
-/** The backend is killed and started again, several times (forwarding.md, lines 16 and 17). */
+/** The backend is killed and started again, several times (docs/forwarding.md, 16 and 17). */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Drill, none, report, some } from '../drill.ts';
 import { startLoad } from '../load.ts';

@@ -1,4 +1,4 @@
-/** PostgreSQL dies, comes back, hangs, and goes on (contract.md, section 4; issue: a database that is down never stops the rest). */
+/** PostgreSQL dies, comes back, hangs, and goes on (docs/contract.md, 4; issue: a database that is down never stops the rest). */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startTestDatabase } from '../../lab/database.ts';
 import { untilMigrated } from '../../lab/until-migrated.ts';

@@ -1,4 +1,4 @@
-/** Requests that meet an idle backend connection just as it closes (forwarding.md, line 17). */
+/** Requests that meet an idle backend connection just as it closes (docs/forwarding.md, 17). */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BackendOptions } from '../backend-process.ts';
 import { KeepAliveClient } from '../client.ts';

@@ -1,4 +1,4 @@
-/** Four times the load that its core can carry (forwarding.md, line 19). */
+/** Four times the load that its core can carry (docs/forwarding.md, 19). */
 import { chooseCores, moveTo } from '../../lab/cores.ts';
 import { startTestDatabase } from '../../lab/database.ts';
 import { isAlive, watchCore } from '../../lab/proc.ts';

@@ -1,4 +1,4 @@
-/** Four times the load that can be carried (forwarding.md, line 19). */
+/** Four times the load that can be carried (docs/forwarding.md, 19). */
 import { type Drill, measured, none, report, some, told } from '../drill.ts';
 import { arrivals, loadFor } from '../load.ts';
 import { watchMemory } from '../process-watch.ts';

@@ -1,4 +1,4 @@
-/** The backend resets connections in the middle of a body (forwarding.md, line 14). */
+/** The backend resets connections in the middle of a body (docs/forwarding.md, 14). */
 import { type Drill, none, report, some } from '../drill.ts';
 import { loadFor } from '../load.ts';
 import { type Act, backendRequest, mixed } from '../requests.ts';

@@ -1,4 +1,4 @@
-/** Workers are replaced under load (forwarding.md, line 26). */
+/** Workers are replaced under load (docs/forwarding.md, 26). */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Drill, none, report, some } from '../drill.ts';
 import { startLoad } from '../load.ts';

@@ -1,4 +1,4 @@
-/** The process is asked to stop while requests and WebSockets are under way (forwarding.md, line 25). */
+/** The process is asked to stop while requests and WebSockets are under way (docs/forwarding.md, 25). */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isListening } from '../../lab/ports.ts';
 import { type BackendOptions, type DrillBackend, startBackend } from '../backend-process.ts';

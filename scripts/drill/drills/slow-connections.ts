@@ -1,4 +1,4 @@
-/** Slow connections, and more of them than are allowed (forwarding.md, line 20). */
+/** Slow connections, and more of them than are allowed (docs/forwarding.md, 20). */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';

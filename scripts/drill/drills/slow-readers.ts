@@ -1,4 +1,4 @@
-/** Clients are still reading the end of large answers when the process is asked to stop (forwarding.md, lines 14 and 25). */
+/** Clients are still reading the end of large answers when the process is asked to stop (docs/forwarding.md, 14 and 25). */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,4 +1,4 @@
-/** `systemctl restart` with socket activation (forwarding.md, line 26). */
+/** `systemctl restart` with socket activation (docs/forwarding.md, 26). */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startBackend } from '../backend-process.ts';
 import { type Drill, type DrillReport, type DrillSettings, none, report, some, told } from '../drill.ts';

@@ -1,4 +1,4 @@
-/** Some requests are never answered by the backend (forwarding.md, lines 16 and 19). */
+/** Some requests are never answered by the backend (docs/forwarding.md, 16 and 19). */
 import { type Drill, none, report, some } from '../drill.ts';
 import { loadFor } from '../load.ts';
 import { backendRequest, mixed } from '../requests.ts';

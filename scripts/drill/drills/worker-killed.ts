@@ -1,4 +1,4 @@
-/** A worker dies without a word (forwarding.md, line 27). */
+/** A worker dies without a word (docs/forwarding.md, 27). */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Drill, none, report, some, told } from '../drill.ts';
 import { startLoad } from '../load.ts';

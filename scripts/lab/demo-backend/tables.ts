@@ -1,5 +1,5 @@
 /**
- * The backend's tables (contract, section 4) and a few rows to look at. Safe to run at every start, and by several
+ * The backend's tables (docs/contract.md, 4) and a few rows to look at. Safe to run at every start, and by several
  * processes at once.
  */
 import type pg from 'pg';

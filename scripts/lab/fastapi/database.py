@@ -1,4 +1,4 @@
-"""The backend's tables (contract, section 4), its demo rows, and a pool of connections, TLS as DATABASE_URL says."""
+"""The backend's tables (docs/contract.md, 4), its demo rows, and a pool of connections, TLS as DATABASE_URL says."""
 import os
 
 import asyncpg

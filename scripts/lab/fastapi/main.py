@@ -1,4 +1,4 @@
-"""A FastAPI backend as the contract describes it (sections 2 and 4): what the sidecar stands in front of in the e2e tests.
+"""A FastAPI backend as docs/contract.md describes it (2 and 4): what the sidecar stands in front of in the e2e tests.
 
 Run by uvicorn with DATABASE_URL (in SQLAlchemy's spelling) and JWT_SECRET set.
 """

@@ -59,7 +59,7 @@ export function toSummary(count: number, ratingSum: string | number): Summary {
 
 const EPOCH = '1970-01-01T00:00:00.000Z';
 
-/** ISO text without a zone is UTC (contract, section 4); a time that nobody can read is the epoch rather than an error. */
+/** ISO text without a zone is UTC (docs/contract.md, 4); a time that nobody can read is the epoch rather than an error. */
 export function toIsoTime(text: string | null): string {
   const parts =
     /^\s*(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?))?\s*(Z|[+-]\d\d(?::?\d\d)?)?\s*$/i.exec(

@@ -1,4 +1,4 @@
-/** Adopting the table of the earlier Python module, and living beside that module (contract, section 4). */
+/** Adopting the table of the earlier Python module, and living beside that module (docs/contract.md, 4). */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import {

@@ -1,4 +1,4 @@
-/** A database that hangs is answered 503 within one deadline, in however many steps it hangs (contract, section 4). */
+/** A database that hangs is answered 503 within one deadline, in however many steps it hangs (docs/contract.md, 4). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';

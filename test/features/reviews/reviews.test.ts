@@ -1,4 +1,4 @@
-/** GET, HEAD and POST /api/products/{id}/reviews as the clients use them (contract, section 3). */
+/** GET, HEAD and POST /api/products/{id}/reviews as the clients use them (docs/contract.md, 3). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { query } from '../../../scripts/lab/database.ts';

@@ -1,4 +1,4 @@
-/** POST /api/uploads, and what storage makes of the URL (contract, section 3). */
+/** POST /api/uploads, and what storage makes of the URL (docs/contract.md, 3). */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import {
