@@ -13,9 +13,10 @@ import { createBodyWatch } from './edge/body-watch.ts';
 import { finishConnections, stopAccepting } from './edge/drain.ts';
 import { createErrorResponder, createSocketErrorResponder } from './edge/error-response.ts';
 import { createHealth } from './edge/health.ts';
+import { createLocalRoutes } from './edge/local-routes.ts';
 import { createOverloadWatch } from './edge/overload.ts';
-import { createOwnership } from './edge/ownership.ts';
 import { nameOf, newRequestId } from './edge/request-id.ts';
+import { createRouting } from './edge/routing.ts';
 import { createHttpServer, listen } from './edge/server.ts';
 import { createTrustedProxies } from './edge/trusted-proxies.ts';
 import { createUpgradeHandler } from './edge/upgrade.ts';
@@ -82,7 +83,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
     maxHeaderBytes: BACKEND_MAX_HEADER_BYTES,
   });
   const counters = { inFlight: 0, retries: 0, aborted: 0, truncated: 0 };
-  const ownership = createOwnership(routes);
+  const decide = createRouting(routes);
   const isTrustedPeer = createTrustedProxies(config.trustedProxies, () => listening.isOnUnixSocket());
   let metrics: Metrics | undefined;
   const accessLog = createAccessLog(log, (finished) => metrics?.observe(finished));
@@ -117,7 +118,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
     else sendError(res.req, res, error);
   };
   const upgrades = createUpgradeHandler({
-    ownership,
+    decide,
     isTrustedPeer,
     webSockets,
     isOverloaded: overload.isOverloaded,
@@ -126,8 +127,8 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
   });
   const listening = createHttpServer({
     handleRequest: createApp({
-      routes,
-      ownership,
+      decide,
+      localRoutes: createLocalRoutes({ cors: config.corsAllowOrigins, sendError }),
       forward: createHttpForwarder({ client: backend, maxInFlight: config.maxInFlight, sendError, counters }),
       health,
       accessLog,

@@ -44,9 +44,9 @@ function parse(line: string): LogLine | null {
 const isAccess = ({ ms, method, path }: LogLine) =>
   ms !== undefined && method !== undefined && path !== undefined;
 
-function access({ method, path, status, ms, owner, aborted }: LogLine): string {
-  const whose = owner === 'forward' ? '→ backend' : `(${owner})`;
-  return `${method} ${path} ${status} ${ms} ms ${whose}${aborted ? ' aborted' : ''}`;
+function access({ method, path, status, ms, kind, aborted }: LogLine): string {
+  const by = kind === 'proxy' ? '→ backend' : `(${kind})`;
+  return `${method} ${path} ${status} ${ms} ms ${by}${aborted ? ' aborted' : ''}`;
 }
 
 function message({ level, time: _time, msg, err, ...rest }: LogLine): string {

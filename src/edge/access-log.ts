@@ -4,11 +4,13 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Log } from '../infra/logger.ts';
-import { type Owner, pathOf } from './ownership.ts';
 import type { NamedRequest } from './request-id.ts';
+import { type Decision, pathOf } from './routing.ts';
 
 export interface FinishedRequest {
-  readonly owner: Owner | 'invalid';
+  readonly kind: Decision['kind'];
+  /** Why it was rejected; undefined for any other kind. */
+  readonly reason: string | undefined;
   readonly method: string;
   /** Pattern of a route of ours; undefined for anything else. */
   readonly route: string | undefined;
@@ -18,15 +20,12 @@ export interface FinishedRequest {
   readonly aborted: boolean;
 }
 
-export interface WatchedRequest {
-  readonly requestId: string;
-  readonly owner: Owner | 'invalid';
-  readonly route: string | undefined;
-}
+/** What is said of a request: what was decided, or that its head is not valid. */
+export type LoggedDecision = Decision | { readonly kind: 'rejected'; readonly reason: 'invalid' };
 
 export interface AccessLog {
   /** Call once when a request arrives; the line is written when its response closes. */
-  watch(req: IncomingMessage, res: ServerResponse, request: WatchedRequest): void;
+  watch(req: IncomingMessage, res: ServerResponse, requestId: string, decision: LoggedDecision): void;
   /** Writes the line of what was refused on a socket without a response. */
   refused(request: NamedRequest, status: number): void;
   /** Writes the line of an upgrade, when its socket has closed. */
@@ -48,23 +47,25 @@ export function loggedPath(target: string): string {
 export function createAccessLog(log: Log, count: (finished: FinishedRequest) => void): AccessLog {
   const write = (target: string, requestId: string, finished: FinishedRequest) => {
     count(finished);
-    const { method, status, owner } = finished;
+    const { method, status, kind, reason } = finished;
     const path = loggedPath(target);
     const ms = Math.round(finished.durationMs * 10) / 10;
+    const why = reason === undefined ? '' : `,"reason":"${reason}"`;
     const end = finished.aborted ? ',"aborted":true' : '';
     log.infoFields(
-      `"id":${quoted(requestId)},"method":"${method}","path":${quoted(path)},"status":${status},"ms":${ms},"owner":"${owner}"${end}`,
+      `"id":${quoted(requestId)},"method":"${method}","path":${quoted(path)},"status":${status},"ms":${ms},"kind":"${kind}"${why}${end}`,
     );
   };
   return {
-    watch(req, res, { requestId, owner, route }) {
+    watch(req, res, requestId, decision) {
       const startedAt = performance.now();
       // Not once(): it comes once, and the wrapper costs more than the listener.
       res.on('close', () => {
         write(req.url ?? '', requestId, {
-          owner,
+          kind: decision.kind,
+          reason: decision.kind === 'rejected' ? decision.reason : undefined,
           method: req.method ?? '',
-          route,
+          route: decision.kind === 'local' ? decision.route.path : undefined,
           // 499 as in Nginx's log: the client left before there was a status.
           status: res.headersSent ? res.statusCode : 499,
           durationMs: performance.now() - startedAt,
@@ -73,12 +74,13 @@ export function createAccessLog(log: Log, count: (finished: FinishedRequest) => 
       });
     },
     refused({ id, method, target }, status) {
-      const unknown = { owner: 'invalid', route: undefined, durationMs: 0, aborted: false } as const;
-      write(target, id, { ...unknown, method, status });
+      const refused = { kind: 'rejected', reason: 'invalid', route: undefined } as const;
+      write(target, id, { ...refused, method, status, durationMs: 0, aborted: false });
     },
     upgradeClosed(target, requestId, status, durationMs) {
       write(target, requestId, {
-        owner: 'forward',
+        kind: 'proxy',
+        reason: undefined,
         method: 'GET',
         route: undefined,
         status,

@@ -1,28 +1,27 @@
 /**
- * The way of a request, in order: check the head, give it an id, decide whose it is, log it, hand it over. A forwarded
- * request never enters Express: routing it there costs CPU and buys nothing (docs/decisions/0002-routes-as-data.md).
+ * The way of a request, in order: check the head, give it an id, decide what becomes of it, log it, hand it over. A
+ * forwarded request never enters Express, which costs CPU and buys nothing (docs/decisions/0002-routes-as-data.md).
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { NextFunction, Request, Response } from 'express';
 import { BUSY, badRequest, notFound } from '../errors.ts';
 import { requestHeaders } from '../forward/headers.ts';
 import type { ForwardRequest, HttpForwarder } from '../forward/http.ts';
-import { loadPackage } from '../load-package.ts';
 import type { AccessLog } from './access-log.ts';
 import type { BodyWatch } from './body-watch.ts';
-import { answerPreflight, type CorsPolicy, corsHeaders, preflightMethod } from './cors.ts';
+import { answerPreflight, type CorsPolicy, preflightMethod } from './cors.ts';
 import type { ErrorResponder } from './error-response.ts';
 import type { Health } from './health.ts';
-import type { Owner, Ownership } from './ownership.ts';
+import type { LocalRoutes } from './local-routes.ts';
 import { type RequestHead, readRequestHead } from './request-head.ts';
 import { newRequestId, requestIdOf, setRequestId } from './request-id.ts';
 import type { Route } from './route.ts';
+import type { Decide, Decision, RejectedPath } from './routing.ts';
 import { forwardedBy, type IsTrustedPeer } from './trusted-proxies.ts';
 
 export interface AppOptions {
-  readonly routes: readonly Route[];
-  readonly ownership: Ownership;
+  readonly decide: Decide<Route>;
+  readonly localRoutes: LocalRoutes;
   readonly forward: HttpForwarder;
   readonly health: Health;
   readonly accessLog: AccessLog;
@@ -36,8 +35,7 @@ export interface AppOptions {
 
 /** Creates the request listener of the server. It never throws. */
 export function createApp(options: AppOptions): RequestListener {
-  const { ownership, accessLog, sendError } = options;
-  let ours: OurRoutes | undefined;
+  const { decide, accessLog, sendError } = options;
 
   /** Sockets on which nothing more is believed: where one message ends is in doubt, and so is where the next begins. */
   const distrusted = new WeakSet<Socket>();
@@ -71,29 +69,28 @@ export function createApp(options: AppOptions): RequestListener {
     if (head.offersUpgrade) endWithThisAnswer(req, res);
     const requestId = head.requestId ?? newRequestId();
     setRequestId(req, requestId);
-    const owner = ownership.whose(req.method ?? '', head.target, preflightMethod(req));
-    const route = owner === 'ours' ? ownership.routeOf(head.target) : undefined;
+    const decision = decide(req.method ?? '', head.target, preflightMethod(req));
     if (head.contentLength !== 0) options.bodyWatch.watch(req, res);
-    accessLog.watch(req, res, { requestId, owner, route });
-    if (options.isOverloaded() && owner !== 'health') {
+    accessLog.watch(req, res, requestId, decision);
+    if (options.isOverloaded() && decision.kind !== 'health') {
       // Health checks are still answered: a busy process is alive, and a restart would make it worse.
       sendError(req, res, BUSY);
       return;
     }
-    if (owner === 'forward') {
+    if (decision.kind === 'proxy') {
       options.forward(req, res, forwardRequest(req, head, requestId, options.isTrustedPeer));
       return;
     }
     res.setHeader('X-Request-Id', requestId);
-    // Express routes on req.url; an absolute-form target is a path from here on.
+    // For the query; an absolute-form target is a path from here on.
     req.url = head.target;
-    answer(owner, req, res);
+    answer(decision, req, res);
   }
 
-  function answer(owner: Exclude<Owner, 'forward'>, req: IncomingMessage, res: ServerResponse): void {
-    switch (owner) {
-      case 'ours':
-        answerOurs(req, res);
+  function answer(decision: NotProxied, req: IncomingMessage, res: ServerResponse): void {
+    switch (decision.kind) {
+      case 'local':
+        options.localRoutes(req, res, decision);
         break;
       case 'health':
         options.health.handle(req, res);
@@ -101,63 +98,31 @@ export function createApp(options: AppOptions): RequestListener {
       case 'preflight':
         answerPreflight(options.cors, req, res);
         break;
-      case 'ambiguous':
-        sendError(
-          req,
-          res,
-          badRequest('The path is ambiguous: write it without encoded or dot segments, and without #.'),
-        );
+      case 'rejected':
+        sendError(req, res, badRequest(SENTENCES[decision.reason]));
         break;
-      case 'escaping':
-        sendError(req, res, badRequest('The path leaves its prefix.'));
-        break;
-      case 'nobody':
+      case 'not_found':
         sendError(req, res, notFound());
         break;
     }
   }
 
-  function answerOurs(req: IncomingMessage, res: ServerResponse): void {
-    try {
-      ours ??= createOurs(options);
-    } catch (error) {
-      sendError(req, res, error);
-      return;
-    }
-    ours(req, res);
-  }
-
   function refuse(req: IncomingMessage, res: ServerResponse, error: unknown): void {
-    accessLog.watch(req, res, { requestId: requestIdOf(req), owner: 'invalid', route: undefined });
+    accessLog.watch(req, res, requestIdOf(req), INVALID);
     endWithThisAnswer(req, res);
     sendError(req, res, error);
   }
 }
 
-type OurRoutes = (req: IncomingMessage, res: ServerResponse) => void;
+type NotProxied = Exclude<Decision<Route>, { readonly kind: 'proxy' }>;
 
-/** Express with our routes on the app itself: a nested Router would answer OPTIONS on its own. */
-function createOurs({ routes, cors, sendError }: AppOptions): OurRoutes {
-  const app = loadPackage('express')();
-  // In any other environment an error that gets past ours is sent with its stack trace.
-  app.set('env', 'production');
-  app.disable('x-powered-by');
-  app.disable('etag');
-  app.enable('strict routing');
-  app.enable('case sensitive routing');
-  app.use((req: Request, res: Response, next: NextFunction) => {
-    res.set(corsHeaders(cors, req.headers.origin));
-    next();
-  });
-  // HEAD first: Express lets a GET route answer HEAD, too.
-  for (const route of routes.toSorted((a, b) => Number(b.method === 'HEAD') - Number(a.method === 'HEAD'))) {
-    app[route.method.toLowerCase() as Lowercase<Route['method']>](route.path, route.handler);
-  }
-  app.use((_req: Request, _res: Response, next: NextFunction) => next(notFound()));
-  // Express knows an error handler by its four parameters.
-  app.use((error: unknown, req: Request, res: Response, _next: NextFunction) => sendError(req, res, error));
-  return app;
-}
+const INVALID = { kind: 'rejected', reason: 'invalid' } as const;
+
+const SENTENCES: Readonly<Record<RejectedPath, string>> = {
+  ambiguous: 'The path is ambiguous: write it without encoded or dot segments, and without #.',
+  escaping: 'The path leaves its prefix.',
+  undecodable: 'The path is not validly percent-encoded.',
+};
 
 function forwardRequest(
   req: IncomingMessage,

@@ -3,7 +3,7 @@
  * nobody can turn health checks into load on the database, the backend or the storage.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { pathOf } from './ownership.ts';
+import { pathOf } from './routing.ts';
 
 export type CheckResult = 'ok' | 'down' | 'not configured';
 

@@ -1,6 +1,6 @@
 /**
- * A route of ours, as data. The same list feeds the router, the ownership decision (ours or forwarded), the CORS
- * preflight and the tests, so that they can never disagree.
+ * A route of ours, as data. The same list feeds the routing decision, the CORS preflight and the tests, so that
+ * they can never disagree.
  */
 import type { RequestHandler } from 'express';
 

@@ -1,5 +1,5 @@
 /**
- * Upgrade requests: the same checks and the same ownership as any other request, then the WebSocket forwarder.
+ * Upgrade requests: the same checks and the same decision as for any other request, then the WebSocket forwarder.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
@@ -7,14 +7,14 @@ import type { Duplex } from 'node:stream';
 import { AppError, BUSY, badRequest } from '../errors.ts';
 import { requestHeaders } from '../forward/headers.ts';
 import type { WebSocketForwarder } from '../forward/websocket.ts';
-import type { Ownership } from './ownership.ts';
 import { readRequestHead } from './request-head.ts';
 import { newRequestId } from './request-id.ts';
+import type { Decide } from './routing.ts';
 import { forwardedBy, type IsTrustedPeer } from './trusted-proxies.ts';
 import { responseUnderWay } from './under-way.ts';
 
 export interface UpgradeOptions {
-  readonly ownership: Ownership;
+  readonly decide: Decide;
   readonly isTrustedPeer: IsTrustedPeer;
   readonly webSockets: WebSocketForwarder;
   readonly isOverloaded: () => boolean;
@@ -35,7 +35,7 @@ export interface UpgradeHandler {
 }
 
 export function createUpgradeHandler({
-  ownership,
+  decide,
   isTrustedPeer,
   webSockets,
   isOverloaded,
@@ -47,7 +47,7 @@ export function createUpgradeHandler({
       if (req.method !== 'GET') return false;
       if (req.headers.upgrade?.toLowerCase() !== 'websocket') return false;
       if (responseUnderWay(req.socket) !== undefined) return false;
-      return ownership.whose('GET', withoutAuthority(req.url ?? '')) === 'forward';
+      return decide('GET', withoutAuthority(req.url ?? '')).kind === 'proxy';
     },
     handle(req, socket, head) {
       if (isDraining() && hasServed(socket as Socket)) {

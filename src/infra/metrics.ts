@@ -1,5 +1,5 @@
 /**
- * Prometheus metrics. Labels are few and bounded: owner, method, status class and our own route patterns; never a raw
+ * Prometheus metrics. Labels are few and bounded: kind, reason, method, status class and our own route patterns; never a raw
  * path, which anybody could make endless.
  */
 import cluster from 'node:cluster';

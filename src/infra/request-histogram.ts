@@ -9,7 +9,8 @@ const BOUNDS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
 export interface ObservedRequest {
-  readonly owner: string;
+  readonly kind: string;
+  readonly reason: string | undefined;
   readonly method: string;
   readonly route: string | undefined;
   readonly status: number;
@@ -17,7 +18,7 @@ export interface ObservedRequest {
 }
 
 interface Series {
-  readonly labels: Readonly<Record<'owner' | 'method' | 'status' | 'route', string>>;
+  readonly labels: Readonly<Record<'kind' | 'reason' | 'method' | 'status' | 'route', string>>;
   /** Per bucket, not cumulative; one more than BOUNDS_S. */
   readonly counts: number[];
   sum: number;
@@ -35,11 +36,11 @@ export class RequestHistogram {
     'Time from the request head to the end of the response; its count is the number of requests';
   readonly type = 'histogram';
   readonly aggregator = 'sum';
-  /** By route, owner and method; then by status class. All four are bounded: there are no raw paths. */
+  /** By route, kind or reason (no two of these are the same word) and method; then by status class: all bounded. */
   readonly #series = new Map<string, Map<string, Map<string, Series[]>>>();
 
-  observe({ owner, method, route = '', status, durationMs }: ObservedRequest): void {
-    const series = this.#seriesOf(route, owner, method, Math.floor(status / 100));
+  observe({ kind, reason = '', method, route = '', status, durationMs }: ObservedRequest): void {
+    const series = this.#seriesOf(route, kind, reason, method, Math.floor(status / 100));
     const seconds = durationMs / 1000;
     let bucket = 0;
     while (bucket < BOUNDS_S.length && seconds > (BOUNDS_S[bucket] as number)) bucket += 1;
@@ -47,18 +48,20 @@ export class RequestHistogram {
     series.sum += seconds;
   }
 
-  #seriesOf(route: string, owner: string, method: string, statusClass: number): Series {
-    const found = this.#series.get(route)?.get(owner)?.get(method)?.[statusClass];
+  #seriesOf(route: string, kind: string, reason: string, method: string, statusClass: number): Series {
+    const why = reason || kind;
+    const found = this.#series.get(route)?.get(why)?.get(method)?.[statusClass];
     if (found !== undefined) return found;
     // Methods are as many as clients care to invent.
-    if (!METHODS.has(method) && method !== 'other') return this.#seriesOf(route, owner, 'other', statusClass);
+    if (!METHODS.has(method) && method !== 'other')
+      return this.#seriesOf(route, kind, reason, 'other', statusClass);
     const made: Series = {
-      labels: { owner, method, status: `${statusClass}xx`, route },
+      labels: { kind, reason, method, status: `${statusClass}xx`, route },
       counts: new Array<number>(BOUNDS_S.length + 1).fill(0),
       sum: 0,
     };
-    const byOwner = getOrMake(this.#series, route, () => new Map<string, Map<string, Series[]>>());
-    const byMethod = getOrMake(byOwner, owner, () => new Map<string, Series[]>());
+    const byKind = getOrMake(this.#series, route, () => new Map<string, Map<string, Series[]>>());
+    const byMethod = getOrMake(byKind, why, () => new Map<string, Series[]>());
     getOrMake(byMethod, method, () => [])[statusClass] = made;
     return made;
   }
@@ -68,8 +71,8 @@ export class RequestHistogram {
     const { name, help, type, aggregator } = this;
     const values: Sample[] = [];
     // Status classes begin at 1: the array has holes.
-    for (const byOwner of this.#series.values())
-      for (const byMethod of byOwner.values())
+    for (const byKind of this.#series.values())
+      for (const byMethod of byKind.values())
         for (const byClass of byMethod.values())
           for (const series of byClass) if (series !== undefined) values.push(...samplesOf(name, series));
     return { name, help, type, aggregator, values };

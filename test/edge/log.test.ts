@@ -104,7 +104,7 @@ test('what may be secret in a target is in no line: query, fragment, credentials
 });
 
 test('a client that resets its connection is 499, or nothing when it has asked nothing', async () => {
-  const invalid = () => sidecar.log().filter(({ owner }) => owner === 'invalid').length;
+  const invalid = () => sidecar.log().filter(({ reason }) => reason === 'invalid').length;
   const before = invalid();
   const silent = await connectRaw(sidecar.port);
   await exchangeRaw(sidecar.port, request('GET', '/nope', ''));

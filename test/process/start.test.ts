@@ -137,7 +137,7 @@ test('metrics are served on loopback with route labels and without paths', async
       }
       assert.match(
         text,
-        /sidecar_request_duration_seconds_count\{owner="forward",method="GET",status="2xx",route=""\} 6/,
+        /sidecar_request_duration_seconds_count\{kind="proxy",reason="",method="GET",status="2xx",route=""\} 6/,
       );
       assert.match(text, /route="\/api\/products\/:productId\/reviews"/);
       assert.match(text, /sidecar_backend_connections_open/);
