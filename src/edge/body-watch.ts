@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { deadlineIn, everyTick, running } from '../running-time.ts';
 
 export interface BodyWatch {
   /** Call for a request that announces a body; the watch ends with the body or with the connection. */
@@ -15,11 +16,12 @@ export interface BodyWatch {
 interface Watched {
   res: ServerResponse | undefined;
   bytesRead: number;
-  movedAt: number;
+  /** Reading of the running time at which it has stood still for too long. */
+  deadline: number;
 }
 
 /**
- * @param idleTimeoutMs longest silence of a client within a body; our own pauses do not count
+ * @param idleTimeoutMs longest silence of a client within a body; our own pauses and stalls do not count
  * @param onStalled called once; must end the connection
  */
 export function createBodyWatch(
@@ -27,25 +29,28 @@ export function createBodyWatch(
   onStalled: (req: IncomingMessage, res: ServerResponse) => void,
 ): BodyWatch {
   const connections = new Map<Socket, Watched>();
-  let timer: NodeJS.Timeout | undefined;
+  const lookEveryMs = Math.min(1_000, idleTimeoutMs / 4);
+  let nextLook = 0;
+  let stopLooking: (() => void) | undefined;
 
   const look = () => {
-    const now = performance.now();
+    if (running() < nextLook) return;
+    nextLook = running() + lookEveryMs;
     for (const [socket, watched] of connections) {
       const { res } = watched;
       if (socket.destroyed) connections.delete(socket);
       else if (res === undefined || res.req.complete) watched.res = undefined;
       else if (res.req.isPaused() || socket.bytesRead !== watched.bytesRead) {
         watched.bytesRead = socket.bytesRead;
-        watched.movedAt = now;
-      } else if (now - watched.movedAt > idleTimeoutMs) {
+        watched.deadline = deadlineIn(idleTimeoutMs);
+      } else if (watched.deadline < running()) {
         watched.res = undefined;
         onStalled(res.req, res);
       }
     }
     if (connections.size > 0) return;
-    clearInterval(timer);
-    timer = undefined;
+    stopLooking?.();
+    stopLooking = undefined;
   };
 
   // Not when the timer looks, and not by an entry for each request: both keep requests until they are old for V8, and
@@ -57,14 +62,13 @@ export function createBodyWatch(
 
   return {
     watch({ socket }, res) {
-      const watched = connections.get(socket) ?? { res, bytesRead: 0, movedAt: 0 };
+      const watched = connections.get(socket) ?? { res, bytesRead: 0, deadline: 0 };
       watched.res = res;
       watched.bytesRead = socket.bytesRead;
-      watched.movedAt = performance.now();
+      stopLooking ??= everyTick(look);
+      watched.deadline = deadlineIn(idleTimeoutMs);
       connections.set(socket, watched);
       res.on('close', forget);
-      // Behind the poll phase: after a stall of the process, what has arrived is read before it counts as not there.
-      timer ??= setInterval(setImmediate, Math.max(20, Math.min(1_000, idleTimeoutMs / 4)), look).unref();
     },
   };
 }

@@ -1,6 +1,7 @@
 /**
  * Does the backend answer?
  */
+import { afterRunning } from '../running-time.ts';
 import type { BackendClient } from './backend-client.ts';
 
 const PING_TIMEOUT_MS = 2_000;
@@ -8,12 +9,12 @@ const PING_TIMEOUT_MS = 2_000;
 /** GET /healthz; true for any answer below 500 within 2 s. Never throws. */
 export function pingBackend(client: BackendClient): Promise<boolean> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => {
+    const limit = afterRunning(PING_TIMEOUT_MS, () => {
       exchange.abort();
       resolve(false);
-    }, PING_TIMEOUT_MS);
+    });
     const settle = (alive: boolean) => {
-      clearTimeout(timer);
+      limit.cancel();
       resolve(alive);
     };
     const exchange = client.send(

@@ -5,6 +5,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { AppError } from '../errors.ts';
+import { afterRunning, type Countdown } from '../running-time.ts';
 import { BackendError } from './backend-client.ts';
 import { cut } from './cut.ts';
 import { backendFailure } from './failure.ts';
@@ -58,13 +59,13 @@ export function createHandshake(options: HandshakeOptions): Handshake {
   let request: ClientRequest | undefined;
   let early: EarlyBytes | undefined;
   let refusal: IncomingMessage | undefined;
-  let deadline: NodeJS.Timeout | undefined;
+  let deadline: Countdown | undefined;
   // From the upgrade event on the socket has no listener of node:http's: an error would end the process.
   client.on('error', () => client.destroy());
   // Those of the server; what is added from here on keeps the request alive, and goes with the 101.
   const closeListeners = client.rawListeners('close');
   client.once('close', () => {
-    clearTimeout(deadline);
+    deadline?.cancel();
     options.onRefused(status ?? 499);
   });
 
@@ -100,9 +101,9 @@ export function createHandshake(options: HandshakeOptions): Handshake {
       if (proxyReq.socket?.connecting !== false)
         fail(new BackendError('connect', 'connecting took too long'));
       else if (answerTimeoutMs <= connectTimeoutMs) onNoAnswer();
-      else deadline = setTimeout(onNoAnswer, answerTimeoutMs - connectTimeoutMs).unref();
+      else deadline = afterRunning(answerTimeoutMs - connectTimeoutMs, onNoAnswer);
     };
-    deadline = setTimeout(onFirst, Math.min(connectTimeoutMs, answerTimeoutMs)).unref();
+    deadline = afterRunning(Math.min(connectTimeoutMs, answerTimeoutMs), onFirst);
   }
 
   function listen(proxyReq: ClientRequest): void {
@@ -111,7 +112,7 @@ export function createHandshake(options: HandshakeOptions): Handshake {
   }
 
   function onRefusal(answer: IncomingMessage): void {
-    clearTimeout(deadline);
+    deadline?.cancel();
     // Without an upgrade a 101 is none.
     if (answer.statusCode === 101 || headOf(answer) === undefined) {
       failProtocol();
@@ -124,7 +125,7 @@ export function createHandshake(options: HandshakeOptions): Handshake {
   }
 
   function onUpgrade(answer: IncomingMessage, backend: Socket, first: Buffer): void {
-    clearTimeout(deadline);
+    deadline?.cancel();
     const head = headOf(answer);
     // A 101 has no body.
     const isAcceptable = head !== undefined && !head.chunked && head.contentLength <= 0;
@@ -155,7 +156,7 @@ export function createHandshake(options: HandshakeOptions): Handshake {
   function refuse(error: AppError): void {
     if (status !== undefined || client.destroyed) return;
     status = error.status;
-    clearTimeout(deadline);
+    deadline?.cancel();
     early?.drop();
     // The error that this makes comes back to fail(), which finds the status set.
     request?.destroy();

@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import { afterRunning } from '../running-time.ts';
 import { cut } from './cut.ts';
 import { headLines, responseHeaders, withoutForbiddenLength } from './headers.ts';
 import { LAST_CHUNK, writeChunk } from './http1/chunk.ts';
@@ -37,14 +38,14 @@ export function passRefusal(
     `HTTP/1.1 ${status} ${refusal.statusMessage}\r\n${headLines(framed)}Connection: close\r\n\r\n`,
     'latin1',
   );
-  let limit = setTimeout(() => cut(client), limitMs).unref();
+  let limit = afterRunning(limitMs, () => cut(client));
   // The socket is half-open: a client that never closes its side would keep it for good.
   client.once('finish', () => {
-    clearTimeout(limit);
-    limit = setTimeout(() => client.destroy(), LINGER_MS).unref();
+    limit.cancel();
+    limit = afterRunning(LINGER_MS, () => client.destroy());
   });
   client.once('close', () => {
-    clearTimeout(limit);
+    limit.cancel();
     refusal.destroy();
   });
   if (bodyless) {

@@ -4,6 +4,7 @@
  * (docs/decisions/0006-websocket-upgrades-by-hpm.md has the figures).
  */
 import { Socket } from 'node:net';
+import { afterRunning, type Countdown } from '../running-time.ts';
 import { writeAndRelease } from './write-and-release.ts';
 
 /** How long one side may take to close after the other has, ms. */
@@ -31,7 +32,7 @@ class SocketPair implements Relay {
   readonly client: RelayedSocket;
   readonly backend: RelayedSocket;
   readonly #onClosed: () => void;
-  #halfClosed: NodeJS.Timeout | undefined;
+  #halfClosed: Countdown | undefined;
   #closed = 0;
 
   constructor(client: Socket, backend: Socket, onClosed: () => void) {
@@ -65,7 +66,7 @@ class SocketPair implements Relay {
   }
 
   limitHalfClosed(): void {
-    this.#halfClosed ??= setTimeout(() => this.destroy(), HALF_CLOSED_MS).unref();
+    this.#halfClosed ??= afterRunning(HALF_CLOSED_MS, () => this.destroy());
   }
 
   destroy(): void {
@@ -76,7 +77,7 @@ class SocketPair implements Relay {
   onSideClosed(): void {
     this.#closed += 1;
     if (this.#closed < 2) return;
-    clearTimeout(this.#halfClosed);
+    this.#halfClosed?.cancel();
     this.#onClosed();
   }
 }

@@ -2,6 +2,7 @@
  * BackendClient on node:net (docs/decisions/0001-own-http-client.md): a pool of connections to the one backend, idle
  * ones kept last in, first out, so that those left over grow old and go.
  */
+import { everyTick, readUpTo, running } from '../../running-time.ts';
 import {
   type BackendClient,
   type BackendClientOptions,
@@ -11,20 +12,15 @@ import {
 } from '../backend-client.ts';
 import { Connection, type ConnectionOwner } from './connection.ts';
 
-/** How often deadlines are looked at, ms: one timer for all connections instead of two per request. */
-const SWEEP_EVERY_MS = 100;
-
 /** Creates the client; nothing connects before the first request. The caller bounds the number of requests. */
 export function createHttp1Client(options: BackendClientOptions): BackendClient {
   const all = new Set<Connection>();
   const idle: Connection[] = [];
-  let now = performance.now();
-  let sweep: NodeJS.Timeout | undefined;
+  let stopSweep: (() => void) | undefined;
   let closing = false;
   let allClosed: (() => void) | undefined;
 
   const owner: ConnectionOwner = {
-    now: () => now,
     onIdle(connection) {
       if (closing) connection.destroy();
       else idle.push(connection);
@@ -34,30 +30,28 @@ export function createHttp1Client(options: BackendClientOptions): BackendClient 
       const at = idle.lastIndexOf(connection);
       if (at !== -1) idle.splice(at, 1);
       if (all.size > 0) return;
-      clearInterval(sweep);
-      sweep = undefined;
+      stopSweep?.();
+      stopSweep = undefined;
       allClosed?.();
     },
   };
 
   const open = (): Connection => {
-    if (sweep === undefined) {
-      now = performance.now();
-      sweep = setInterval(expireLate, SWEEP_EVERY_MS).unref();
-    }
+    // One look at all connections instead of two timers per request.
+    stopSweep ??= everyTick(expireLate);
     const connection = new Connection(options, owner);
     all.add(connection);
     return connection;
   };
 
   function expireLate(): void {
-    now = performance.now();
-    for (const connection of all) if (connection.deadline < now) connection.expire();
+    for (const connection of all)
+      if (connection.deadline < running() || connection.idleUntil < readUpTo()) connection.expire();
   }
 
   return {
     send(request, handler) {
-      const connection = (request.freshConnection ? undefined : takeIdle(idle)) ?? open();
+      const connection = (request.freshConnection ? undefined : takeIdle(idle, request.method)) ?? open();
       connection.send(request, handler);
       return new Http1Exchange(connection, handler);
     },
@@ -70,10 +64,16 @@ export function createHttp1Client(options: BackendClientOptions): BackendClient 
   };
 }
 
-/** Dead ones leave the list when they close; between the end of the stream and that event they are passed over. */
-function takeIdle(idle: Connection[]): Connection | undefined {
+/**
+ * Dead ones leave the list when they close; between the end of the stream and that event they are passed over. So is one
+ * that has been idle for too long while we stalled, by a real clock: the backend may have closed it, and only a GET or HEAD is
+ * sure to be sent again.
+ */
+function takeIdle(idle: Connection[], method: string): Connection | undefined {
+  const now = method === 'GET' || method === 'HEAD' ? 0 : performance.now();
   for (let connection = idle.pop(); connection !== undefined; connection = idle.pop()) {
-    if (connection.usable) return connection;
+    if (connection.usable && connection.idleUntil > now) return connection;
+    connection.destroy();
   }
   return undefined;
 }

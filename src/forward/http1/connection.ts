@@ -3,6 +3,7 @@
  * nothing of pools and retries.
  */
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
+import { deadlineIn, readUpTo } from '../../running-time.ts';
 import {
   type BackendAddress,
   type BackendClientOptions,
@@ -23,8 +24,6 @@ import {
 
 /** What the pool needs to know. */
 export interface ConnectionOwner {
-  /** Milliseconds on a coarse clock: reading a real one for every request costs more than it is worth. */
-  now(): number;
   /** The connection is free for another request. */
   onIdle(connection: Connection): void;
   onClose(connection: Connection): void;
@@ -64,15 +63,20 @@ export class Connection {
   #paused = false;
   /** The request could not be sent to its end; the connection serves no other. */
   #writeFailed = false;
-  /** Coarse time at which the current phase has taken too long. */
+  /** Reading of the running time at which the current phase has taken too long. */
   deadline: number;
+  /**
+   * Moment on performance.now()'s clock at which an idle connection has grown too old. From when all had been read, not from
+   * the answer: the backend counts from sending it, which may have been long before we looked.
+   */
+  idleUntil = Number.POSITIVE_INFINITY;
 
   constructor(options: BackendClientOptions, owner: ConnectionOwner) {
     this.#options = options;
     this.#owner = owner;
     const { backend } = options;
     this.#socket = connect(connectOptions(backend));
-    this.deadline = owner.now() + options.connectTimeoutMs;
+    this.deadline = deadlineIn(options.connectTimeoutMs);
     const { destroy } = this.#socket;
     this.#socket.destroy = (error) =>
       this.#mayHaveAnswered(error) ? this.#socket : destroy.call(this.#socket, error);
@@ -87,6 +91,7 @@ export class Connection {
   /** Writes the request; the connection must be new or idle. */
   send(request: BackendRequest, handler: BackendResponseHandler): void {
     this.#handler = handler;
+    this.idleUntil = Number.POSITIVE_INFINITY;
     this.#reading = 'head';
     this.#answered = false;
     this.#interim = 0;
@@ -166,7 +171,7 @@ export class Connection {
   #awaitHead(): void {
     if (!this.#connected || this.#reading !== 'head') return;
     const { headersTimeoutMs } = this.#options;
-    this.deadline = headersTimeoutMs === 0 ? Number.POSITIVE_INFINITY : this.#owner.now() + headersTimeoutMs;
+    this.deadline = headersTimeoutMs === 0 ? Number.POSITIVE_INFINITY : deadlineIn(headersTimeoutMs);
   }
 
   #onConnect(): void {
@@ -306,7 +311,7 @@ export class Connection {
   #touchBody(): void {
     const { bodyTimeoutMs } = this.#options;
     const unlimited = bodyTimeoutMs === 0 || this.#head?.eventStream;
-    this.deadline = unlimited ? Number.POSITIVE_INFINITY : this.#owner.now() + bodyTimeoutMs;
+    this.deadline = unlimited ? Number.POSITIVE_INFINITY : deadlineIn(bodyTimeoutMs);
   }
 
   /** The response is complete. @param surplus bytes followed that belong to no response */
@@ -324,7 +329,8 @@ export class Connection {
     if (reusable) {
       this.#served += 1;
       if (paused) this.#socket.resume();
-      this.deadline = this.#owner.now() + this.#options.idleTimeoutMs;
+      this.deadline = Number.POSITIVE_INFINITY;
+      this.idleUntil = readUpTo() + this.#options.idleTimeoutMs;
       this.#owner.onIdle(this);
     } else {
       this.#socket.destroy();
@@ -351,7 +357,7 @@ export class Connection {
     this.#body.detach();
     // Node marks the reading side as failed, too, and would drop what it reads.
     (this.#socket as Socket & { _readableState: { errored: Error | null } })._readableState.errored = null;
-    this.deadline = this.#owner.now() + READ_ON_MS;
+    this.deadline = deadlineIn(READ_ON_MS);
     return true;
   }
 
