@@ -85,6 +85,8 @@ export function createHttpServer(options: ServerOptions, deadlines = DEADLINES):
     if (error.code !== 'ERR_HTTP_REQUEST_TIMEOUT') onClientError(error, socket, options);
     else if (!unasked.spare(socket)) setImmediate(onLateHead, error, socket, options);
   });
+  // Idle for too long. Behind the poll phase: after a stall, what has arrived is read before it counts as not there.
+  server.on('timeout', (socket) => setImmediate(closeUnlessRead, socket, socket.bytesRead));
   server.on('connect', (req, socket) => {
     unasked.asked(socket as Socket);
     refuseConnect(req, socket as Socket, options);
@@ -119,6 +121,11 @@ export function createHttpServer(options: ServerOptions, deadlines = DEADLINES):
     options.handleUpgrade(req, socket, head);
   });
   return { server, sockets, upgraded, isOnUnixSocket: () => isOnUnixSocket };
+}
+
+/** Whoever has asked while we stalled is answered. */
+function closeUnlessRead(socket: Socket, bytesRead: number): void {
+  if (socket.bytesRead === bytesRead) socket.destroy();
 }
 
 /** @param passed a listening socket that systemd has opened. @throws Error with a sentence for a port that is taken or not allowed */

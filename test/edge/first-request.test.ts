@@ -123,3 +123,15 @@ test('a head whose rest arrived while the process stood still is not refused', a
     assert.equal((await client.message()).body, 'here');
   });
 });
+
+test('a request that came on an idle connection while the process stood still is answered', async () => {
+  await connected({ idleMs: 100 }, async (client) => {
+    await client.send(REQUEST).message();
+    await new Promise(setImmediate);
+    client.send(REQUEST);
+    // node:http adds a second to the time of an idle connection.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_500);
+    assert.equal((await client.message()).body, 'here');
+    assert.equal(await client.closed(), '');
+  });
+});
