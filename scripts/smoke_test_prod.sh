@@ -18,11 +18,14 @@ No token and no password is ever printed.
   WEB_INSECURE=1         the same for WEB_URL
   SMOKE_EMAIL, SMOKE_PASSWORD
                          who logs in (default: buyer@demo.com, demo123)
-  RUN_BACKEND_CHECKS=1   then run backend_acceptance_checks.sh: reviews and the upload contract. It WRITES: the
+  RUN_BACKEND_CHECKS=1   then runs backend_acceptance_checks.sh: reviews and the upload contract. It WRITES: the
                          smoke user's review of PRODUCT_ID is made or edited
   PRODUCT_ID             the product to review (default: 1)
   SMOKE_UPLOAD=1         with RUN_BACKEND_CHECKS=1: uploads a file of a few bytes, which stays in the bucket, and
                          reads it back
+
+What is switched on by 1 is by true, yes and on as well, in any case, and off by 0, false, no, off and nothing. Any other
+value is refused. What was not checked, and by which switch, is said at the end.
 HELP
 }
 
@@ -54,7 +57,7 @@ host_of() {
 # everything that is missing.
 check_file() {
   step "web $1"
-  anonymous --location --max-redirs 3 --output /dev/null ${web_tls:+"$web_tls"} "$web_url$1"
+  anonymous --location --max-redirs 3 --output /dev/null ${web_tls:+"$web_tls"} "$WEB_URL$1"
   expect_status 200
   [[ $SIZE != 0 ]] || fail 'the file is empty'
   [[ ${CONTENT_TYPE,,} == *"${2:-}"* ]] || fail "content type \"$CONTENT_TYPE\" instead of ${2:-}"
@@ -62,13 +65,23 @@ check_file() {
   ok
 }
 
-web_url=$(base_url WEB_URL)
-api_url=$(base_url API_URL)
-export SMOKE_EMAIL=${SMOKE_EMAIL:-buyer@demo.com}
-export SMOKE_PASSWORD=${SMOKE_PASSWORD:-demo123}
-api_tls=$(insecure_flag "${API_INSECURE:-}")
-web_tls=$(insecure_flag "${WEB_INSECURE:-}")
-if [[ $(host_of "$web_url") == "$(host_of "$api_url")" ]]; then web_tls=${web_tls:-$api_tls}; fi
+WEB_URL=$(base_url WEB_URL)
+read_api_settings
+web_tls=$(insecure_flag WEB_INSECURE WEB_URL)
+if [[ -n $web_tls ]]; then
+  skip 'certificate of WEB_URL' 'WEB_INSECURE is on'
+elif [[ -n $api_tls && $WEB_URL == https://* && $(host_of "$WEB_URL") == "$(host_of "$API_URL")" ]]; then
+  web_tls=$api_tls
+  skip 'certificate of WEB_URL' 'API_INSECURE is on'
+fi
+if is_on RUN_BACKEND_CHECKS; then
+  run_backend_checks=yes
+elif is_on SMOKE_UPLOAD; then
+  usage_error 'SMOKE_UPLOAD is on, which takes RUN_BACKEND_CHECKS as well.'
+else
+  run_backend_checks=''
+  skip 'reviews and uploads' 'RUN_BACKEND_CHECKS is off'
+fi
 
 check_file / html
 check_file /main.dart.js javascript
@@ -76,28 +89,28 @@ check_file /version.json
 check_file /.last_build_id
 
 step 'health (GET /healthz)'
-anonymous ${api_tls:+"$api_tls"} "$api_url/healthz"
+anonymous ${api_tls:+"$api_tls"} "$API_URL/healthz"
 expect_status 200
 [[ ${CONTENT_TYPE,,} != *html* ]] || fail 'an HTML page came: API_URL is not the address of the API'
 ok
 
-log_in "$api_url" ${api_tls:+"$api_tls"}
+log_in "$API_URL" ${api_tls:+"$api_tls"}
 
 step 'user (GET /api/auth/me)'
-authorized ${api_tls:+"$api_tls"} "$api_url/api/auth/me"
+authorized ${api_tls:+"$api_tls"} "$API_URL/api/auth/me"
 expect_status 200
 [[ -n $(json_number id) ]] || fail 'the answer has no numeric "id"'
 ok
 
 step 'orders (GET /api/orders)'
-authorized ${api_tls:+"$api_tls"} "$api_url/api/orders"
+authorized ${api_tls:+"$api_tls"} "$API_URL/api/orders"
 expect_status 200
 [[ ${BODY:0:1} == '[' || ${BODY:0:1} == '{' ]] || fail 'the answer is not JSON'
 ok
 
-if [[ ${RUN_BACKEND_CHECKS:-} == 1 ]]; then
+if [[ -n $run_backend_checks ]]; then
   # The same bash, so that no execute permission is needed. It logs in by itself: a token in its environment would
   # be one more place for a secret.
   "$BASH" "$here/backend_acceptance_checks.sh"
 fi
-echo 'The smoke test passed.'
+passed 'The smoke test'

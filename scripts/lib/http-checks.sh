@@ -10,6 +10,8 @@
 LC_ALL=C
 # What the failing step was about to check.
 STEP='start'
+# What was left out, and why: for the end.
+SKIPPED=()
 TOKEN=''
 # The last answer: status (000 when there was none), content type, size of the body in bytes, body.
 STATUS='' CONTENT_TYPE='' SIZE='' BODY=''
@@ -31,6 +33,18 @@ fail() {
   exit 1
 }
 
+# skip WHAT REASON: something is not checked, which the end has to say.
+skip() {
+  SKIPPED+=("$1: $2")
+}
+
+# passed WHO: the end, with all that was left out.
+passed() {
+  local what
+  for what in ${SKIPPED[@]+"${SKIPPED[@]}"}; do printf 'skip %s\n' "$what"; done
+  printf '%s passed.\n' "$1"
+}
+
 # usage_error SENTENCE
 usage_error() {
   printf '%s\n' "$1" >&2
@@ -47,9 +61,42 @@ base_url() {
   printf '%s' "$url"
 }
 
-# insecure_flag VALUE: prints curl's option for VALUE=1.
+# is_on NAME: is the switch in the variable NAME on? One that says neither is refused: a slip must not leave a check out.
+is_on() {
+  local value=${!1:-}
+  case ${value,,} in
+    1 | true | yes | on) return 0 ;;
+    0 | false | no | off | '') return 1 ;;
+    *) usage_error "$1 must be 1, true, yes or on; or 0, false, no, off or nothing." ;;
+  esac
+}
+
+# insecure_flag SWITCH NAME: prints curl's option when SWITCH takes any certificate at the address in NAME.
 insecure_flag() {
-  if [[ ${1:-} == 1 ]]; then printf '%s' '--insecure'; fi
+  is_on "$1" || return 0
+  [[ ${!2} == https://* ]] ||
+    usage_error "$1 is on, but $2 is http://, where there is no certificate. Is https:// meant?"
+  printf '%s' '--insecure'
+}
+
+# The settings of both scripts, before anything is sent: API_URL, FEATURE_API_URL, api_tls and feature_tls (curl's options),
+# who logs in, the product.
+# shellcheck disable=SC2034
+read_api_settings() {
+  API_URL=$(base_url API_URL)
+  FEATURE_API_URL=${FEATURE_API_URL:-$API_URL}
+  FEATURE_API_URL=$(base_url FEATURE_API_URL)
+  api_tls=$(insecure_flag API_INSECURE API_URL)
+  feature_tls=$(insecure_flag FEATURE_API_INSECURE FEATURE_API_URL)
+  if [[ -n $api_tls ]]; then skip 'certificate of API_URL' 'API_INSECURE is on'; fi
+  [[ $API_URL =~ ^(https:|http://(127\.|localhost|\[::1\])) ]] ||
+    skip 'encryption, also of the password' 'API_URL is http://'
+  export SMOKE_EMAIL=${SMOKE_EMAIL:-buyer@demo.com}
+  export SMOKE_PASSWORD=${SMOKE_PASSWORD:-demo123}
+  PRODUCT_ID=${PRODUCT_ID:-1}
+  [[ $PRODUCT_ID =~ ^[1-9][0-9]{0,9}$ ]] || usage_error 'PRODUCT_ID must be a whole number from 1 on.'
+  # Refused now if it says neither, not when its turn comes.
+  is_on SMOKE_UPLOAD || true
 }
 
 # request CURL_ARGUMENTS...: sends what the config on stdin and the arguments say, and sets the last answer.
@@ -93,6 +140,7 @@ authorized() {
 
 # expect_status STATUS: fails with what the server said when the last answer has another status.
 expect_status() {
+  [[ $STATUS != 30[1278] ]] || fail "status $STATUS: the address leads elsewhere. Is https:// meant?"
   [[ $STATUS == "$1" ]] || fail "status $STATUS instead of $1$(reason_given)"
 }
 

@@ -18,7 +18,7 @@ const SMOKE = 'smoke_test_prod.sh';
 const CHECKS = 'backend_acceptance_checks.sh';
 
 const settings = () => ({ WEB_URL: stack.nginx.url, API_URL: stack.nginx.url, API_INSECURE: '1' });
-const everything = () => ({ ...settings(), RUN_BACKEND_CHECKS: '1', SMOKE_UPLOAD: '1' });
+const everything = () => ({ ...settings(), RUN_BACKEND_CHECKS: 'true', SMOKE_UPLOAD: 'Yes' });
 
 /** Passwords, JSON web tokens, signatures of upload URLs. */
 const SECRET = /demo123|hunter2|eyJ[\w-]+\.|X-Amz-Signature|Bearer e/;
@@ -39,6 +39,7 @@ function assertFails(run: ScriptRun, step: string, reason: RegExp): void {
 }
 
 const stepsOf = (run: ScriptRun) => [...run.stdout.matchAll(/^ok {3}(.*)$/gm)].map(([, step]) => step);
+const skipsOf = (run: ScriptRun) => [...run.stdout.matchAll(/^skip (.*)$/gm)].map(([, what]) => what);
 
 test('everything passes through nginx, uploads included, and nothing secret shows', { skip }, async () => {
   const run = await runScript(SMOKE, everything());
@@ -65,14 +66,21 @@ test('everything passes through nginx, uploads included, and nothing secret show
     'upload read back (file_url)',
     'upload read in part (Range)',
   ]);
+  assert.deepEqual(skipsOf(run), [
+    'certificate of API_URL: API_INSECURE is on',
+    'certificate of FEATURE_API_URL: API_INSECURE is on',
+    'certificate of API_URL: API_INSECURE is on',
+    'certificate of WEB_URL: API_INSECURE is on',
+  ]);
   assertNoSecret(run);
 });
 
-test('without RUN_BACKEND_CHECKS nothing is written', { skip }, async () => {
+test('without RUN_BACKEND_CHECKS nothing is written, and what was left out is said', { skip }, async () => {
   const count = async () => (await query(stack.databaseUrl, 'SELECT 1 FROM product_reviews')).length;
   const before = await count();
-  const run = await runScript(SMOKE, { ...settings(), PRODUCT_ID: '2' });
+  const run = await runScript(SMOKE, { ...settings(), PRODUCT_ID: '2', RUN_BACKEND_CHECKS: 'OFF' });
   assert.deepEqual([run.status, stepsOf(run).length], [0, 8]);
+  assert.equal(skipsOf(run).at(-1), 'reviews and uploads: RUN_BACKEND_CHECKS is off');
   assert.equal(await count(), before);
 });
 
@@ -112,6 +120,33 @@ test('no address is assumed, and one that is no address is refused', { skip }, a
     assert.equal(help.status, 0);
     assert.match(help.stdout, /review of PRODUCT_ID is made or edited/);
     assert.equal((await runScript(script, {}, ['--nonsense'])).status, 2);
+  }
+});
+
+test('a setting that cannot be meant is refused before anything is sent', { skip }, async () => {
+  const https = { WEB_URL: 'https://example.com', API_URL: 'https://example.com/' };
+  const wrong: [Record<string, string>, RegExp][] = [
+    [{ API_INSECURE: 'ja' }, /^API_INSECURE must be 1, true, yes or on/],
+    [{ FEATURE_API_INSECURE: '2' }, /^FEATURE_API_INSECURE must be/],
+    [{ SMOKE_UPLOAD: 'ture' }, /^SMOKE_UPLOAD must be/],
+    [{ PRODUCT_ID: 'lamp' }, /^PRODUCT_ID must be a whole number/],
+    [{ FEATURE_API_URL: 'example.com' }, /^FEATURE_API_URL must be an http/],
+    [{ API_URL: 'http://127.0.0.1:9', API_INSECURE: 'yes' }, /^API_INSECURE is on, but API_URL is http:\/\//],
+  ];
+  const onlySmoke: typeof wrong = [
+    [{ RUN_BACKEND_CHECKS: '1 ' }, /^RUN_BACKEND_CHECKS must be/],
+    [{ WEB_INSECURE: 'y' }, /^WEB_INSECURE must be/],
+    [{ SMOKE_UPLOAD: '1' }, /^SMOKE_UPLOAD is on, which takes RUN_BACKEND_CHECKS/],
+  ];
+  const runs = [
+    ...[...wrong, ...onlySmoke].map((of) => [SMOKE, ...of] as const),
+    ...wrong.map((of) => [CHECKS, ...of] as const),
+  ];
+  for (const [script, env, words] of runs) {
+    const run = await runScript(script, { ...https, ...env });
+    assert.equal(run.status, 2, `${script} ${JSON.stringify(env)}: ${run.stdout}${run.stderr}`);
+    assert.match(run.stderr, words);
+    assert.deepEqual([run.stdout, run.curlArguments], ['', '']);
   }
 });
 
@@ -184,8 +219,11 @@ test('a server without storage passes with 501, unless an upload is asked for', 
   );
   const sidecar = await stack.anotherSidecar(none);
   const env = { ...everything(), FEATURE_API_URL: sidecar.url };
-  assertFails(await runScript(SMOKE, env), 'upload contract (POST /api/uploads):', /SMOKE_UPLOAD=1 needs it/);
+  assertFails(await runScript(SMOKE, env), 'upload contract (POST /api/uploads):', /SMOKE_UPLOAD needs it/);
   const run = await runScript(SMOKE, { ...env, SMOKE_UPLOAD: '' });
   assert.equal(run.status, 0);
   assert.match(run.stdout, /upload contract .*: status 501/);
+  const skips = skipsOf(run);
+  assert.ok(skips.includes('refusals of uploads: no storage is configured on this server'), run.stdout);
+  assert.ok(skips.includes('upload of a file: SMOKE_UPLOAD is off'), run.stdout);
 });
