@@ -1,10 +1,11 @@
 /** What waits to be sent to the webhook, what was given up, and sending it again. */
 import { parseArgs } from 'node:util';
+import { ConfigError, parseSetting } from '../src/config.ts';
 import { keepOwnEnvironment } from '../src/environment.ts';
 import { type OutboxOperator, type OutboxStatus, operateOutbox } from '../src/features/events/operator.ts';
 import { KEEP_DELIVERED_DAYS } from '../src/features/events/outbox.ts';
 import { isSchemaMissing } from '../src/infra/database-failure.ts';
-import { type DatabaseTarget, parseDatabaseUrl } from '../src/infra/database-url.ts';
+import type { DatabaseTarget } from '../src/infra/database-url.ts';
 
 const HELP = `Usage: npm run events -- (--status | --failed | --replay ID|all) [--help]
 
@@ -92,9 +93,10 @@ function readOptions(): (Options & { help: boolean }) | null {
 
 function readTarget(): DatabaseTarget | null {
   try {
-    return parseDatabaseUrl(process.env.DATABASE_URL ?? '');
+    return parseSetting(process.env, 'DATABASE_URL');
   } catch (error) {
-    fail(EX_CONFIG, `DATABASE_URL ${error instanceof Error ? error.message : 'is not valid'}`);
+    if (!(error instanceof ConfigError)) throw error;
+    fail(EX_CONFIG, error.message);
     return null;
   }
 }

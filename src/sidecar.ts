@@ -36,6 +36,7 @@ import type { Log } from './infra/logger.ts';
 import { createMetrics, type Metrics, serveMetrics } from './infra/metrics.ts';
 import { createObjectStorage } from './infra/object-storage.ts';
 import { startMigrations } from './infra/start-migrations.ts';
+import { createStorageClock } from './infra/storage-clock.ts';
 import { createUserDirectory } from './infra/user-directory.ts';
 
 export interface Sidecar {
@@ -62,7 +63,7 @@ const WEBSOCKET_HANDSHAKE_TIMEOUT_MS = 10_000;
  */
 export function createSidecar(config: Config, log: Log, unhandledRejections = () => 0): Sidecar {
   const database = createDatabase(config.database, { poolMax: config.databasePoolMax });
-  const storage = config.storage && createObjectStorage(config.storage);
+  const storage = config.storage && createObjectStorage(config.storage, createStorageClock(log));
   const requireUser = createRequireUser({ token: config.token, findUser: createUserDirectory(database) });
   const routes = [
     ...uploadRoutes({

@@ -10,8 +10,10 @@ export interface RunningStore {
   stop(): Promise<void>;
 }
 
+/** @param now its clock, ms since 1970 */
 export async function startTestObjectStore(
   uploadAcl: string | null = 'public-read',
+  now = Date.now,
 ): Promise<RunningStore & { readonly dataDir: string }> {
   const dataDir = await mkdtemp(join(tmpdir(), 'sidecar-test-objects-'));
   const credentials = { accessKeyId: 'test-key', secretAccessKey: 'test-secret/with+chars' };
@@ -21,6 +23,7 @@ export async function startTestObjectStore(
     dataDir,
     bucket: 'media',
     publicRead: uploadAcl === null,
+    now,
   });
   return {
     dataDir,

@@ -4,7 +4,9 @@ import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { test } from 'node:test';
 import { startTestObjectStore } from '../../scripts/lab/throwaway-object-store.ts';
+import { createLogger } from '../../src/infra/logger.ts';
 import { createObjectStorage } from '../../src/infra/object-storage.ts';
+import { createStorageClock } from '../../src/infra/storage-clock.ts';
 import { objectStoreContract, send } from '../support/object-store-contract.ts';
 
 objectStoreContract('development store', startTestObjectStore);
@@ -38,7 +40,7 @@ test('development store: hostile requests are answered, not obeyed', async () =>
 
 test('development store: whoever reads while an object is replaced gets the old one or the new one, whole', async () => {
   const store = await startTestObjectStore(null);
-  const storage = createObjectStorage(store.config);
+  const storage = createObjectStorage(store.config, createStorageClock(createLogger('silent')));
   const key = 'uploads/1/product_image/replaced.png';
   const replace = async (body: string) => {
     const { uploadUrl, headers } = await storage.presignPut({

@@ -7,7 +7,9 @@ import { request } from 'node:http';
 import { after, before, test } from 'node:test';
 import type { RunningStore } from '../../scripts/lab/throwaway-object-store.ts';
 import type { StorageConfig } from '../../src/config.ts';
+import { createLogger } from '../../src/infra/logger.ts';
 import { createObjectStorage, type ObjectStorage } from '../../src/infra/object-storage.ts';
+import { createStorageClock } from '../../src/infra/storage-clock.ts';
 
 /** @param start null when the store cannot run here (the caller has said why) */
 export function objectStoreContract(name: string, start: () => Promise<RunningStore | null>): void {
@@ -15,7 +17,8 @@ export function objectStoreContract(name: string, start: () => Promise<RunningSt
   let storage: ObjectStorage;
   before(async () => {
     store = await start();
-    if (store !== null) storage = createObjectStorage(store.config);
+    if (store !== null)
+      storage = createObjectStorage(store.config, createStorageClock(createLogger('silent')));
   });
   after(async () => {
     if (store === null) return;
@@ -110,7 +113,10 @@ export function objectStoreContract(name: string, start: () => Promise<RunningSt
 
   check('answers the ping with good credentials, and not with bad ones', async (config) => {
     assert.equal(await storage.ping(), true);
-    const stranger = createObjectStorage({ ...config, secretAccessKey: 'wrong' });
+    const stranger = createObjectStorage(
+      { ...config, secretAccessKey: 'wrong' },
+      createStorageClock(createLogger('silent')),
+    );
     assert.equal(await stranger.ping(), false);
     stranger.close();
   });

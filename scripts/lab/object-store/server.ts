@@ -20,6 +20,8 @@ export interface ObjectStoreOptions extends Credentials {
   readonly bucket: string;
   /** Anyone may read every object, as with a public bucket or a CDN in front. */
   readonly publicRead: boolean;
+  /** Its clock, ms since 1970: what signatures are judged by, and what the Date header says. */
+  readonly now?: () => number;
 }
 
 export interface RunningObjectStore {
@@ -36,6 +38,7 @@ export async function startObjectStore(options: ObjectStoreOptions): Promise<Run
   const folder = await openObjectFolder(options.dataDir);
   const server = createServer({ requestTimeout: 0 }, (req, res) => {
     applyCors(req, res);
+    if (options.now !== undefined) res.setHeader('Date', new Date(options.now()).toUTCString());
     if (req.method === 'OPTIONS') {
       res.writeHead(200).end();
       return;
@@ -64,7 +67,7 @@ async function handle(
   res: ServerResponse,
 ): Promise<void> {
   const { bucket, key } = addressOf(req.url ?? '/');
-  const verified = verifySignature(req, options, Date.now());
+  const verified = verifySignature(req, options, (options.now ?? Date.now)());
   if (bucket !== options.bucket) throw new S3Error(404, 'NoSuchBucket', 'The bucket does not exist.');
   if (key === '') {
     if (verified === null) throw accessDenied();
