@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import { query, startTestDatabase, type TestDatabaseServer } from '../../../scripts/lab/database.ts';
 import {
   all,
@@ -152,33 +153,40 @@ staged('when an event has failed for good, the later ones of its subject go on',
 });
 
 staged(
-  'several sidecars share the outbox: each event arrives once, those of a subject in order',
+  'several sidecars share the outbox: each event arrives once, those of a subject one after the other',
   async (stage) => {
-    const SUBJECTS = 60;
-    const EACH = 5;
-    stage.receiver.answer((res) => setTimeout(() => res.end(), Math.random() * 5));
+    const SUBJECTS = 12;
+    const EVENTS = 300;
+    const underWay = new Set<unknown>();
+    const overlaps: unknown[] = [];
+    stage.receiver.answer((res, { event: { data } }) => {
+      if (underWay.has(data.subject)) overlaps.push(data);
+      underWay.add(data.subject);
+      setTimeout(() => {
+        underWay.delete(data.subject);
+        res.end();
+      }, Math.random() * 5);
+    });
+    await query(
+      stage.url,
+      `INSERT INTO sidecar_events (subject, type, data)
+     SELECT 'review:' || n % $1, 'review.updated', json_build_object('subject', n % $1, 'n', n)
+       FROM generate_series(1, $2::integer) AS n`,
+      [SUBJECTS, EVENTS],
+    );
     for (let n = 0; n < 4; n += 1) stage.start();
-    const step = (from: number) =>
-      record(
-        stage.url,
-        Array.from({ length: (SUBJECTS * EACH) / 2 }, (_, i) => ({
-          subject: `review:${(i % (SUBJECTS / 2)) + from}`,
-          type: 'review.updated',
-          data: { subject: (i % (SUBJECTS / 2)) + from, n: i },
-        })),
-      );
-    await Promise.all([step(0), step(SUBJECTS / 2)]);
     await untilRows(stage.url, all('delivered'));
     const { deliveries } = stage.receiver;
-    assert.equal(deliveries.length, SUBJECTS * EACH);
-    assert.equal(new Set(deliveries.map(({ id }) => id)).size, SUBJECTS * EACH);
+    assert.equal(deliveries.length, EVENTS);
+    assert.equal(new Set(deliveries.map(({ id }) => id)).size, EVENTS);
+    assert.deepEqual(overlaps, []);
     for (let subject = 0; subject < SUBJECTS; subject += 1) {
       const order = deliveries
         .filter(({ event }) => event.data.subject === subject)
         .map(({ event }) => Number(event.data.n));
       assert.deepEqual(
         order,
-        order.toSorted((a, b) => a - b),
+        order.toSorted((x, y) => x - y),
       );
     }
   },
@@ -212,6 +220,25 @@ staged('stopping begins no delivery and lets the one under way finish', async (s
     ['delivered', 'waiting'],
   );
 });
+
+staged('what the outbox hands out while the process stops is given back', async (stage) => {
+  await record(stage.url, [upload(1)]);
+  const holder = new pg.Client({ connectionString: stage.url });
+  await holder.connect();
+  await holder.query('BEGIN; LOCK TABLE sidecar_events');
+  const pass = stage.start();
+  while (!(await isAnybodyWaiting())) await sleep(20);
+  const stopped = pass.stop();
+  await holder.query('COMMIT');
+  await stopped;
+  await holder.end();
+  const [row] = await untilRows(stage.url, () => true);
+  assert.deepEqual([row?.state, row?.attempts, stage.receiver.deliveries.length], ['waiting', 0, 0]);
+});
+
+/** For a lock. */
+const isAnybodyWaiting = async () =>
+  (await query(server.url, `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'`)).length > 0;
 
 staged(
   'a delivery that outlasts the grace time is cut, and given back to whoever comes first',
