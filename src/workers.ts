@@ -73,6 +73,7 @@ class Pool implements WorkerPool {
   }
 
   async fill(): Promise<void> {
+    if (this.#stopping) return;
     const missing = this.#config.workers - this.#serving.size - this.#starting;
     await Promise.all(Array.from({ length: Math.max(0, missing) }, () => this.#start()));
   }
@@ -104,7 +105,8 @@ class Pool implements WorkerPool {
       // One by one, so that the clients of all WebSockets do not come back at the same moment.
       for (const worker of old) await this.#retire(worker);
       await this.fill();
-    } while (this.#again);
+    } while (this.#again && !this.#stopping);
+    if (this.#stopping) return;
     this.#log.info({ workers: this.#serving.size }, 'workers restarted');
   }
 
@@ -114,6 +116,8 @@ class Pool implements WorkerPool {
     try {
       while (started.length < this.#config.workers && !this.#stopping) started.push(await this.#start());
     } catch (error) {
+      // One that was asked to stop while it started.
+      if (this.#stopping) return;
       await this.#leave(started);
       for (const worker of started) this.#retire(worker);
       // An old one may have died meanwhile.

@@ -48,10 +48,30 @@ export function isAlive(pid: number): boolean {
   }
 }
 
+export interface ProcessEntry {
+  readonly pid: number;
+  readonly parent: number;
+  /** Ticks since boot: a number may be given to another process, the same at the same time may not. */
+  readonly startedAt: string;
+}
+
+/** All processes, but for those that have ended and wait for their parent to notice; of /proc. */
+export function processTable(): Map<number, ProcessEntry> {
+  const table = new Map<number, ProcessEntry>();
+  for (const pid of readdirSync('/proc').map(Number).filter(Boolean)) {
+    const fields = statFields(pid);
+    // The start is the field 22 of proc(5), counted from 1, and the state is 3.
+    const [state = '', parent, startedAt = ''] = [fields[0], fields[1], fields[19]];
+    if (state !== '' && state !== 'Z' && state !== 'X')
+      table.set(pid, { pid, parent: Number(parent), startedAt });
+  }
+  return table;
+}
+
 /** The process and its children: nginx's workers do the work, not its master. */
 export function withChildren(pid: number): number[] {
   const children = hasProc
-    ? readdirSync('/proc').filter((name) => /^\d+$/.test(name) && statFields(Number(name))[1] === String(pid))
+    ? [...processTable().values()].filter(({ parent }) => parent === pid).map((child) => child.pid)
     : ps('-A', '-o', 'pid=,ppid=')
         .split('\n')
         .map((line) => line.trim().split(/\s+/))

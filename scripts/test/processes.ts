@@ -2,9 +2,8 @@
  * The processes of the test files and all that these start, also when their parents have ended, and whatever group or
  * session they are in: found by looking often, in Linux's /proc (proc(5)). Elsewhere none is found.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { commandOf } from '../lab/proc.ts';
+import { commandOf, hasProc, type ProcessEntry, processTable } from '../lab/proc.ts';
 
 export interface TestProcesses {
   /** SIGKILL for a file's own process; what it started is then left behind. */
@@ -28,22 +27,15 @@ const GRACE_MS = 5_000;
 /** From SIGTERM to SIGKILL. */
 const LAST_GRACE_MS = 3_000;
 
-interface Process {
-  readonly pid: number;
-  readonly parent: number;
-  /** Ticks since boot: a number may be given to another process, the same at the same time may not. */
-  readonly startedAt: string;
-}
-
-interface Known extends Process {
+interface Known extends ProcessEntry {
   readonly file: string;
   /** The file's own process. */
-  readonly root: Process;
+  readonly root: ProcessEntry;
   orphanedAt?: number;
   isTold?: boolean;
 }
 
-type Table = ReadonlyMap<number, Process>;
+type Table = ReadonlyMap<number, ProcessEntry>;
 
 /** @param files as they end the command lines of this process's children @param onLeft told of each process once */
 export function watchTestProcesses(
@@ -52,7 +44,7 @@ export function watchTestProcesses(
 ): TestProcesses {
   const known = new Map<number, Known>();
   const look = () => {
-    const table = readTable();
+    const table: Table = hasProc ? processTable() : new Map();
     for (const one of known.values()) if (!isIn(table, one)) known.delete(one.pid);
     for (const one of table.values()) {
       const root = known.has(one.pid) ? undefined : rootOf(one, table);
@@ -91,7 +83,7 @@ function endOrphan(one: Known, onLeft: (left: LeftBehind) => void): void {
   signal(one, lateMs < LAST_GRACE_MS ? 'SIGTERM' : 'SIGKILL');
 }
 
-function signal({ pid }: Process, name: NodeJS.Signals): void {
+function signal({ pid }: ProcessEntry, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch {
@@ -99,39 +91,16 @@ function signal({ pid }: Process, name: NodeJS.Signals): void {
   }
 }
 
-const isIn = (table: Table, { pid, startedAt }: Process) => table.get(pid)?.startedAt === startedAt;
+const isIn = (table: Table, { pid, startedAt }: ProcessEntry) => table.get(pid)?.startedAt === startedAt;
 
 /** The ancestor that is a child of ours, or the process itself. */
-function rootOf(one: Process, table: Table): Process | undefined {
-  let root: Process | undefined = one;
+function rootOf(one: ProcessEntry, table: Table): ProcessEntry | undefined {
+  let root: ProcessEntry | undefined = one;
   while (root !== undefined && root.parent !== process.pid) root = table.get(root.parent);
   return root;
 }
 
-function fileOf({ pid }: Process, files: readonly string[]): string | undefined {
+function fileOf({ pid }: ProcessEntry, files: readonly string[]): string | undefined {
   const command = commandOf(pid) ?? '';
   return files.find((file) => command.endsWith(` ${file}`));
-}
-
-function readTable(): Table {
-  const processes = existsSync('/proc/self/stat') ? readdirSync('/proc').map(Number).filter(Boolean) : [];
-  return new Map(
-    processes
-      .map(readProcess)
-      .filter((one) => one !== undefined)
-      .map((one) => [one.pid, one]),
-  );
-}
-
-/** @returns undefined for one that has ended, also while it waits for its parent to notice */
-function readProcess(pid: number): Process | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // Behind the name, which may hold anything: state, parent …, and as the 20th from there the start.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
-    return { pid, parent: Number(fields[1]), startedAt: fields[19] ?? '' };
-  } catch {
-    return undefined;
-  }
 }

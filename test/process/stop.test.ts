@@ -1,7 +1,6 @@
 /** Stopping and restarting under way (docs/forwarding.md, 25-27). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { connectRaw, type RawConnection } from '../../scripts/lab/raw-connection.ts';
 import { answering, ok, startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
 import { type SidecarProcess, startProcess } from '../../scripts/lab/sidecar.ts';
@@ -92,7 +91,7 @@ test('a handshake under way when the process stops gets the backend’s answer, 
   asked.send(handshake('/ws/x'));
   await backend.connection(0);
   const ended = sidecar.end();
-  await until(() => sidecar.log().some(({ msg }) => msg === 'stopping'));
+  await sidecar.untilLogged('stopping');
   connected.send(handshake('/ws/y'));
   await backend.connection(1);
   for (const [i, client] of [asked, connected].entries()) {
@@ -160,34 +159,21 @@ async function underLoad(
   return result;
 }
 
-const workerPids = (sidecar: SidecarProcess) =>
-  sidecar
-    .log()
-    .filter((line) => line.msg === 'listening')
-    .map((line) => Number(line.pid));
-
-async function until(check: () => boolean): Promise<void> {
-  const giveUpAt = Date.now() + 60_000;
-  while (!check()) {
-    assert.ok(Date.now() < giveUpAt, 'waited too long');
-    await sleep(20);
-  }
-}
+const workerPids = (sidecar: SidecarProcess) => sidecar.log('listening').map(({ pid }) => Number(pid));
 
 test('SIGHUP replaces every worker while a constant load sees no failed request', async () => {
   const backend = await startScriptedBackend(answering(ok('x')));
   const sidecar = await startProcess({ BACKEND_URL: backend.url, WEB_CONCURRENCY: '2' });
   try {
-    await until(
-      () =>
-        workerPids(sidecar).length === 2 && sidecar.log().some((line) => line.msg === 'all workers listen'),
-    );
+    await sidecar.untilLogged('all workers listen');
+    await sidecar.untilLogged('listening', 2);
     const before = workerPids(sidecar);
     const { answered, failed } = await underLoad(sidecar.port, async () => {
       sidecar.child.kill('SIGHUP');
-      await until(() => sidecar.log().some((line) => line.msg === 'workers restarted'));
+      await sidecar.untilLogged('workers restarted');
     });
-    await until(() => workerPids(sidecar).filter((pid) => !before.includes(pid)).length === 2);
+    await sidecar.untilLogged('listening', 4);
+    assert.equal(workerPids(sidecar).filter((pid) => !before.includes(pid)).length, 2);
     assert.equal(failed, 0);
     assert.ok(answered > 0);
   } finally {
@@ -200,13 +186,11 @@ test('a worker that is killed is replaced and the other goes on', async () => {
   const backend = await startScriptedBackend(answering(ok('x')));
   const sidecar = await startProcess({ BACKEND_URL: backend.url, WEB_CONCURRENCY: '2' });
   try {
-    await until(
-      () =>
-        workerPids(sidecar).length === 2 && sidecar.log().some((line) => line.msg === 'all workers listen'),
-    );
+    await sidecar.untilLogged('all workers listen');
+    await sidecar.untilLogged('listening', 2);
     const [victim] = workerPids(sidecar);
     process.kill(victim ?? 0, 'SIGKILL');
-    await until(() => workerPids(sidecar).length === 3);
+    await sidecar.untilLogged('listening', 3);
     for (let i = 0; i < 10; i += 1) assert.equal((await fetch(`${sidecar.url}/livez`)).status, 200);
   } finally {
     assert.equal(await sidecar.end(), 0);

@@ -3,9 +3,14 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isAlive, withChildren } from '../../scripts/lab/proc.ts';
+import { startProgram, until } from '../../scripts/lab/programs.ts';
 import { connectRaw } from '../../scripts/lab/raw-connection.ts';
 import { ok, startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
 import {
@@ -22,33 +27,14 @@ import { requireProc } from '../support/process-resources.ts';
 const GET = 'GET /api/x HTTP/1.1\r\nHost: a\r\n\r\n';
 const TWO = { WEB_CONCURRENCY: '2', BACKEND_URL: 'http://127.0.0.1:9' };
 
-const said = (sidecar: SidecarProcess, msg: string) => sidecar.log().filter((line) => line.msg === msg);
-const started = (sidecar: SidecarProcess) => said(sidecar, 'listening').map((line) => Number(line.pid));
+const started = (sidecar: SidecarProcess) => sidecar.log('listening').map(({ pid }) => Number(pid));
 const alive = (sidecar: SidecarProcess) => started(sidecar).filter(isAlive);
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function until(what: string, check: () => boolean): Promise<void> {
-  const giveUpAt = Date.now() + 60_000;
-  while (!check()) {
-    assert.ok(Date.now() < giveUpAt, `not within a minute: ${what}`);
-    await sleep(20);
-  }
-}
-
 /** The lines of three processes come in any order. */
-const allListen = (sidecar: SidecarProcess) =>
-  until(
-    'all workers listen',
-    () => said(sidecar, 'all workers listen').length === 1 && started(sidecar).length === 2,
-  );
+async function allListen(sidecar: SidecarProcess): Promise<void> {
+  await sidecar.untilLogged('all workers listen');
+  await sidecar.untilLogged('listening', 2);
+}
 
 async function running(sidecar: SidecarProcess, work: () => Promise<void>): Promise<void> {
   try {
@@ -67,7 +53,7 @@ test('SIGHUP during a restart restarts once more, and the number of workers stay
     sidecar.child.kill('SIGHUP');
     await until(
       'two rounds',
-      () => said(sidecar, 'workers restarted').length === 1 && started(sidecar).length === 6,
+      () => sidecar.log('workers restarted').length === 1 && started(sidecar).length === 6,
     );
     await until('the old ones are gone', () => alive(sidecar).length === 2);
   });
@@ -98,7 +84,7 @@ test('SIGHUP cuts each WebSocket once, also those of clients that are back at on
     const reconnected: Promise<void>[] = [];
     await Promise.all(cuts.map((_, client) => connect(client)));
     sidecar.child.kill('SIGHUP');
-    await until('restarted', () => said(sidecar, 'workers restarted').length === 1);
+    await until('restarted', () => sidecar.log('workers restarted').length === 1);
     await until('all were cut', () => cuts.every((times) => times > 0));
     await Promise.all(reconnected);
     assert.deepEqual(
@@ -110,6 +96,47 @@ test('SIGHUP cuts each WebSocket once, also those of clients that are back at on
   await backend.stop();
 });
 
+test('SIGTERM during a restart ends all workers, old and new, with status 0 and without a word of failure', async () => {
+  for (const afterMs of [50, 300, 700]) {
+    const sidecar = await startProcess(TWO);
+    await allListen(sidecar);
+    sidecar.child.kill('SIGHUP');
+    await sleep(afterMs);
+    const workers = withChildren(sidecar.pid);
+    assert.equal(await sidecar.end(), 0);
+    await until('all are gone', () => !workers.some(isAlive));
+    assert.deepEqual(
+      sidecar.log().filter(({ level }) => level === 'error'),
+      [],
+    );
+  }
+});
+
+test('when the new workers cannot start, the old ones go on, and the next restart is a new try', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'sidecar-test-release-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const project = resolve(import.meta.dirname, '../..');
+  await cp(join(project, 'src'), join(folder, 'src'), { recursive: true });
+  await cp(join(project, 'package.json'), join(folder, 'package.json'));
+  await symlink(join(project, 'node_modules'), join(folder, 'node_modules'));
+  const main = join(folder, 'src/main.ts');
+  const program = await readFile(main, 'utf8');
+  const { child } = startProgram(process.execPath, [main], { env: baseEnv(TWO) });
+  const sidecar = await followProcess(child);
+  await running(sidecar, async () => {
+    const old = started(sidecar);
+    await writeFile(main, 'process.exit(3);');
+    sidecar.child.kill('SIGHUP');
+    await sidecar.untilLogged('restart failed; the old workers go on');
+    assert.deepEqual(alive(sidecar), old);
+    assert.equal((await fetch(`${sidecar.url}/livez`)).status, 200);
+    await writeFile(main, program);
+    sidecar.child.kill('SIGHUP');
+    await sidecar.untilLogged('workers restarted');
+    assert.equal(alive(sidecar).length, 2);
+  });
+});
+
 test('a worker that is killed during a restart is not replaced twice', async () => {
   const sidecar = await startProcess(TWO);
   await running(sidecar, async () => {
@@ -118,7 +145,7 @@ test('a worker that is killed during a restart is not replaced twice', async () 
     sidecar.child.kill('SIGHUP');
     await sleep(30);
     process.kill(second, 'SIGKILL');
-    await until('restarted', () => said(sidecar, 'workers restarted').length === 1);
+    await until('restarted', () => sidecar.log('workers restarted').length === 1);
     await until('two live', () => alive(sidecar).length === 2);
     await sleep(1_000);
     assert.equal(alive(sidecar).length, 2);
@@ -129,7 +156,7 @@ test('a worker that is killed during a restart is not replaced twice', async () 
 test('a worker that dies again and again right after its start is replaced later each time', async () => {
   const sidecar = await startProcess(TWO);
   await running(sidecar, async () => {
-    const deaths = () => said(sidecar, 'worker died');
+    const deaths = () => sidecar.log('worker died');
     while (deaths().length < 4) {
       const newest = started(sidecar).at(-1) ?? 0;
       process.kill(newest, 'SIGKILL');
@@ -162,7 +189,7 @@ test('Ctrl-C reaches workers twice, from the terminal and from the primary, and 
     for (let i = 0; i < clients.length; i += 1) await backend.connection(i);
     const exited = once(child, 'exit');
     process.kill(-sidecar.pid, 'SIGINT');
-    await until('all stop', () => said(sidecar, 'stopping').length === 3);
+    await until('all stop', () => sidecar.log('stopping').length === 3);
     await sleep(200);
     for (const upstream of backend.connections) upstream.send(ok('finished'));
     for (const client of clients) assert.equal((await client.message()).body, 'finished');
