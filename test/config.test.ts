@@ -308,7 +308,8 @@ test('a key that does not fit its algorithm is refused: every token would be inv
   assert.match(problems({ JWT_ALG: 'RS256' })[0] ?? '', /PEM public key \(RSA\)/);
   assert.match(problems({ JWT_ALG: 'RS256', JWT_SECRET: pem('P-256') })[0] ?? '', /\(RSA\)/);
   assert.match(problems({ JWT_ALG: 'ES256', JWT_SECRET: pem('P-384') })[0] ?? '', /curve prime256v1/);
-  assert.match(problems({ JWT_SECRET: pem('P-256') })[0] ?? '', /PEM key, which JWT_ALG=HS256 does not use/);
+  for (const secret of [pem('P-256'), `"${pem('P-256')}"`])
+    assert.match(problems({ JWT_SECRET: secret })[0] ?? '', /PEM key, which JWT_ALG=HS256 does not use/);
   assert.deepEqual(problems({ JWT_ALG: 'ES384', JWT_SECRET: pem('P-384') }), []);
 });
 
