@@ -72,10 +72,12 @@ class Delivery implements EventDelivery {
     this.#isStopping = true;
     this.#wake();
     for (const { cut, isWritten } of this.#underWay) if (isWritten) cut.abort();
-    const timer = setTimeout(() => {
+    const cutAll = () => {
       this.#graceOver.abort();
       for (const { cut } of this.#underWay) cut.abort();
-    }, graceMs);
+    };
+    // Behind the poll phase: what has been answered is read first.
+    const timer = setTimeout(() => setImmediate(cutAll), graceMs);
     await this.#done;
     await Promise.all([...this.#underWay].map(({ done }) => done));
     clearTimeout(timer);

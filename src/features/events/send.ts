@@ -43,7 +43,8 @@ export function createSend({ url, secret }: Webhook, deadlineMs = DEADLINE_MS): 
   const post = postTo(target);
   return async ({ id, body }, signal) => {
     const late = new AbortController();
-    const timer = setTimeout(() => late.abort(), deadlineMs);
+    // Behind the poll phase: an answer that came while the process stood still is read first.
+    const timer = setTimeout(() => setImmediate(() => late.abort()), deadlineMs);
     try {
       const cut = AbortSignal.any([signal, late.signal]);
       const answer = await post(body, signedHeaders(secret, id, body), cut);

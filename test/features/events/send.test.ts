@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { makeCertificate } from '../../../scripts/lab/certificate.ts';
 import { createSend, type Outcome } from '../../../src/features/events/send.ts';
 import { startWebhookReceiver, WEBHOOK_SECRET } from '../../support/webhook-receiver.ts';
@@ -71,6 +72,25 @@ test('a 2xx counts as soon as its head is there, and a body that trickles is cut
   });
   assert.equal(sent.outcome.kind, 'delivered');
   assert.ok(sent.tookMs >= DEADLINE_MS - 50);
+});
+
+test('an answer that came while the process stood still counts, also when the deadline has passed', async () => {
+  const receiver = new Worker(
+    `const { parentPort } = require('node:worker_threads');
+     const server = require('node:http').createServer((req, res) => {
+       parentPort.postMessage('asked');
+       setTimeout(() => res.end(), 100);
+     });
+     server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));`,
+    { eval: true },
+  );
+  const [port] = await once(receiver, 'message');
+  const sent = sendTo(`http://127.0.0.1:${port}/`);
+  await once(receiver, 'message');
+  // In the poll phase, so that timers come before the next one.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, DEADLINE_MS + 200);
+  assert.equal((await sent).outcome.kind, 'delivered');
+  await receiver.terminate();
 });
 
 test('a body of gigabytes is not read', async () => {
