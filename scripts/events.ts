@@ -1,11 +1,11 @@
 /** What waits to be sent to the webhook, what was given up, and sending it again. */
 import { parseArgs } from 'node:util';
-import { ConfigError, parseSetting } from '../src/config.ts';
-import { keepOwnEnvironment } from '../src/environment.ts';
+import { ConfigError, parseSetting } from '../src/config/config.ts';
+import type { DatabaseTarget } from '../src/config/database-url.ts';
+import { keepOwnEnvironment } from '../src/config/environment.ts';
 import { type OutboxOperator, type OutboxStatus, operateOutbox } from '../src/features/events/operator.ts';
 import { KEEP_DELIVERED_DAYS } from '../src/features/events/outbox.ts';
-import { isSchemaMissing } from '../src/infra/database-failure.ts';
-import type { DatabaseTarget } from '../src/infra/database-url.ts';
+import { isSchemaMissing } from '../src/infra/postgres/failure.ts';
 
 const HELP = `Usage: npm run events -- (--status | --failed | --replay ID|all) [--help]
 

@@ -3,9 +3,9 @@
  * triggers keep them exact; this is for a database that was restored or edited with the triggers switched off.
  */
 import { parseArgs } from 'node:util';
-import { ConfigError, parseSetting } from '../src/config.ts';
-import { keepOwnEnvironment } from '../src/environment.ts';
-import type { DatabaseTarget } from '../src/infra/database-url.ts';
+import { ConfigError, parseSetting } from '../src/config/config.ts';
+import type { DatabaseTarget } from '../src/config/database-url.ts';
+import { keepOwnEnvironment } from '../src/config/environment.ts';
 import { checkReviewStats, type ReviewStatsDrift, rebuildReviewStats } from '../src/infra/review-stats.ts';
 
 const HELP = `Usage: node scripts/rebuild-review-stats.ts [--check] [--help]

@@ -2,11 +2,11 @@
  * The process that migrates the database and exits (Procfile: release). The running sidecar does the same beside its
  * work (MIGRATE_ON_START), so this is for those who want it before the start.
  */
-import { ConfigError, parseSetting } from './config.ts';
-import { keepOwnEnvironment } from './environment.ts';
-import type { DatabaseTarget } from './infra/database-url.ts';
-import { migrateDatabase, migrationStatus, rollBackDatabase } from './infra/migrate.ts';
+import { ConfigError, parseSetting } from './config/config.ts';
+import type { DatabaseTarget } from './config/database-url.ts';
+import { keepOwnEnvironment } from './config/environment.ts';
 import { migrations } from './infra/migrations/index.ts';
+import { migrateDatabase, migrationStatus, rollBackDatabase } from './infra/postgres/migrate.ts';
 
 const HELP = `Usage: node src/migrate.ts [--status | --down] [--help]
 

@@ -3,8 +3,8 @@
  * listen, 70 for a defect or when the socket that systemd passed is lost, 0 after an orderly stop.
  */
 import cluster from 'node:cluster';
-import { type Config, ConfigError, parseConfig } from './config.ts';
-import { keepOwnEnvironment } from './environment.ts';
+import { type Config, ConfigError, parseConfig } from './config/config.ts';
+import { keepOwnEnvironment } from './config/environment.ts';
 import { reasonsOf } from './errors.ts';
 import { createLogger, type Log } from './infra/logger.ts';
 import { serveMetrics } from './infra/metrics.ts';

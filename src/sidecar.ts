@@ -5,7 +5,7 @@
 import cluster from 'node:cluster';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Config } from './config.ts';
+import type { Config } from './config/config.ts';
 import { createAccessLog } from './edge/access-log.ts';
 import { createApp } from './edge/app.ts';
 import { createRequireUser } from './edge/auth.ts';
@@ -31,11 +31,11 @@ import { createHttpForwarder } from './forward/http.ts';
 import { createHttp1Client } from './forward/http1/client.ts';
 import { pingBackend } from './forward/ping.ts';
 import { createWebSocketForwarder } from './forward/websocket.ts';
-import { createDatabase } from './infra/database.ts';
 import type { Log } from './infra/logger.ts';
 import { createMetrics, type Metrics, serveMetrics } from './infra/metrics.ts';
 import { createObjectStorage } from './infra/object-storage.ts';
-import { startMigrations } from './infra/start-migrations.ts';
+import { createDatabase } from './infra/postgres/database.ts';
+import { startMigrations } from './infra/postgres/start-migrations.ts';
 import { createStorageClock } from './infra/storage-clock.ts';
 import { createUserDirectory } from './infra/user-directory.ts';
 

@@ -3,7 +3,7 @@
  * refused request. The invariant is the number of workers; every event only asks whether one is missing.
  */
 import cluster, { type Worker } from 'node:cluster';
-import type { Config } from './config.ts';
+import type { Config } from './config/config.ts';
 import type { Log } from './infra/logger.ts';
 
 export interface WorkerPool {

@@ -1,9 +1,9 @@
 /**
  * The parts around the sidecar: each is either the developer's own, named in the settings, or an embedded one.
  */
-import { parseDatabaseUrl } from '../../src/infra/database-url.ts';
-import { migrateDatabase } from '../../src/infra/migrate.ts';
+import { parseDatabaseUrl } from '../../src/config/database-url.ts';
 import { migrations } from '../../src/infra/migrations/index.ts';
+import { migrateDatabase } from '../../src/infra/postgres/migrate.ts';
 import { belongsToAnotherBackend, startDemoBackend } from '../lab/demo-backend/server.ts';
 import {
   type ObjectStoreOptions,

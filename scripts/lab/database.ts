@@ -5,8 +5,8 @@
 import { chownSync, existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import pg from 'pg';
-import { createDatabase, type Database } from '../../src/infra/database.ts';
-import { type DatabaseTarget, parseDatabaseUrl } from '../../src/infra/database-url.ts';
+import { type DatabaseTarget, parseDatabaseUrl } from '../../src/config/database-url.ts';
+import { createDatabase, type Database } from '../../src/infra/postgres/database.ts';
 import { makeCertificate } from './certificate.ts';
 import { freePort } from './ports.ts';
 import { startEmbeddedPostgres } from './postgres.ts';

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { StorageConfig } from '../../src/config.ts';
+import type { StorageConfig } from '../../src/config/config.ts';
 import { startObjectStore } from './object-store/server.ts';
 
 export interface RunningStore {

@@ -4,29 +4,12 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { forbidden, unauthorized } from '../errors.ts';
+import type { FindUser, User } from '../infra/user-directory.ts';
 import { databaseTimeOf } from './deadline.ts';
 import { type Claims, type TokenKey, verifyToken } from './token.ts';
 
-export interface User {
-  readonly id: number;
-  readonly name: string;
-  readonly avatarUrl: string | null;
-}
-
 /** @throws AppError 401 bad token or unknown user, 403 blocked or inactive, 503 the look-up is impossible */
 export type RequireUser = (request: IncomingMessage) => Promise<User>;
-
-export interface UserRecord extends User {
-  readonly isActive: boolean;
-  readonly isBlocked: boolean;
-}
-
-/**
- * The user's row; null when there is none.
- * @param untilMs when to give up, on performance.now()'s clock
- * @throws AppError 503 when the database cannot answer
- */
-export type FindUser = (id: number, untilMs: number) => Promise<UserRecord | null>;
 
 export interface AuthOptions {
   readonly token: TokenKey;

@@ -5,7 +5,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import type { Jwt } from 'jsonwebtoken';
-import type { TokenAlgorithm } from '../config.ts';
+import type { TokenAlgorithm } from '../config/settings.ts';
 import { unauthorized } from '../errors.ts';
 import { loadPackage } from '../load-package.ts';
 

@@ -3,6 +3,7 @@
  * Implementations speak to the configured backend only and never decide anything about the client's side.
  */
 import type { Readable } from 'node:stream';
+import type { BackendAddress } from '../config/values.ts';
 
 /** A request, cleaned for the next hop (headers.ts). */
 export interface BackendRequest {
@@ -68,10 +69,6 @@ export interface BackendClientOptions {
   /** Largest response head, bytes. */
   readonly maxHeaderBytes: number;
 }
-
-export type BackendAddress =
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
-  | { readonly kind: 'unix'; readonly path: string };
 
 /**
  * - `connect`: refused, unreachable, or not connected in time

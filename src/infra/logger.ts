@@ -3,7 +3,7 @@
  * logged: tokens travel in all three.
  */
 import { type Logger, pino } from 'pino';
-import type { LogLevel } from '../config.ts';
+import type { LogLevel } from '../config/settings.ts';
 import { LineWriter } from './line-writer.ts';
 
 export type Log = Pick<Logger, 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace'> & {

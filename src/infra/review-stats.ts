@@ -3,14 +3,14 @@
  * product, compared with the reviews and put right. Reads every review, so it is for an operator, never for a request.
  */
 import type { Knex } from 'knex';
-import { createKnex, LONG_STATEMENT_MS } from './database-knex.ts';
-import type { DatabaseTarget } from './database-url.ts';
+import type { DatabaseTarget } from '../config/database-url.ts';
 import {
   COMPUTED_STATS,
   INSERT_COMPUTED_STATS,
   RESTORE_NEWEST,
   SUPERSEDE_OLDER,
 } from './migrations/0002-product-review-stats.ts';
+import { createKnex, LONG_STATEMENT_MS } from './postgres/knex.ts';
 
 export interface ReviewStatsDrift {
   /** Reviews that were current and should not be, or the other way round. */

@@ -2,10 +2,27 @@
  * The backend's `users` table, read only, behind a short cache: a burst of requests by one user is one query, and a
  * block takes effect within USER_CACHE_MS.
  */
-import type { FindUser, UserRecord } from '../edge/auth.ts';
-import { isStandalone, rememberBackend } from './backend-tables.ts';
-import { type Database, databaseUnavailable } from './database.ts';
-import { isSchemaMissing, isUndefinedTable } from './database-failure.ts';
+import { isStandalone, rememberBackend } from './postgres/backend-tables.ts';
+import { type Database, databaseUnavailable } from './postgres/database.ts';
+import { isSchemaMissing, isUndefinedTable } from './postgres/failure.ts';
+
+export interface User {
+  readonly id: number;
+  readonly name: string;
+  readonly avatarUrl: string | null;
+}
+
+export interface UserRecord extends User {
+  readonly isActive: boolean;
+  readonly isBlocked: boolean;
+}
+
+/**
+ * The user's row; null when there is none.
+ * @param untilMs when to give up, on performance.now()'s clock
+ * @throws AppError 503 when the database cannot answer
+ */
+export type FindUser = (id: number, untilMs: number) => Promise<UserRecord | null>;
 
 /** How long a found user is believed, ms. */
 const USER_CACHE_MS = 5_000;

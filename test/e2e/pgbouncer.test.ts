@@ -13,14 +13,14 @@ import {
 import { type PgBouncer, POOL_SIZE, startPgBouncer } from '../../scripts/lab/pgbouncer.ts';
 import { startProcess } from '../../scripts/lab/sidecar.ts';
 import { untilMigrated } from '../../scripts/lab/until-migrated.ts';
-import { parseDatabaseUrl } from '../../src/infra/database-url.ts';
+import { parseDatabaseUrl } from '../../src/config/database-url.ts';
+import { migrations } from '../../src/infra/migrations/index.ts';
 import {
   type Migration,
   migrateDatabase,
   migrationStatus,
   rollBackDatabase,
-} from '../../src/infra/migrate.ts';
-import { migrations } from '../../src/infra/migrations/index.ts';
+} from '../../src/infra/postgres/migrate.ts';
 import { checkReviewStats, rebuildReviewStats } from '../../src/infra/review-stats.ts';
 import { api } from '../support/api.ts';
 import { skipWithout } from '../support/requirements.ts';

@@ -7,9 +7,9 @@ import {
   startTestDatabase,
   type TestDatabaseServer,
 } from '../../scripts/lab/database.ts';
-import { parseDatabaseUrl } from '../../src/infra/database-url.ts';
-import { migrateDatabase } from '../../src/infra/migrate.ts';
+import { parseDatabaseUrl } from '../../src/config/database-url.ts';
 import { migrations } from '../../src/infra/migrations/index.ts';
+import { migrateDatabase } from '../../src/infra/postgres/migrate.ts';
 import { api } from '../support/api.ts';
 import { startSidecar } from '../support/start-sidecar.ts';
 

@@ -9,12 +9,12 @@ import {
   type TestDatabaseServer,
   usingDatabase,
 } from '../../scripts/lab/database.ts';
-import type { Database } from '../../src/infra/database.ts';
-import { createConnector } from '../../src/infra/database-connection.ts';
-import { explained, isUnavailable as isLost } from '../../src/infra/database-failure.ts';
-import { type DatabaseTarget, parseDatabaseUrl, type TlsMode } from '../../src/infra/database-url.ts';
-import { migrateDatabase } from '../../src/infra/migrate.ts';
+import { type DatabaseTarget, parseDatabaseUrl, type TlsMode } from '../../src/config/database-url.ts';
 import { migrations } from '../../src/infra/migrations/index.ts';
+import { createConnector } from '../../src/infra/postgres/connection.ts';
+import type { Database } from '../../src/infra/postgres/database.ts';
+import { explained, isUnavailable as isLost } from '../../src/infra/postgres/failure.ts';
+import { migrateDatabase } from '../../src/infra/postgres/migrate.ts';
 import { requireTools } from '../support/requirements.ts';
 import { startStrictPooler } from '../support/strict-pooler.ts';
 

@@ -10,8 +10,8 @@ import {
   type TestDatabaseServer,
   usingDatabase,
 } from '../../scripts/lab/database.ts';
-import type { Database } from '../../src/infra/database.ts';
-import { parseDatabaseUrl } from '../../src/infra/database-url.ts';
+import { parseDatabaseUrl } from '../../src/config/database-url.ts';
+import type { Database } from '../../src/infra/postgres/database.ts';
 
 let plain: TestDatabaseServer;
 before(async () => {

@@ -6,16 +6,16 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { query, startTestDatabase, type TestDatabaseServer } from '../../scripts/lab/database.ts';
-import { parseDatabaseUrl } from '../../src/infra/database-url.ts';
+import { parseDatabaseUrl } from '../../src/config/database-url.ts';
 import { createLogger } from '../../src/infra/logger.ts';
+import { migrations } from '../../src/infra/migrations/index.ts';
 import {
   type Migration,
   migrateDatabase,
   migrationStatus,
   rollBackDatabase,
-} from '../../src/infra/migrate.ts';
-import { migrations } from '../../src/infra/migrations/index.ts';
-import { startMigrations } from '../../src/infra/start-migrations.ts';
+} from '../../src/infra/postgres/migrate.ts';
+import { startMigrations } from '../../src/infra/postgres/start-migrations.ts';
 import { createOldTable, oldInsert, statsAgree } from '../support/old-reviews.ts';
 
 const ADVISORY_LOCK = 7_206_150_331;

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { startTestObjectStore } from '../../scripts/lab/throwaway-object-store.ts';
-import type { StorageConfig } from '../../src/config.ts';
+import type { StorageConfig } from '../../src/config/config.ts';
 import { createObjectStorage, type ObjectStorage } from '../../src/infra/object-storage.ts';
 import { createStorageClock } from '../../src/infra/storage-clock.ts';
 import { send } from '../support/object-store-contract.ts';

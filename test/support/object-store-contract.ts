@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { after, before, test } from 'node:test';
 import type { RunningStore } from '../../scripts/lab/throwaway-object-store.ts';
-import type { StorageConfig } from '../../src/config.ts';
+import type { StorageConfig } from '../../src/config/config.ts';
 import { createLogger } from '../../src/infra/logger.ts';
 import { createObjectStorage, type ObjectStorage } from '../../src/infra/object-storage.ts';
 import { createStorageClock } from '../../src/infra/storage-clock.ts';

@@ -1,14 +1,14 @@
 /** An outbox of its own for a test, and passes over it as several sidecars have them. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { query, type TestDatabaseServer, usingDatabase } from '../../scripts/lab/database.ts';
+import { parseDatabaseUrl } from '../../src/config/database-url.ts';
 import { createEventDelivery, type EventDelivery } from '../../src/features/events/delivery.ts';
 import { createOutbox } from '../../src/features/events/outbox.ts';
 import { createSend } from '../../src/features/events/send.ts';
 import { eventOutbox } from '../../src/features/events/tables.ts';
 import { createEventWriter, type NewEvent } from '../../src/features/events/writer.ts';
-import { createDatabase } from '../../src/infra/database.ts';
-import { parseDatabaseUrl } from '../../src/infra/database-url.ts';
 import { createLogger, type Log } from '../../src/infra/logger.ts';
+import { createDatabase } from '../../src/infra/postgres/database.ts';
 import { WEBHOOK_SECRET } from './webhook-receiver.ts';
 
 /** A new database with nothing but the outbox. */

@@ -3,7 +3,7 @@
  */
 import { NO_DATABASE } from '../../scripts/lab/database.ts';
 import { JWT_SECRET } from '../../scripts/lab/tokens.ts';
-import { parseConfig } from '../../src/config.ts';
+import { parseConfig } from '../../src/config/config.ts';
 import { createLogger, type Log } from '../../src/infra/logger.ts';
 import { createSidecar } from '../../src/sidecar.ts';
 

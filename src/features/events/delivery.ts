@@ -3,8 +3,8 @@
  * them. Any number of processes may do so at once. Nothing here is waited for by a request, and the connection is its own.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isSchemaMissing } from '../../infra/database-failure.ts';
 import type { Log } from '../../infra/logger.ts';
+import { isSchemaMissing } from '../../infra/postgres/failure.ts';
 import type { LeasedEvent, Outbox, OutboxFigures } from './outbox.ts';
 import { retryDelaySeconds } from './retry.ts';
 import type { Outcome, Send } from './send.ts';

@@ -1,7 +1,7 @@
 /** The outbox as its operator sees it: what waits, what failed, and sending something again. For commands only. */
 import type { Knex } from 'knex';
-import { createKnex } from '../../infra/database-knex.ts';
-import type { DatabaseTarget } from '../../infra/database-url.ts';
+import type { DatabaseTarget } from '../../config/database-url.ts';
+import { createKnex } from '../../infra/postgres/knex.ts';
 
 export interface OutboxStatus {
   readonly waiting: number;

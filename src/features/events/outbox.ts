@@ -3,7 +3,7 @@
  * pooler will do. Times are the database's, so that sidecars whose clocks differ agree.
  */
 import { randomUUID } from 'node:crypto';
-import type { Database } from '../../infra/database.ts';
+import type { Database } from '../../infra/postgres/database.ts';
 
 /** An event that this process alone may deliver, until its lease ends. */
 export interface LeasedEvent {

@@ -4,9 +4,9 @@
  */
 import type { Knex } from 'knex';
 import { notFound, unavailable } from '../../errors.ts';
-import { isStandalone } from '../../infra/backend-tables.ts';
-import type { Database, RunOptions } from '../../infra/database.ts';
-import { isSchemaMissing, isUndefinedTable } from '../../infra/database-failure.ts';
+import { isStandalone } from '../../infra/postgres/backend-tables.ts';
+import type { Database, RunOptions } from '../../infra/postgres/database.ts';
+import { isSchemaMissing, isUndefinedTable } from '../../infra/postgres/failure.ts';
 import { type Review, type ReviewRow, type Summary, toReview, toSummary } from './review.ts';
 
 export interface Author {

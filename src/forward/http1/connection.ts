@@ -3,9 +3,9 @@
  * nothing of pools and retries.
  */
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
+import type { BackendAddress } from '../../config/values.ts';
 import { deadlineIn, readUpTo } from '../../running-time.ts';
 import {
-  type BackendAddress,
   type BackendClientOptions,
   BackendError,
   type BackendFailureKind,

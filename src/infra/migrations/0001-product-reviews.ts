@@ -5,7 +5,7 @@
  * be able to delete users and products.
  */
 import type { Knex } from 'knex';
-import type { Migration } from '../migrate.ts';
+import type { Migration } from '../postgres/migrate.ts';
 
 export const productReviews: Migration = {
   name: '0001-product-reviews',

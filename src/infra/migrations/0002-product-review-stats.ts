@@ -5,7 +5,7 @@
  * Runs after 0001 in a transaction of its own: adding columns locks readers out for a moment, this only writers
  * (SHARE ROW EXCLUSIVE), however long it takes.
  */
-import type { Migration } from '../migrate.ts';
+import type { Migration } from '../postgres/migrate.ts';
 import { createTriggers, dropTriggers } from './product-review-triggers.ts';
 
 export const productReviewStats: Migration = {

@@ -7,10 +7,10 @@ import {
   type TestDatabaseServer,
   usingDatabase,
 } from '../../../scripts/lab/database.ts';
+import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
 import { createReviewStore } from '../../../src/features/reviews/store.ts';
-import { parseDatabaseUrl } from '../../../src/infra/database-url.ts';
-import { migrateDatabase, rollBackDatabase } from '../../../src/infra/migrate.ts';
 import { migrations } from '../../../src/infra/migrations/index.ts';
+import { migrateDatabase, rollBackDatabase } from '../../../src/infra/postgres/migrate.ts';
 import { createOldTable, oldInsert, statsAgree } from '../../support/old-reviews.ts';
 
 let server: TestDatabaseServer;

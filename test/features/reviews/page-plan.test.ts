@@ -7,11 +7,11 @@ import {
   startTestDatabase,
   type TestDatabaseServer,
 } from '../../../scripts/lab/database.ts';
+import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
 import { pageSql } from '../../../src/features/reviews/store.ts';
-import { createDatabase, type Database } from '../../../src/infra/database.ts';
-import { parseDatabaseUrl } from '../../../src/infra/database-url.ts';
-import { migrateDatabase } from '../../../src/infra/migrate.ts';
 import { migrations } from '../../../src/infra/migrations/index.ts';
+import { createDatabase, type Database } from '../../../src/infra/postgres/database.ts';
+import { migrateDatabase } from '../../../src/infra/postgres/migrate.ts';
 
 const PAGE = 51;
 const NEWEST = '9223372036854775807';

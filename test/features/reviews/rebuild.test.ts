@@ -4,9 +4,9 @@ import { resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { query, startTestDatabase, type TestDatabaseServer } from '../../../scripts/lab/database.ts';
 import { runNode } from '../../../scripts/lab/sidecar.ts';
-import { parseDatabaseUrl } from '../../../src/infra/database-url.ts';
-import { migrateDatabase } from '../../../src/infra/migrate.ts';
+import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
 import { migrations } from '../../../src/infra/migrations/index.ts';
+import { migrateDatabase } from '../../../src/infra/postgres/migrate.ts';
 
 const SCRIPT = resolve(import.meta.dirname, '../../../scripts/rebuild-review-stats.ts');
 let server: TestDatabaseServer;

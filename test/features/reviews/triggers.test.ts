@@ -4,9 +4,9 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { query, startTestDatabase, type TestDatabaseServer } from '../../../scripts/lab/database.ts';
-import { parseDatabaseUrl } from '../../../src/infra/database-url.ts';
-import { migrateDatabase } from '../../../src/infra/migrate.ts';
+import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
 import { migrations } from '../../../src/infra/migrations/index.ts';
+import { migrateDatabase } from '../../../src/infra/postgres/migrate.ts';
 import { createOldTable, oldInsert, statsAgree } from '../../support/old-reviews.ts';
 
 let server: TestDatabaseServer;

@@ -3,7 +3,7 @@
  * statement is wrong (a defect of ours).
  */
 
-import { reasonsOf } from '../errors.ts';
+import { reasonsOf } from '../../errors.ts';
 
 /** Something went wrong before a connection was ready for statements, whatever it was: the database is away. */
 export class ConnectError extends Error {

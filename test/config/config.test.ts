@@ -3,7 +3,8 @@ import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
-import { ConfigError, parseConfig, SETTING_NAMES } from '../src/config.ts';
+import { ConfigError, parseConfig } from '../../src/config/config.ts';
+import { SETTING_NAMES } from '../../src/config/settings.ts';
 
 const REQUIRED = { JWT_SECRET: 's', DATABASE_URL: 'postgresql://a:b@h/d' };
 const S3 = {
@@ -315,7 +316,7 @@ test('a key that does not fit its algorithm is refused: every token would be inv
 
 test('every setting is documented, in both languages and the example file', () => {
   for (const file of ['README.md', 'README.ru.md', 'docs/configuration.md', '.env.example']) {
-    const text = readFileSync(resolve(import.meta.dirname, '..', file), 'utf8');
+    const text = readFileSync(resolve(import.meta.dirname, '../..', file), 'utf8');
     for (const name of SETTING_NAMES) assert.ok(text.includes(name), `${name} is missing in ${file}`);
   }
 });

@@ -6,9 +6,9 @@ import { readFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import type { ClientConfig } from 'pg';
 import type Client from 'pg/lib/client.js';
-import { loadPackage } from '../load-package.ts';
-import { ConnectError, isLimitRefused, isTlsRefused } from './database-failure.ts';
-import type { DatabaseTarget } from './database-url.ts';
+import type { DatabaseTarget } from '../../config/database-url.ts';
+import { loadPackage } from '../../load-package.ts';
+import { ConnectError, isLimitRefused, isTlsRefused } from './failure.ts';
 
 /** Deadline for connect, TLS and login together, ms. */
 const CONNECT_TIMEOUT_MS = 2_500;

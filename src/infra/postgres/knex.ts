@@ -4,10 +4,10 @@
  */
 import type { Knex } from 'knex';
 import type Client from 'pg/lib/client.js';
-import { loadPackage } from '../load-package.ts';
-import { createConnector } from './database-connection.ts';
-import { isConnectionLost, isUnanswered } from './database-failure.ts';
-import type { DatabaseTarget } from './database-url.ts';
+import type { DatabaseTarget } from '../../config/database-url.ts';
+import { loadPackage } from '../../load-package.ts';
+import { createConnector } from './connection.ts';
+import { isConnectionLost, isUnanswered } from './failure.ts';
 
 const ACQUIRE_TIMEOUT_MS = 2_500;
 

@@ -3,10 +3,10 @@
  * start is migrated when it comes back.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { DatabaseTarget } from './database-url.ts';
-import type { Log } from './logger.ts';
+import type { DatabaseTarget } from '../../config/database-url.ts';
+import type { Log } from '../logger.ts';
+import { migrations } from '../migrations/index.ts';
 import { migrateDatabase } from './migrate.ts';
-import { migrations } from './migrations/index.ts';
 
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 15_000;

@@ -7,9 +7,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
+import type { DatabaseTarget } from '../../config/database-url.ts';
 import { refuseHiddenBackend } from './backend-tables.ts';
-import { createKnex, LONG_STATEMENT_MS } from './database-knex.ts';
-import type { DatabaseTarget } from './database-url.ts';
+import { createKnex, LONG_STATEMENT_MS } from './knex.ts';
 
 export interface Migration {
   /** Never changes once released: it is what the migrations table remembers. */

@@ -3,10 +3,10 @@
  * server does.
  */
 import type { Knex } from 'knex';
-import { unavailable } from '../errors.ts';
-import { isUnavailable } from './database-failure.ts';
-import { createKnex } from './database-knex.ts';
-import type { DatabaseTarget } from './database-url.ts';
+import type { DatabaseTarget } from '../../config/database-url.ts';
+import { unavailable } from '../../errors.ts';
+import { isUnavailable } from './failure.ts';
+import { createKnex } from './knex.ts';
 
 export interface RunOptions {
   /** When the caller gives up, on performance.now()'s clock; WORK_TIMEOUT_MS from now at the latest. */

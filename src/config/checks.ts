@@ -3,7 +3,8 @@
  * something else. Pure; each check looks at the settings that could be read and returns whole sentences without values.
  */
 import { createPublicKey } from 'node:crypto';
-import type { Settings, TokenAlgorithm } from './config.ts';
+import { isSharedSecret, type Settings, type TokenAlgorithm } from './settings.ts';
+import { pem } from './values.ts';
 
 type Readable = Partial<Settings>;
 
@@ -87,11 +88,6 @@ function webhookProblems(given: ReadonlySet<string>): string[] {
   const [there] = names.filter((name) => given.has(name));
   return [`${missing[0]} is missing while ${there} is given: set both or none`];
 }
-
-export const isSharedSecret = (algorithm: TokenAlgorithm) => algorithm.startsWith('HS');
-
-/** EnvironmentFile and .env files hold one line a value, so a PEM's line breaks may come as `\n`. */
-export const pem = (value: string) => value.replaceAll('\\n', '\n');
 
 /** RFC 7518 §3.4: each ES algorithm has its own curve. */
 const CURVES: Partial<Record<TokenAlgorithm, string>> = {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseDatabaseUrl } from '../../src/infra/database-url.ts';
+import { parseDatabaseUrl } from '../../src/config/database-url.ts';
 
 test('reads the URLs that Python writes', () => {
   for (const scheme of [

@@ -4,7 +4,6 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import type { BackendAddress } from './forward/backend-client.ts';
 
 /**
  * What is wrong with a text as such, whatever the setting: it shows that the file was meant otherwise than it was read, and
@@ -27,6 +26,10 @@ export function textProblem(value: string, settingNames: ReadonlySet<string>): s
   if (/^\$(\{[^{}]*\}|\(.*\))$/.test(value)) return 'is a reference that nothing has replaced';
   return null;
 }
+
+export type BackendAddress =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string };
 
 /** A whole number in a range, ends included. */
 export const integer = (min: number, max: number) => {
@@ -150,3 +153,6 @@ export function parseOrigins(value: string): '*' | readonly string[] {
   }
   return origins;
 }
+
+/** EnvironmentFile and .env files hold one line a value, so a PEM's line breaks may come as `\n`. */
+export const pem = (value: string) => value.replaceAll('\\n', '\n');

@@ -5,7 +5,7 @@
  * next version of a library reads (docs/decisions/0014-only-our-settings-reach-a-library.md).
  */
 import { devNull } from 'node:os';
-import { SETTING_NAMES } from './config.ts';
+import { SETTING_NAMES } from './settings.ts';
 
 /** For Node and the system below it, also in the workers, which inherit what is left. */
 const OF_THE_PROCESS = new Set([
