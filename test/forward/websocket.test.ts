@@ -352,7 +352,8 @@ test('a refusal that stands still, or that nobody reads, is cut after the deadli
         assert.ok(client.failure !== undefined, 'the connection ended as if the answer were whole');
         client.destroy();
       },
-      { BACKEND_HEADERS_TIMEOUT_MS: '500' },
+      // The 403 itself must come before that.
+      { BACKEND_HEADERS_TIMEOUT_MS: '3000' },
     );
   }
 });
