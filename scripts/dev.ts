@@ -14,6 +14,7 @@ import { checkConfiguration, startSidecarProcess, untilReady } from './dev/sidec
 import { type StateFolder, takeStateFolder } from './dev/state-folder.ts';
 import { closedFolder, defaultStateFolder } from './dev/state-place.ts';
 import { isListening } from './lab/ports.ts';
+import { readCommandLine } from './lib/command-line.ts';
 
 const HELP = `Usage: npm run dev [-- --state DIR] [--no-watch] [--reset] [--help]
 
@@ -41,20 +42,9 @@ const DEFAULT_PORT = 8010;
 const PLACEHOLDERS = { JWT_SECRET: 'later', DATABASE_URL: 'postgresql://later@later' };
 const IS_ROOT = process.getuid?.() === 0;
 
-interface Options {
-  readonly state: string;
-  readonly watch: boolean;
-  readonly reset: boolean;
-  readonly help: boolean;
-}
-
 function main(): void {
-  const options = readOptions();
+  const options = readCommandLine(HELP, parseOptions);
   if (options === null) return;
-  if (options.help) {
-    process.stdout.write(HELP);
-    return;
-  }
   if (existsSync(join(PROJECT, '.env'))) process.loadEnvFile(join(PROJECT, '.env'));
   const given = Object.entries(process.env).filter(([, value]) => value !== undefined && value.trim() !== '');
   const settings: Settings = Object.fromEntries(given) as Record<string, string>;
@@ -68,23 +58,14 @@ function main(): void {
   );
 }
 
-function readOptions(): Options | null {
-  try {
-    const { values } = parseArgs({
-      options: {
-        state: { type: 'string', default: defaultStateFolder(PROJECT, IS_ROOT) },
-        watch: { type: 'boolean', default: true },
-        reset: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-      allowNegative: true,
-    });
-    return values;
-  } catch (error) {
-    console.error(`${error instanceof Error ? error.message : error}\n\n${HELP}`);
-    process.exitCode = 2;
-    return null;
-  }
+function parseOptions() {
+  const options = {
+    state: { type: 'string', default: defaultStateFolder(PROJECT, IS_ROOT) },
+    watch: { type: 'boolean', default: true },
+    reset: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  } as const;
+  return parseArgs({ options, allowNegative: true }).values;
 }
 
 /** @throws Error with a sentence */
@@ -110,7 +91,7 @@ function isRefused(error: unknown): boolean {
   return isCode || isRefused(error.cause);
 }
 
-async function start(context: PartContext, options: Options): Promise<void> {
+async function start(context: PartContext, options: ReturnType<typeof parseOptions>): Promise<void> {
   const { settings, state, parts } = context;
   await checkConfiguration({ ...PLACEHOLDERS, ...settings });
   await stopOrphans(state, say);
@@ -171,8 +152,8 @@ async function runSidecar(
 ): Promise<void> {
   const print = (line: string) => console.log(`sidecar | ${line}`);
   const sidecar = startSidecarProcess(env, { watch, print, pidFile });
-  onStop(sidecar.stop);
-  sidecar.exited.then((status) => {
+  onStop(() => sidecar.stop());
+  sidecar.ended.then((status) => {
     if (!signal.aborted)
       console.error(`\nThe sidecar has ended (status ${status}); its last words are above.\n`);
     stop(1);

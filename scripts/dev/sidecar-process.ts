@@ -1,33 +1,22 @@
 /**
  * The sidecar as a child process: started as in production, restarted by `node --watch` when its files change.
  */
-import { execFile, spawn } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { processIn, untilEnded } from '../lab/proc.ts';
+import { type Program, signalGroup, startProgram } from '../lab/programs.ts';
+import { MAIN, runNode } from '../lab/sidecar.ts';
 import { followLog } from './log-lines.ts';
 
-const MAIN = resolve(import.meta.dirname, '../../src/main.ts');
 /** With a part behind it down the sidecar is never ready, and still of use, ms. */
 const NOT_READY_PATIENCE_MS = 5_000;
 
-export interface SidecarProcess {
-  /** Resolves with the exit status when the process ends, asked or not. */
-  readonly exited: Promise<number>;
-  /** Lets it finish its requests. */
-  stop(): Promise<unknown>;
-}
+type Environment = Readonly<Record<string, string>>;
 
 /** @throws Error whose message lists every problem of the settings */
-export async function checkConfiguration(env: NodeJS.ProcessEnv): Promise<void> {
-  try {
-    await promisify(execFile)(process.execPath, [MAIN, '--check-config'], { env });
-  } catch (error) {
-    const output = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
-    throw new Error(output || 'The sidecar cannot check its settings.', { cause: error });
-  }
+export async function checkConfiguration(env: Environment): Promise<void> {
+  const { status, stderr } = await runNode(MAIN, ['--check-config'], env);
+  if (status !== 0) throw new Error(stderr.trim() || 'The sidecar cannot check its settings.');
 }
 
 export interface SidecarProcessOptions {
@@ -39,56 +28,28 @@ export interface SidecarProcessOptions {
 }
 
 export function startSidecarProcess(
-  env: NodeJS.ProcessEnv,
+  env: Environment,
   { watch, print, pidFile }: SidecarProcessOptions,
-): SidecarProcess {
+): Program {
   const flags = watch ? ['--watch', '--watch-preserve-output'] : [];
-  const child = spawn(process.execPath, [...flags, MAIN], {
-    env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    // Its own process group: Ctrl-C reaches us alone, and we stop the parts in order.
-    detached: true,
+  const program = startProgram(process.execPath, [...flags, MAIN], { env });
+  writeFileSync(pidFile, String(program.pid));
+  for (const output of [program.child.stdout, program.child.stderr]) if (output) followLog(output, print);
+  program.ended.then(() => {
+    // `node --watch` may be gone before the process that it watched over.
+    program.killGroup();
+    rmSync(pidFile, { force: true });
   });
-  if (child.pid !== undefined) writeFileSync(pidFile, String(child.pid));
-  followLog(child.stdout, print);
-  followLog(child.stderr, print);
-  const killGroup = () => killProcessGroup(child.pid);
-  process.once('exit', killGroup);
-  const exited = new Promise<number>((done) => {
-    child.once('error', () => done(1));
-    child.once('exit', (status) => {
-      // `node --watch` may be gone before the process that it watched over.
-      killGroup();
-      process.off('exit', killGroup);
-      rmSync(pidFile, { force: true });
-      done(status ?? 1);
-    });
-  });
-  return {
-    exited,
-    stop() {
-      child.kill('SIGTERM');
-      return exited;
-    },
-  };
+  return program;
 }
 
 /** Stops the sidecar of an earlier run that was killed before it could. @returns whether there was one */
 export async function stopOrphanedSidecar(pidFile: string): Promise<boolean> {
   const pid = processIn(pidFile, MAIN);
   if (pid === null) return false;
-  killProcessGroup(pid);
+  signalGroup(pid, 'SIGKILL');
   await untilEnded(pid, MAIN);
   return true;
-}
-
-function killProcessGroup(pid: number | undefined): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, 'SIGKILL');
-  } catch {
-    // Nobody is left in the group.
-  }
 }
 
 /**

@@ -2,7 +2,7 @@
  * What a drill is and what it reports. A drill breaks one thing on purpose while requests go on, and counts what the
  * clients saw of it.
  */
-import type { Sample } from './sample.ts';
+import { isAnswered, isFailed, isRefused, type Sample } from './sample.ts';
 
 export type BackendKind = 'node' | 'uvicorn';
 
@@ -51,14 +51,31 @@ export interface DrillReport {
 export const isPassed = ({ found, atMost, atLeast }: Figure): boolean =>
   found <= (atMost ?? Number.POSITIVE_INFINITY) && found >= (atLeast ?? Number.NEGATIVE_INFINITY);
 
+/** A number, or what is to be counted. */
+type Count<Item> = number | readonly Item[];
+type Where<Item> = (item: Item) => boolean;
+const countOf = <Item>(found: Count<Item>, where: Where<Item> = () => true): number =>
+  typeof found === 'number' ? found : found.filter(where).length;
+
 /** A figure that must be zero. */
-export const none = (what: string, found: number): Figure => ({ what, found, atMost: 0 });
+export const none = <Item>(what: string, found: Count<Item>, where?: Where<Item>): Figure => ({
+  what,
+  found: countOf(found, where),
+  atMost: 0,
+});
 
 /** A figure that nobody can promise anything about. */
-export const told = (what: string, found: number): Figure => ({ what, found });
+export const told = <Item>(what: string, found: Count<Item>, where?: Where<Item>): Figure => ({
+  what,
+  found: countOf(found, where),
+});
 
 /** A figure without which the drill would have tested nothing. */
-export const some = (what: string, found: number, atLeast = 1): Figure => ({ what, found, atLeast });
+export const some = <Item>(what: string, found: Count<Item>, atLeast = 1): Figure => ({
+  what,
+  found: countOf(found),
+  atLeast,
+});
 
 /** A figure that depends on how fast the machine is. */
 export const measured = (figure: Figure): Figure => ({ ...figure, isMeasured: true });
@@ -84,12 +101,12 @@ export function report(options: ReportOptions): DrillReport {
     isIntended = () => false,
     mayFail = 0,
   } = options;
-  const failed = samples.filter((sample) => sample.outcome === 'failed' && !isIntended(sample));
-  const answered = samples.filter(({ outcome }) => outcome === 'answered').length;
+  const failed = samples.filter((sample) => isFailed(sample) && !isIntended(sample));
+  const answered = samples.filter(isAnswered).length;
   return {
     sent: samples.length,
     answered,
-    refused: samples.filter(({ outcome }) => outcome === 'refused').length,
+    refused: samples.filter(isRefused).length,
     failed: failed.length,
     raced: samples.filter(({ raced }) => raced).length,
     doubledPosts,

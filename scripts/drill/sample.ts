@@ -37,6 +37,10 @@ export interface Sample {
   readonly raced: boolean;
 }
 
+export const isAnswered = ({ outcome }: Sample): boolean => outcome === 'answered';
+export const isRefused = ({ outcome }: Sample): boolean => outcome === 'refused';
+export const isFailed = ({ outcome }: Sample): boolean => outcome === 'failed';
+
 /** Reasons of failures that drills look for. */
 export const REASON = {
   cut: 'cut within the response',
@@ -96,7 +100,7 @@ export const isWithin = (sample: Sample, outages: readonly Outage[]): boolean =>
 
 /** Longest time from the end of a fault to the next right answer, ms; infinite when there was none. */
 export function longestRecoveryMs(samples: readonly Sample[], outages: readonly Outage[]): number {
-  const answered = samples.filter(({ outcome }) => outcome === 'answered');
+  const answered = samples.filter(isAnswered);
   const recoveries = outages.map(({ upAt }) => {
     const ends = answered.filter(({ endedAt }) => endedAt >= upAt).map(({ endedAt }) => endedAt);
     return ends.reduce((least, end) => Math.min(least, end), Number.POSITIVE_INFINITY) - upAt;

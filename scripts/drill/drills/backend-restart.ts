@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Drill, none, report, some } from '../drill.ts';
 import { startLoad } from '../load.ts';
 import { mixed } from '../requests.ts';
-import { isWithin, longestRecoveryMs, type Outage } from '../sample.ts';
+import { isRefused, isWithin, longestRecoveryMs, type Outage } from '../sample.ts';
 import { startScene } from '../scene.ts';
 
 const DOWN_MS = 300;
@@ -27,18 +27,15 @@ export const backendRestart: Drill = {
     }
     await sleep(UP_MS);
     const samples = await load.stop();
-    const refused = samples.filter(({ outcome }) => outcome === 'refused');
+    const refused = samples.filter(isRefused);
     return report({
       samples,
       doubledPosts: backend.arrivals().doubledPosts,
       recoveryMs: longestRecoveryMs(samples, outages),
       figures: [
-        some('requests refused while the backend was down', refused.length),
-        none('refusals other than 502', refused.filter(({ status }) => status !== 502).length),
-        none(
-          'requests refused while the backend was up',
-          refused.filter((sample) => !isWithin(sample, outages)).length,
-        ),
+        some('requests refused while the backend was down', refused),
+        none('refusals other than 502', refused, ({ status }) => status !== 502),
+        none('requests refused while the backend was up', refused, (sample) => !isWithin(sample, outages)),
       ],
     });
   },

@@ -6,7 +6,7 @@ import { type Drill, none, report, some } from '../drill.ts';
 import { startLoad } from '../load.ts';
 import { mixed } from '../requests.ts';
 import { auditReviews, createReviewLoad, makeAuthors } from '../reviews.ts';
-import { isWithin, longestMs, longestRecoveryMs, type Outage } from '../sample.ts';
+import { isAnswered, isRefused, isWithin, longestMs, longestRecoveryMs, type Outage } from '../sample.ts';
 import { startScene } from '../scene.ts';
 
 const AUTHORS = 12;
@@ -44,17 +44,17 @@ export const databaseRestart: Drill = {
     const forwarded = await forwarding.stop();
     const reviews = await reviewing.stop();
     const audit = await auditReviews(postgres.url, reviews);
-    const refused = reviews.filter(({ outcome }) => outcome === 'refused');
+    const refused = reviews.filter(isRefused);
     return report({
       samples: [...forwarded, ...reviews],
       doubledPosts: scene.backend.arrivals().doubledPosts,
       recoveryMs: longestRecoveryMs(reviews, outages),
       figures: [
-        none('forwarded requests refused', forwarded.filter(({ outcome }) => outcome === 'refused').length),
-        some('reviews requests answered', reviews.filter(({ outcome }) => outcome === 'answered').length),
-        some('reviews requests refused while the database was down', refused.length),
-        none('of these, with another status than 503', refused.filter(({ status }) => status !== 503).length),
-        none('reviews requests refused while it was up', refused.filter((s) => !isWithin(s, outages)).length),
+        none('forwarded requests refused', forwarded, isRefused),
+        some('reviews requests answered', reviews.filter(isAnswered)),
+        some('reviews requests refused while the database was down', refused),
+        none('of these, with another status than 503', refused, ({ status }) => status !== 503),
+        none('reviews requests refused while it was up', refused, (s) => !isWithin(s, outages)),
         { what: 'slowest refusal, ms', found: longestMs(refused), atMost: MOST_MS, isMeasured: true },
         none('acknowledged reviews lost', audit.lost),
         none('reviews doubled', audit.doubled),

@@ -5,7 +5,7 @@ import { KeepAliveClient } from '../client.ts';
 import { type Drill, type Figure, none, report, some, told } from '../drill.ts';
 import type { Arrivals } from '../journal.ts';
 import { mixed } from '../requests.ts';
-import type { Sample } from '../sample.ts';
+import { isRefused, type Sample } from '../sample.ts';
 import { startScene } from '../scene.ts';
 
 const CLIENTS = 9;
@@ -70,15 +70,12 @@ async function preciseSleep(ms: number): Promise<void> {
 }
 
 function figuresOf(where: string, { samples }: Part): Figure[] {
-  const refused = samples.filter(({ outcome }) => outcome === 'refused');
+  const refused = samples.filter(isRefused);
   const refusedOf = (wanted: string) => refused.filter(({ method }) => method === wanted).length;
   return [
     none(`GETs refused when the backend closed ${where}`, refusedOf('GET')),
     // Nginx, too, answers 502 rather than send a POST twice.
     told(`POSTs refused when the backend closed ${where}`, refusedOf('POST')),
-    none(
-      `refusals other than 502 when the backend closed ${where}`,
-      refused.filter(({ status }) => status !== 502).length,
-    ),
+    none(`refusals other than 502 when the backend closed ${where}`, refused, ({ status }) => status !== 502),
   ];
 }

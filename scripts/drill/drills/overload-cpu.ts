@@ -71,7 +71,7 @@ export const overloadCpu: Drill = {
         ...loadFigures(peaks, overs),
         measured(none('requests refused at the peak', peaks[0]?.samples.filter(isRefused).length ?? 0)),
         ...answerFigures(over),
-        some('answers of /livez under overload', alive.filter(isAnswered).length),
+        some('answers of /livez under overload', alive.filter(isAnswered)),
         told('slowest answer of /livez, ms', longestMs(alive)),
         none('processes that ended', isAlive(pid) ? 0 : 1),
         told('largest memory, MiB', mostMib),
@@ -138,8 +138,8 @@ function answerFigures(over: readonly Sample[]): Figure[] {
   const refused = over.filter(isRefused);
   const answered = over.filter(isAnswered);
   return [
-    measured(some('requests refused under overload', refused.length)),
-    none('refusals other than 503', refused.filter(({ status }) => status !== 503).length),
+    measured(some('requests refused under overload', refused)),
+    none('refusals other than 503', refused, ({ status }) => status !== 503),
     told('median time of a refusal, ms', quantileMs(refused, 0.5)),
     told('median time of an answer, ms', quantileMs(answered, 0.5)),
     told('99 % of the answers within, ms', quantileMs(answered, 0.99)),

@@ -3,7 +3,7 @@ import { type Drill, measured, none, report, some, told } from '../drill.ts';
 import { arrivals, loadFor } from '../load.ts';
 import { watchMemory } from '../process-watch.ts';
 import { mixed } from '../requests.ts';
-import { quantileMs, type Sample } from '../sample.ts';
+import { isAnswered, isRefused, quantileMs, type Sample } from '../sample.ts';
 import { startScene } from '../scene.ts';
 
 const MAX_IN_FLIGHT = 20;
@@ -31,7 +31,7 @@ export const overload: Drill = {
     const perSecond = OVERLOAD * peak;
     const over = await arrivals({ port, perSecond, forMs, maxConnections: MAX_CONNECTIONS, next });
     const { growthMib } = await memory.end();
-    const refused = over.samples.filter(({ outcome }) => outcome === 'refused');
+    const refused = over.samples.filter(isRefused);
     return report({
       samples: [...atPeak, ...over.samples],
       doubledPosts: scene.backend.arrivals().doubledPosts,
@@ -44,9 +44,9 @@ export const overload: Drill = {
             Math.ceil(LEAST_GOODPUT * peak),
           ),
         ),
-        none('requests refused at the peak', atPeak.filter(({ outcome }) => outcome === 'refused').length),
-        some('requests refused under overload', refused.length),
-        none('refusals other than 503', refused.filter(({ status }) => status !== 503).length),
+        none('requests refused at the peak', atPeak, isRefused),
+        some('requests refused under overload', refused),
+        none('refusals other than 503', refused, ({ status }) => status !== 503),
         measured({
           what: 'median time of a refusal, ms',
           found: quantileMs(refused, 0.5),
@@ -61,4 +61,4 @@ export const overload: Drill = {
 
 /** Right answers a second. */
 const goodput = (samples: readonly Sample[], ms: number): number =>
-  (samples.filter(({ outcome }) => outcome === 'answered').length / ms) * 1000;
+  (samples.filter(isAnswered).length / ms) * 1000;

@@ -41,9 +41,9 @@ export const resetMidBody: Drill = {
       doubledPosts: scene.backend.arrivals().doubledPosts,
       isIntended: wasCut,
       figures: [
-        some('responses cut by the backend and therefore by the sidecar', toBeCut.filter(wasCut).length),
-        none('cut responses that looked whole', whole.length),
-        none('other requests refused', refusedOrdinary.length),
+        some('responses cut by the backend and therefore by the sidecar', toBeCut.filter(wasCut)),
+        none('cut responses that looked whole', whole),
+        none('other requests refused', refusedOrdinary),
       ],
     });
   },

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Drill, none, report, some } from '../drill.ts';
 import { startLoad } from '../load.ts';
 import { mixedConnections } from '../requests.ts';
+import { isRefused } from '../sample.ts';
 import { pidsOf, startScene } from '../scene.ts';
 import { keepWebSockets, REOPEN_AFTER_MS, startHandshakes, webSocketFigures } from '../web-sockets.ts';
 
@@ -42,8 +43,8 @@ export const sighupUnderLoad: Drill = {
       doubledPosts: backend.arrivals().doubledPosts,
       figures: [
         some('workers replaced', pidsOf(sidecar, 'listening').length - WORKERS, restarts * WORKERS),
-        none('requests refused', samples.filter(({ outcome }) => outcome === 'refused').length),
-        none('requests lost on idle connections', samples.filter(({ raced }) => raced).length),
+        none('requests refused', samples, isRefused),
+        none('requests lost on idle connections', samples, ({ raced }) => raced),
         ...webSocketFigures(webSockets, await handshakes.stop(), restartedAt),
       ],
     });

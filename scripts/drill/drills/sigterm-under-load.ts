@@ -5,7 +5,7 @@ import { type BackendOptions, type DrillBackend, startBackend } from '../backend
 import { type Drill, none, report, some, told } from '../drill.ts';
 import { startLoad } from '../load.ts';
 import { backendRequest } from '../requests.ts';
-import { REASON, type Sample } from '../sample.ts';
+import { isRefused, REASON, type Sample } from '../sample.ts';
 import { startSidecar } from '../scene.ts';
 import { keepWebSockets } from '../web-sockets.ts';
 
@@ -44,16 +44,16 @@ export const sigtermUnderLoad: Drill = {
       isIntended: (sample) => afterwards.has(sample),
       figures: [
         some('requests in flight at the signal', Math.min(...rounds.map(({ inFlight }) => inFlight))),
-        none('requests lost on idle connections', samples.filter(({ raced }) => raced).length),
-        none('requests refused', samples.filter(({ outcome }) => outcome === 'refused').length),
+        none('requests lost on idle connections', samples, ({ raced }) => raced),
+        none('requests refused', samples, isRefused),
         told('connections refused after the signal', afterwards.size),
-        none('exits with another status than 0', rounds.filter(({ status }) => status !== 0).length),
+        none('exits with another status than 0', rounds, ({ status }) => status !== 0),
         { what: 'slowest exit, ms', found: slowestMs, atMost: GRACE_MS + EXIT_MS, isMeasured: true },
         none(
           'WebSockets left open',
           rounds.reduce((sum, { webSocketsOpen }) => sum + webSocketsOpen, 0),
         ),
-        none('rounds after which something listened', rounds.filter((round) => round.stillListens).length),
+        none('rounds after which something listened', rounds, (round) => round.stillListens),
       ],
     });
   },

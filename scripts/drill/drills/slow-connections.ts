@@ -7,6 +7,7 @@ import { KeepAliveClient } from '../client.ts';
 import { type Drill, none, report, some } from '../drill.ts';
 import { startLoad } from '../load.ts';
 import { backendRequest, mixed } from '../requests.ts';
+import { isRefused } from '../sample.ts';
 import { startScene } from '../scene.ts';
 
 const SLOW = 300;
@@ -45,8 +46,8 @@ export const slowConnections: Drill = {
       samples,
       doubledPosts: scene.backend.arrivals().doubledPosts,
       figures: [
-        none('requests refused', samples.filter(({ outcome }) => outcome === 'refused').length),
-        none('requests lost on idle connections', samples.filter(({ raced }) => raced).length),
+        none('requests refused', samples, isRefused),
+        none('requests lost on idle connections', samples, ({ raced }) => raced),
         some('connections over the limit turned away', turnedAway, TOO_MANY - free),
         ...(seconds < DEADLINE_S ? [] : [none('slow connections open after the deadline', slowOpen)]),
       ],

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { KeepAliveClient } from '../client.ts';
 import { type Drill, report, some } from '../drill.ts';
 import { backendRequest } from '../requests.ts';
+import { isAnswered } from '../sample.ts';
 import { startScene } from '../scene.ts';
 
 const READERS = 20;
@@ -37,9 +38,7 @@ export const slowReaders: Drill = {
     return report({
       samples,
       doubledPosts: backend.arrivals().doubledPosts,
-      figures: [
-        some('whole answers', samples.filter(({ outcome }) => outcome === 'answered').length, READERS),
-      ],
+      figures: [some('whole answers', samples.filter(isAnswered), READERS)],
     });
   },
 };

@@ -4,7 +4,7 @@ import { startBackend } from '../backend-process.ts';
 import { type Drill, type DrillReport, type DrillSettings, none, report, some, told } from '../drill.ts';
 import { startLoad } from '../load.ts';
 import { mixedConnections } from '../requests.ts';
-import { longestMs, longestRecoveryMs, type Outage } from '../sample.ts';
+import { isRefused, longestMs, longestRecoveryMs, type Outage } from '../sample.ts';
 import { pidsOf, startSupervised } from '../scene.ts';
 import { keepWebSockets, REOPEN_AFTER_MS, startHandshakes, webSocketFigures } from '../web-sockets.ts';
 
@@ -65,11 +65,11 @@ async function restartUnderLoad(
     doubledPosts: backend.arrivals().doubledPosts,
     recoveryMs: longestRecoveryMs(samples, outages),
     figures: [
-      some('restarts', outages.length, restartsAtLeast(seconds)),
+      some('restarts', outages, restartsAtLeast(seconds)),
       none('exits with another status than 0', outages.length - sidecar.log('ended with status 0').length),
-      none('requests refused', samples.filter(({ outcome }) => outcome === 'refused').length),
+      none('requests refused', samples, isRefused),
       told('longest wait of a request, ms', longestMs(samples)),
-      none('requests lost on idle connections', samples.filter(({ raced }) => raced).length),
+      none('requests lost on idle connections', samples, ({ raced }) => raced),
       ...webSocketFigures(webSockets, await handshakes.stop(), restartedAt),
     ],
   });

@@ -36,9 +36,9 @@ export const stalledBackend: Drill = {
       samples,
       doubledPosts: scene.backend.arrivals().doubledPosts,
       figures: [
-        some('requests that the backend never answered', stalled.length),
-        none('of these, ended with anything but 504', stalled.filter(({ status }) => status !== 504).length),
-        none('other requests refused', refusedOrdinary.length),
+        some('requests that the backend never answered', stalled),
+        none('of these, ended with anything but 504', stalled, ({ status }) => status !== 504),
+        none('other requests refused', refusedOrdinary),
       ],
     });
   },

@@ -3,7 +3,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Drill, none, report, some, told } from '../drill.ts';
 import { startLoad } from '../load.ts';
 import { mixedConnections } from '../requests.ts';
-import { isWithin, longestRecoveryMs, type Outage, REASON, type Sample } from '../sample.ts';
+import {
+  isFailed,
+  isRefused,
+  isWithin,
+  longestRecoveryMs,
+  type Outage,
+  REASON,
+  type Sample,
+} from '../sample.ts';
 import { pidsOf, startScene } from '../scene.ts';
 
 const WORKERS = 2;
@@ -42,7 +50,7 @@ export const workerKilled: Drill = {
     await sleep(BEFORE_MS);
     const samples = await load.stop();
     const mayFail = inFlightAt(samples, kills);
-    const failed = samples.filter(({ outcome }) => outcome === 'failed');
+    const failed = samples.filter(isFailed);
     return report({
       samples,
       doubledPosts: backend.arrivals().doubledPosts,
@@ -50,12 +58,9 @@ export const workerKilled: Drill = {
       mayFail,
       figures: [
         told('requests in flight when a worker was killed', mayFail),
-        none('requests failed at another time', failed.filter((sample) => !isWithin(sample, kills)).length),
-        none(
-          'requests that got no answer at all',
-          failed.filter(({ reason }) => reason === REASON.hung).length,
-        ),
-        none('requests refused', samples.filter(({ outcome }) => outcome === 'refused').length),
+        none('requests failed at another time', failed, (sample) => !isWithin(sample, kills)),
+        none('requests that got no answer at all', failed, ({ reason }) => reason === REASON.hung),
+        none('requests refused', samples, isRefused),
         some('workers replaced', pidsOf(sidecar, 'listening').length - WORKERS, kills.length),
       ],
     });
