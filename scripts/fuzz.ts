@@ -4,8 +4,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { newSeed } from './fuzz/random.ts';
-import { MODES, type ModeName, runFuzz } from './fuzz/run.ts';
+import { MODES, type ModeName, newSeed, runFuzz } from './fuzz/run.ts';
 import { endBySignals, namesFrom, numberFrom, readCommandLine } from './lib/command-line.ts';
 
 const HELP = `Usage: npm run fuzz -- [--seconds N] [--seed N] [--mode MODE]

@@ -1,8 +1,8 @@
 /**
  * Good messages, the material of the mutations.
  */
+import fc from 'fast-check';
 import { handshake } from '../lab/websocket.ts';
-import type { Random } from './random.ts';
 
 const JSON_TYPE = 'Content-Type: application/json\r\n';
 
@@ -98,9 +98,8 @@ export const requestCorpus = (token: string): readonly string[] => [
 ];
 
 /** One to four requests in one go. */
-export function pipeline(random: Random, corpus: readonly string[]): string {
-  return Array.from({ length: random.pick([1, 1, 1, 2, 3, 4]) }, () => random.pick(corpus)).join('');
-}
+export const pipeline = (corpus: readonly string[]): fc.Arbitrary<string> =>
+  fc.array(fc.constantFrom(...corpus), { minLength: 1, maxLength: 4 }).map((requests) => requests.join(''));
 
 /** Responses of a backend; `tag` tells whose they are. All are right as they stand. */
 export const responseCorpus = (tag: string): readonly { readonly bytes: string; readonly end: boolean }[] => [

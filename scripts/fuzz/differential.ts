@@ -3,6 +3,7 @@
  * where the two backends saw something different is listed, and only a request too many is a finding.
  */
 import type { Socket } from 'node:net';
+import fc from 'fast-check';
 import { startNginx } from '../lab/nginx.ts';
 import { freePort } from '../lab/ports.ts';
 import { makeScratchFolder } from '../lab/scratch-folder.ts';
@@ -10,9 +11,8 @@ import { converse } from './conversation.ts';
 import { pipeline, requestCorpus } from './corpus.ts';
 import { quote } from './findings.ts';
 import { readConnection, startFuzzBackend } from './fuzz-backend.ts';
-import type { Mode } from './mode.ts';
-import { mutate } from './mutate.ts';
-import { splitAtRandom } from './random.ts';
+import type { Mode, ModeContext } from './mode.ts';
+import { changes, cuts, splitAt } from './mutate.ts';
 import { type ReadMessage, readRequests } from './reference-reader.ts';
 
 interface Difference {
@@ -24,7 +24,7 @@ interface Difference {
 /** A request that nobody refuses needs no longer than this to be answered, ms. */
 const SETTLE_MS = 5;
 
-export const compareWithNginx: Mode = async ({ random, sidecar, backend, findings, until }) => {
+export async function compareWithNginx({ sidecar, backend }: ModeContext): Promise<Mode<DifferentialCase>> {
   const behindSidecar = recordRequests();
   const behindNginx = recordRequests();
   backend.handle(behindSidecar.onConnection);
@@ -34,32 +34,48 @@ export const compareWithNginx: Mode = async ({ random, sidecar, backend, finding
   const folder = makeScratchFolder('fuzz-nginx');
   const nginxPort = await freePort();
   const nginx = await startNginx(folder, { http: plainProxy(nginxPort, nginxBackend.port) });
-  const corpus = requestCorpus('x.y.z').filter(
-    (request) => !/upgrade: websocket|\/reviews|\/uploads|z HTTP/i.test(request),
-  );
   const differences = new Map<string, { count: number; readonly first: Difference }>();
-  let cases = 0;
-  try {
-    for (; Date.now() < until; cases += 1) {
-      const bytes = mutate(random, pipeline(random, corpus), corpus);
-      const pieces = splitAtRandom(random, bytes, random.pick([1, 1, 3]));
-      await ask(sidecar.port, pieces);
-      await sidecar.barrier();
-      await ask(nginxPort, pieces);
-      const seen = { bytes, sidecar: behindSidecar.take(), nginx: behindNginx.take() };
-      const most = Math.max(seen.nginx.length, readRequests(bytes).requests.length);
-      if (seen.sidecar.length > most)
-        findings.add('the backend saw more requests than nginx lets through', { bytes });
-      note(differences, seen);
-    }
-  } finally {
-    await nginx.stop();
-    folder.remove();
-    await nginxBackend.stop();
-  }
-  print(differences);
-  return cases;
-};
+  const run = async ({ bytes, pieces }: DifferentialCase) => {
+    await ask(sidecar.port, pieces);
+    await sidecar.barrier();
+    await ask(nginxPort, pieces);
+    const seen = { bytes, sidecar: behindSidecar.take(), nginx: behindNginx.take() };
+    const most = Math.max(seen.nginx.length, readRequests(bytes).requests.length);
+    note(differences, seen);
+    const isMore = seen.sidecar.length > most;
+    return {
+      problems: isMore ? ['the backend saw more requests than nginx lets through'] : [],
+      evidence: { bytes },
+    };
+  };
+  return {
+    clients: 1,
+    cases: differentialCases,
+    connect: () => run,
+    async end() {
+      await nginx.stop();
+      folder.remove();
+      await nginxBackend.stop();
+      print(differences);
+    },
+  };
+}
+
+interface DifferentialCase {
+  readonly bytes: string;
+  readonly pieces: readonly string[];
+}
+
+const CORPUS = requestCorpus('x.y.z').filter(
+  (request) => !/upgrade: websocket|\/reviews|\/uploads|z HTTP/i.test(request),
+);
+
+const differentialCases: fc.Arbitrary<DifferentialCase> = fc
+  .record({ good: pipeline(CORPUS), change: changes(CORPUS), at: cuts(2) })
+  .map(({ good, change, at }) => {
+    const bytes = change(good);
+    return { bytes, pieces: splitAt(bytes, at) };
+  });
 
 /** Nothing but the proxying that it is the yardstick for. */
 const plainProxy = (port: number, backendPort: number) => `

@@ -13,6 +13,8 @@ export interface Finding {
 
 export interface Findings {
   add(what: string, evidence: Readonly<Record<string, unknown>>): void;
+  /** Counts it when it is a known kind. @returns whether it is one */
+  count(what: string): boolean;
   /** The first of every kind. */
   readonly kinds: readonly Finding[];
   /** How often each kind came. */
@@ -29,10 +31,14 @@ export function createFindings(folder: string | null, seed: number, print: (text
   return {
     kinds,
     counts,
+    count(what) {
+      const before = counts.get(what);
+      if (before !== undefined) counts.set(what, before + 1);
+      return before !== undefined;
+    },
     add(what, evidence) {
-      const count = (counts.get(what) ?? 0) + 1;
-      counts.set(what, count);
-      if (count > 1) return;
+      if (this.count(what)) return;
+      counts.set(what, 1);
       kinds.push({ what, evidence });
       const text = escaped(evidence);
       if (folder === null) {

@@ -2,7 +2,8 @@
  * The backend of a fuzz run: a bare TCP server that hands every connection to the mode that is running.
  */
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
+import { listen } from '../lab/ports.ts';
 import { type Reading, type ReadMessage, readRequest } from './reference-reader.ts';
 
 /** Takes over a new connection; errors of the socket are already handled. */
@@ -24,10 +25,8 @@ export async function startFuzzBackend(): Promise<FuzzBackend> {
     socket.on('error', () => socket.destroy());
     handler(socket);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
   return {
-    port: (server.address() as AddressInfo).port,
+    port: await listen(server),
     handle(next) {
       handler = next;
       for (const socket of sockets) socket.destroy();

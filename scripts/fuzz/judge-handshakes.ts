@@ -15,7 +15,6 @@ export interface Side {
 }
 
 export interface HandshakeCase {
-  readonly tag: string;
   readonly client: Side;
   readonly backend: Side;
   /** The client's head is as it should be, so that the backend must get it. */
@@ -26,10 +25,10 @@ export interface HandshakeCase {
 
 /** What one side has got, and whether its connection is over. */
 export interface Got {
-  text: string;
-  ended: boolean;
+  readonly text: string;
+  readonly ended: boolean;
   /** By a reset: what only the end of the connection completes is not complete. */
-  reset: boolean;
+  readonly reset: boolean;
 }
 
 /** @returns a sentence for everything that must not be */

@@ -127,9 +127,11 @@ function judgeClient({ one, expected, conversation, seen }: RequestFacts): strin
   }
   const isPlain =
     expected.rest === null && one.bytes.length < MOST_HEAD_BYTES && !expected.requests.some(endsConnection);
-  if (isPlain && one.leaving === 'served' && answers.length < expected.requests.length) {
-    problems.push('a valid request was not answered');
-  }
+  // A request that is refused by its head alone, before its body is read, ends its connection.
+  const isRefused = (answer: ReadMessage | undefined) =>
+    answer !== undefined && /^4/.test(answer.start[1]) && valuesOf(answer, 'connection').join() === 'close';
+  const isAnswered = answers.length === expected.requests.length || isRefused(answers.at(-1));
+  if (isPlain && one.leaving === 'served' && !isAnswered) problems.push('a valid request was not answered');
   return problems;
 }
 

@@ -1,7 +1,7 @@
 /**
  * What a client must see, whatever the backend answered.
  */
-import type { Answer } from './keep-alive-client.ts';
+import type { Answer } from './conversation.ts';
 import { type Reading, type ReadMessage, readFinalResponse, valuesOf } from './reference-reader.ts';
 
 /** What the backend does with the connection after the bytes. */

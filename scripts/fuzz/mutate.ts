@@ -1,150 +1,173 @@
 /**
  * Changes to the bytes of HTTP messages: blind ones that break anything, and knowing ones that aim at the places where
- * two readers may disagree.
+ * two readers may disagree. A case that fails is made smaller by fast-check until only the changes are left that matter.
  */
+import fc from 'fast-check';
 import { EVIL_FIELDS, EVIL_TEXTS } from './evil.ts';
-import type { Random } from './random.ts';
 
-type Mutation = (random: Random, text: string, others: readonly string[]) => string;
+export type Change = (text: string) => string;
+type Changes = fc.Arbitrary<Change>;
+
+/** A place in a text of any length. */
+const place = fc.nat(0xffff);
+const indexIn = (text: string, at: number): number => at % (text.length + 1);
 
 const replaceRange = (text: string, from: number, to: number, by: string) =>
   text.slice(0, from) + by + text.slice(to);
 
-const BLIND: readonly Mutation[] = [
-  function flipBit(random, text) {
-    const at = random.int(0, Math.max(0, text.length - 1));
-    const byte = text.charCodeAt(at) ^ (1 << random.int(0, 7));
-    return replaceRange(text, at, at + 1, String.fromCharCode(byte & 0xff));
-  },
-  function insertByte(random, text) {
-    const at = random.int(0, text.length);
-    return replaceRange(text, at, at, String.fromCharCode(random.int(0, 255)));
-  },
-  function insertEvil(random, text) {
-    const at = random.int(0, text.length);
-    return replaceRange(text, at, at, random.pick(EVIL_TEXTS));
-  },
-  function deleteRange(random, text) {
-    const at = random.int(0, text.length);
-    return replaceRange(text, at, at + random.int(1, 8), '');
-  },
-  function repeatRange(random, text) {
-    const at = random.int(0, text.length);
-    const range = text.slice(at, at + random.int(1, 20));
-    return replaceRange(text, at, at, range.repeat(random.pick([1, 1, 2, 50])));
-  },
-  function cutOff(random, text) {
-    return text.slice(0, random.int(0, text.length));
-  },
-  function splice(random, text, others) {
-    const other = random.pick(others);
-    return text.slice(0, random.int(0, text.length)) + other.slice(random.int(0, other.length));
-  },
-  function append(random, text, others) {
-    return text + random.pick(others);
-  },
-];
+/** Puts something in the place of so many characters. */
+const replaced =
+  (at: number, count: number, by: string): Change =>
+  (text) =>
+    replaceRange(text, indexIn(text, at), indexIn(text, at) + count, by);
 
-const KNOWING: readonly Mutation[] = [
-  function addField(random, text) {
-    const lineEnds = [...text.matchAll(/\r\n/g)].map((match) => match.index);
-    if (lineEnds.length === 0) return text;
-    const at = random.pick(lineEnds.slice(0, 12));
-    return replaceRange(text, at, at, `\r\n${random.pick(EVIL_FIELDS)}`);
-  },
-  function changeField(random, text) {
-    return onLine(random, text, (line) => {
-      const colon = line.indexOf(':');
-      return colon === -1
-        ? line
-        : `${line.slice(0, colon)}${random.pick([':', ': ', ' :', ':\t'])}${random.pick(EVIL_TEXTS)}`;
-    });
-  },
-  function repeatLine(random, text) {
-    return onLine(random, text, (line) => `${line}\r\n${line}`);
-  },
-  function dropLine(random, text) {
-    return onLine(random, text, () => null);
-  },
-  function foldLine(random, text) {
-    return onLine(random, text, (line) => line.replace(/ /, random.pick(['\r\n ', '\n ', '\r ', ' \r\n\t'])));
-  },
-  function changeCase(random, text) {
-    return onLine(random, text, (line) => (random.chance(0.5) ? upperCase(line) : lowerCase(line)));
-  },
-  function bareLineEnds(random, text) {
-    const by = random.pick(['\n', '\r', '\n\r', '\r\r\n']);
-    return random.chance(0.5) ? text.replaceAll('\r\n', by) : replaceOne(random, text, /\r\n/g, () => by);
-  },
-  function changeNumber(random, text) {
-    return replaceOne(random, text, /\d+/g, (digits) =>
-      random.pick([
-        `${Number(digits) + 1}`,
-        `${Math.max(0, Number(digits) - 1)}`,
-        `0${digits}`,
-        `-${digits}`,
-        '0',
-        '4294967296',
-      ]),
-    );
-  },
-  function hugeValue(random, text) {
-    const size = random.pick([1_000, 9_000, 66_000]);
-    return onLine(random, text, (line) => line + random.pick(['a', '\xe9', ', ']).repeat(size));
-  },
-  function hugeCount(random, text) {
-    return onLine(
-      random,
-      text,
-      (line) => `${line}\r\n${'X-A: 1\r\n'.repeat(random.pick([100, 2_500]))}X-B: 1`,
-    );
-  },
-  function aliasPath(random, text) {
-    return replaceOne(random, text, /\/[a-z]+/g, (part) =>
-      random.pick([
-        `/%${part.charCodeAt(1).toString(16)}${part.slice(2)}`,
-        `/.${part}`,
-        `/x/..${part}`,
-        `/%2e%2e${part}`,
-        `%2f${part.slice(1)}`,
-        `/${part}`,
-        `${part}/`,
-        `${part}/.`,
-        `${part};x=y`,
-        `${part}%00`,
-        `${part}?`,
-        upperCase(part),
-      ]),
-    );
-  },
-];
+const flipBit = fc.tuple(place, fc.nat(7)).map(([at, bit]): Change => {
+  return (text) => {
+    const byte = (text.charCodeAt(indexIn(text, at)) || 0) ^ (1 << bit);
+    return replaced(at, 1, String.fromCharCode(byte & 0xff))(text);
+  };
+});
+const insertByte = fc
+  .tuple(place, fc.nat(255))
+  .map(([at, byte]) => replaced(at, 0, String.fromCharCode(byte)));
+const insertEvil = fc.tuple(place, fc.constantFrom(...EVIL_TEXTS)).map(([at, evil]) => replaced(at, 0, evil));
+const deleteRange = fc.tuple(place, fc.integer({ min: 1, max: 8 })).map(([at, n]) => replaced(at, n, ''));
+const repeatRange = fc
+  .tuple(place, fc.integer({ min: 1, max: 20 }), fc.constantFrom(1, 1, 2, 50))
+  .map(([at, length, times]): Change => {
+    return (text) => {
+      const from = indexIn(text, at);
+      return replaceRange(text, from, from, text.slice(from, from + length).repeat(times));
+    };
+  });
+const cutOff = place.map(
+  (at): Change =>
+    (text) =>
+      text.slice(0, indexIn(text, at)),
+);
 
-/** @returns the text after one to four changes; with `others` as material for splices */
-export function mutate(random: Random, text: string, others: readonly string[]): string {
-  let mutated = text;
-  for (let left = random.pick([1, 1, 1, 2, 2, 3, 4]); left > 0; left -= 1) {
-    const change = random.pick(random.chance(0.4) ? BLIND : KNOWING);
-    mutated = change(random, mutated, others);
-  }
-  return mutated;
-}
+const splice = (others: fc.Arbitrary<string>): Changes =>
+  fc.tuple(place, others, place).map(([at, other, from]): Change => {
+    return (text) => text.slice(0, indexIn(text, at)) + other.slice(indexIn(other, from));
+  });
+const append = (others: fc.Arbitrary<string>): Changes =>
+  others.map(
+    (other): Change =>
+      (text) =>
+        text + other,
+  );
 
+/** Changes one of the lines that a head may have; null removes it. */
+const onLine = <T>(what: fc.Arbitrary<T>, change: (line: string, by: T) => string | null): Changes =>
+  fc.tuple(fc.nat(12), what).map(([number, by]): Change => {
+    return (text) => {
+      const lines = text.split('\r\n');
+      const at = number % lines.length;
+      const changed = change(lines[at] ?? '', by);
+      lines.splice(at, 1, ...(changed === null ? [] : [changed]));
+      return lines.join('\r\n');
+    };
+  });
+
+/** Changes one of the places that match. */
+const onMatch = <T>(
+  pattern: RegExp,
+  what: fc.Arbitrary<T>,
+  change: (found: string, by: T) => string,
+  most = Number.POSITIVE_INFINITY,
+): Changes =>
+  fc.tuple(place, what).map(([number, by]): Change => {
+    return (text) => {
+      const found = [...text.matchAll(pattern)].slice(0, most);
+      const match = found[number % found.length];
+      if (match === undefined) return text;
+      return replaceRange(text, match.index, match.index + match[0].length, change(match[0], by));
+    };
+  });
+
+const nothing = fc.constant(null);
+const LINE_ENDS = fc.constantFrom('\n', '\r', '\n\r', '\r\r\n');
+const FOLDS = fc.constantFrom('\r\n ', '\n ', '\r ', ' \r\n\t');
+const COLONS = fc.constantFrom(':', ': ', ' :', ':\t');
 /** ASCII only: the capital of the byte FF is no byte. */
 const upperCase = (text: string) => text.replace(/[a-z]/g, (letter) => letter.toUpperCase());
 const lowerCase = (text: string) => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 
-/** Changes one of the lines that a head may have; null removes it. */
-function onLine(random: Random, text: string, change: (line: string) => string | null): string {
-  const lines = text.split('\r\n');
-  const at = random.int(0, Math.min(lines.length - 1, 12));
-  const changed = change(lines[at] ?? '');
-  lines.splice(at, 1, ...(changed === null ? [] : [changed]));
-  return lines.join('\r\n');
+const NUMBERS: readonly ((digits: string) => string)[] = [
+  (digits) => `${Number(digits) + 1}`,
+  (digits) => `${Math.max(0, Number(digits) - 1)}`,
+  (digits) => `0${digits}`,
+  (digits) => `-${digits}`,
+  () => '0',
+  () => '4294967296',
+];
+const PATHS: readonly ((part: string) => string)[] = [
+  (part) => `/%${part.charCodeAt(1).toString(16)}${part.slice(2)}`,
+  (part) => `/.${part}`,
+  (part) => `/x/..${part}`,
+  (part) => `/%2e%2e${part}`,
+  (part) => `%2f${part.slice(1)}`,
+  (part) => `/${part}`,
+  ...['/', '/.', ';x=y', '%00', '?'].map((end) => (part: string) => part + end),
+  upperCase,
+];
+
+/** In front of a line end, of the head most likely. */
+const addField = onMatch(/\r\n/g, fc.constantFrom(...EVIL_FIELDS), (end, field) => `\r\n${field}${end}`, 12);
+const changeField = onLine(fc.tuple(COLONS, fc.constantFrom(...EVIL_TEXTS)), (line, [colon, evil]) => {
+  const at = line.indexOf(':');
+  return at === -1 ? line : `${line.slice(0, at)}${colon}${evil}`;
+});
+const hugeValue = fc.tuple(fc.constantFrom('a', '\xe9', ', '), fc.constantFrom(1_000, 9_000, 66_000));
+
+const KNOWING: readonly Changes[] = [
+  addField,
+  changeField,
+  onLine(nothing, (line) => `${line}\r\n${line}`),
+  onLine(nothing, () => null),
+  onLine(FOLDS, (line, fold) => line.replace(/ /, fold)),
+  onLine(fc.constantFrom(upperCase, lowerCase), (line, change) => change(line)),
+  LINE_ENDS.map(
+    (by): Change =>
+      (text) =>
+        text.replaceAll('\r\n', by),
+  ),
+  onMatch(/\r\n/g, LINE_ENDS, (_, by) => by),
+  onMatch(/\d+/g, fc.constantFrom(...NUMBERS), (digits, change) => change(digits)),
+  onLine(hugeValue, (line, [part, times]) => line + part.repeat(times)),
+  onLine(fc.constantFrom(100, 2_500), (line, times) => `${line}\r\n${'X-A: 1\r\n'.repeat(times)}X-B: 1`),
+  onMatch(/\/[a-z]+/g, fc.constantFrom(...PATHS), (part, change) => change(part)),
+];
+
+/** Up to four changes; with `others` as material for splices. */
+export function changes(others: readonly string[]): Changes {
+  const other = fc.constantFrom(...others);
+  const blind = [
+    flipBit,
+    insertByte,
+    insertEvil,
+    deleteRange,
+    repeatRange,
+    cutOff,
+    splice(other),
+    append(other),
+  ];
+  const one = fc.oneof(
+    { weight: 2, arbitrary: fc.oneof(...blind) },
+    { weight: 3, arbitrary: fc.oneof(...KNOWING) },
+  );
+  return fc.array(one, { maxLength: 4 }).map(
+    (all): Change =>
+      (text) =>
+        all.reduce((changed, change) => change(changed), text),
+  );
 }
 
-function replaceOne(random: Random, text: string, what: RegExp, by: (found: string) => string): string {
-  const found = [...text.matchAll(what)];
-  if (found.length === 0) return text;
-  const match = random.pick(found);
-  return replaceRange(text, match.index, match.index + match[0].length, by(match[0]));
+/** Where to cut a text, for `splitAt`. */
+export const cuts = (most: number): fc.Arbitrary<number[]> => fc.array(place, { maxLength: most });
+
+/** Cuts a text into non-empty parts. */
+export function splitAt(text: string, at: readonly number[]): string[] {
+  const places = [0, ...at.map((place) => indexIn(text, place)).toSorted((a, b) => a - b), text.length];
+  return places.slice(1).flatMap((end, i) => (end > (places[i] ?? 0) ? [text.slice(places[i], end)] : []));
 }

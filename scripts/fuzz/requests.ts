@@ -2,54 +2,57 @@
  * Mutated requests. One client at a time, so that whatever the backend sees is known to come from these bytes.
  */
 import type { Socket } from 'node:net';
+import fc from 'fast-check';
 import { tokenFor } from '../lab/tokens.ts';
 import { converse, type Leaving } from './conversation.ts';
 import { pipeline, requestCorpus } from './corpus.ts';
 import { readConnection } from './fuzz-backend.ts';
 import { expectationOf, judgeRequests, type RequestCase, type Seen } from './judge-requests.ts';
-import type { Mode } from './mode.ts';
-import { mutate } from './mutate.ts';
-import { type Random, splitAtRandom } from './random.ts';
+import type { Mode, ModeContext } from './mode.ts';
+import { changes, cuts, splitAt } from './mutate.ts';
 import { type ReadMessage, valuesOf } from './reference-reader.ts';
 
-export const fuzzRequests: Mode = async (context) => {
-  const { random, backend, sidecar, findings, until } = context;
-  const corpus = requestCorpus(tokenFor(1));
-  const atBackend = watchBackend(random);
+export async function fuzzRequests({ backend, sidecar }: ModeContext): Promise<Mode<RequestCase>> {
+  const atBackend = watchBackend();
   backend.handle(atBackend.onConnection);
   await sidecar.barrier();
-  let cases = 0;
   let previous = expectationOf('');
-  for (; Date.now() < until; cases += 1) {
-    const one = randomCase(random, corpus);
+  const run = async (one: RequestCase) => {
     atBackend.begin(one.answersEarly);
     const expected = expectationOf(one.bytes);
     const conversation = await converse({ ...one, port: sidecar.port, isServed: expected.isServed });
     await sidecar.barrier();
     const seen = atBackend.end();
-    for (const what of judgeRequests({ one, expected, previous, conversation, seen })) {
-      findings.add(what, {
-        ...one,
-        received: conversation.received,
-        ended: conversation.ended,
-        seen: seen.requests.map((r) => r.start),
-      });
-    }
-    for (const line of sidecar.takeComplaints()) findings.add('the log complains', { ...one, line });
+    const problems = judgeRequests({ one, expected, previous, conversation, seen });
+    const lines = sidecar.takeComplaints();
+    if (lines.length > 0) problems.push('the log complains');
     previous = expected;
-  }
-  return cases;
-};
-
-function randomCase(random: Random, corpus: readonly string[]): RequestCase {
-  const good = pipeline(random, corpus);
-  const bytes = random.chance(0.1) ? good : mutate(random, good, corpus);
-  const pieces = splitAtRandom(random, bytes, random.pick([1, 1, 2, 5, 20]));
-  const leaving = random.pick<Leaving>(['served', 'served', 'served', 'served', 'fin', 'reset']);
-  return { bytes, pieces, leaving, answersEarly: random.chance(0.1) };
+    const { received, ended } = conversation;
+    return {
+      problems,
+      evidence: { ...one, received, ended, seen: seen.requests.map((r) => r.start), lines },
+    };
+  };
+  return { clients: 1, cases: requestCases(requestCorpus(tokenFor(1))), connect: () => run };
 }
 
-function watchBackend(random: Random) {
+const LEAVINGS: readonly Leaving[] = ['served', 'served', 'served', 'served', 'fin', 'reset'];
+
+const requestCases = (corpus: readonly string[]): fc.Arbitrary<RequestCase> =>
+  fc
+    .record({
+      good: pipeline(corpus),
+      change: changes(corpus),
+      at: cuts(20),
+      leaving: fc.constantFrom(...LEAVINGS),
+      answersEarly: fc.nat(9).map((n) => n === 9),
+    })
+    .map(({ good, change, at, ...one }) => {
+      const bytes = change(good);
+      return { ...one, bytes, pieces: splitAt(bytes, at) };
+    });
+
+function watchBackend() {
   let count = 0;
   let early = false;
   let seen = { requests: [] as ReadMessage[], tags: [] as string[], invalid: [] as string[] };
@@ -62,7 +65,7 @@ function watchBackend(random: Random) {
     const length = `${head}Content-Length: ${tag.length}\r\n\r\n${isHead ? '' : tag}`;
     const chunks = `${tag.length.toString(16)}\r\n${tag}\r\n0\r\n\r\n`;
     const chunked = `${head}Transfer-Encoding: chunked\r\n\r\n${isHead ? '' : chunks}`;
-    socket.write(random.chance(0.5) ? length : chunked, 'latin1');
+    socket.write(count % 2 === 0 ? length : chunked, 'latin1');
     if (valuesOf(message, 'upgrade').length > 0) socket.end();
   };
   return {

@@ -4,106 +4,93 @@
  * place are seen.
  */
 import type { Socket } from 'node:net';
-import { sendPieces } from './conversation.ts';
+import fc from 'fast-check';
+import { KeepAliveClient, sendPieces } from './conversation.ts';
 import { responseCorpus } from './corpus.ts';
 import { readConnection } from './fuzz-backend.ts';
 import { type Closing, judgeBad, judgeGood, type ResponseCase } from './judge-responses.ts';
-import { KeepAliveClient } from './keep-alive-client.ts';
-import type { Mode, ModeContext } from './mode.ts';
-import { mutate } from './mutate.ts';
-import { type Random, splitAtRandom } from './random.ts';
+import { createTags, type Mode, type ModeContext, TAG } from './mode.ts';
+import { changes, cuts, splitAt } from './mutate.ts';
 import { readFinalResponse } from './reference-reader.ts';
 
-const CLIENTS = 8;
+type Template = Omit<ResponseCase, 'tag' | 'pieces'> & { readonly at: readonly number[] };
 
-export const fuzzResponses: Mode = async (context) => {
-  const { backend, sidecar, findings, random } = context;
-  const plans = new Map<string, ResponseCase>();
-  const sent = new Map<string, number>();
-  backend.handle((socket) => answerByPlan(socket, plans, sent));
-  await sidecar.barrier();
-  const tags = new Set<string>();
-  let cases = 0;
-  const client = async () => {
-    const connection = new KeepAliveClient(sidecar.port);
-    while (Date.now() < context.until) {
-      cases += 1;
-      await exchangeTwice(context, connection, plans, sent, tags, newTag(random, tags));
-    }
-    connection.close();
-  };
-  await Promise.all(Array.from({ length: CLIENTS }, client));
-  await sidecar.barrier();
-  for (const line of sidecar.takeComplaints()) findings.add('the log complains', { line });
-  return cases;
-};
+interface Plan extends ResponseCase {
+  /** How often it has been asked for. */
+  times: number;
+}
 
 /** A bad exchange, then a good one on the same connection when it is still there. */
-async function exchangeTwice(
-  { random, findings }: ModeContext,
-  client: KeepAliveClient,
-  plans: Map<string, ResponseCase>,
-  sent: Map<string, number>,
-  tags: ReadonlySet<string>,
-  tag: string,
-): Promise<void> {
-  const one = randomCase(random, tag);
-  plans.set(tag, one);
-  const body = one.method === 'POST' ? 'Content-Length: 4\r\n\r\nbody' : '\r\n';
-  const bad = await client.send(one.method, `${one.method} /api/f/${tag} HTTP/1.1\r\nHost: a\r\n${body}`);
-  const good = await client.send('GET', `GET /api/good/${tag} HTTP/1.1\r\nHost: a\r\n\r\n`);
-  const times = sent.get(tag) ?? 0;
-  plans.delete(tag);
-  sent.delete(tag);
-  const problems = [...judgeBad(one, bad, times), ...judgeGood(tag, good)];
-  if (hasForeignTag(tag, tags, bad.received + good.received)) {
-    problems.push("the client got bytes of somebody else's response");
-  }
-  for (const what of problems) {
-    findings.add(what, {
-      ...one,
-      received: bad.received,
-      open: bad.open,
-      nextReceived: good.received,
-      times,
-    });
-  }
+export async function fuzzResponses({ backend, sidecar }: ModeContext): Promise<Mode<Template>> {
+  const plans = new Map<string, Plan>();
+  const tags = createTags();
+  const clients: KeepAliveClient[] = [];
+  backend.handle((socket) => answerByPlan(socket, plans));
+  await sidecar.barrier();
+  const exchangeTwice = async (client: KeepAliveClient, { at, ...template }: Template) => {
+    const { method } = template;
+    const tag = tags.next();
+    const bytes = template.bytes.replaceAll(TAG, tag);
+    const one = { ...template, tag, bytes, pieces: piecesOf(bytes, method, at), times: 0 };
+    plans.set(tag, one);
+    const body = method === 'POST' ? 'Content-Length: 4\r\n\r\nbody' : '\r\n';
+    const bad = await client.send(method, `${method} /api/f/${tag} HTTP/1.1\r\nHost: a\r\n${body}`);
+    const good = await client.send('GET', `GET /api/good/${tag} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    plans.delete(tag);
+    const problems = [...judgeBad(one, bad, one.times), ...judgeGood(tag, good)];
+    if (tags.hasForeign(bad.received + good.received, tag)) {
+      problems.push("the client got bytes of somebody else's response");
+    }
+    const { received, open } = bad;
+    return { problems, evidence: { ...one, received, open, nextReceived: good.received } };
+  };
+  return {
+    clients: 8,
+    cases: responseCases,
+    connect() {
+      const client = new KeepAliveClient(sidecar.port);
+      clients.push(client);
+      return (one) => exchangeTwice(client, one);
+    },
+    async end() {
+      for (const client of clients) client.close();
+    },
+  };
 }
 
-function randomCase(random: Random, tag: string): ResponseCase {
-  const corpus = responseCorpus(tag);
-  const good = random.pick(corpus);
-  const method = random.pick(['GET', 'GET', 'GET', 'HEAD', 'POST'] as const);
-  const bytes = random.chance(0.1)
-    ? good.bytes
-    : mutate(
-        random,
-        good.bytes,
-        corpus.map((other) => other.bytes),
-      );
-  // An unfinished answer on an open connection costs a deadline, and an event stream has none.
-  const isWhole = readFinalResponse(bytes, method, false).kind === 'complete';
-  const closes = good.end || (!isWhole && (random.chance(0.95) || /event-stream/i.test(bytes)));
-  const closing = closes ? 'fin' : random.pick<Closing>(['keep', 'keep', 'fin', 'reset']);
-  return { tag, method, bytes, pieces: piecesOf(random, bytes, method), closing };
-}
+const CORPUS = responseCorpus(TAG);
+const METHODS = ['GET', 'GET', 'GET', 'HEAD', 'POST'] as const;
+const CLOSINGS: readonly Closing[] = ['keep', 'keep', 'fin', 'reset'];
+
+const responseCases: fc.Arbitrary<Template> = fc
+  .record({
+    good: fc.constantFrom(...CORPUS),
+    change: changes(CORPUS.map(({ bytes }) => bytes)),
+    method: fc.constantFrom(...METHODS),
+    closing: fc.constantFrom(...CLOSINGS),
+    staysOpen: fc.nat(19).map((n) => n === 19),
+    at: cuts(9),
+  })
+  .map(({ good, change, method, closing, staysOpen, at }) => {
+    const bytes = change(good.bytes);
+    // An unfinished answer on an open connection costs a deadline, and an event stream has none.
+    const isWhole = readFinalResponse(bytes, method, false).kind === 'complete';
+    const closes = good.end || (!isWhole && (!staysOpen || /event-stream/i.test(bytes)));
+    return { method, bytes, at, closing: closes ? 'fin' : closing };
+  });
 
 /**
  * Random splits, but never one behind the end of the response: bytes that come later than that, on a connection that
  * has been given to somebody else, are his as far as any reader of HTTP/1.1 can know.
  */
-function piecesOf(random: Random, bytes: string, method: string): string[] {
+function piecesOf(bytes: string, method: string, at: readonly number[]): string[] {
   const read = readFinalResponse(bytes, method, false);
   const end = read.kind === 'complete' ? read.message.end - 1 : bytes.length;
-  const pieces = splitAtRandom(random, bytes.slice(0, Math.max(0, end)), random.pick([1, 1, 2, 4, 10]));
+  const pieces = splitAt(bytes.slice(0, Math.max(0, end)), at);
   return end < bytes.length ? [...pieces, bytes.slice(end)] : pieces;
 }
 
-function answerByPlan(
-  socket: Socket,
-  plans: ReadonlyMap<string, ResponseCase>,
-  sent: Map<string, number>,
-): void {
+function answerByPlan(socket: Socket, plans: ReadonlyMap<string, Plan>): void {
   readConnection(socket, {
     async onRequest(message) {
       const [, kind, tag = ''] = /^\/api\/(f|good)\/(.*)$/.exec(message.start[1]) ?? [];
@@ -115,7 +102,7 @@ function answerByPlan(
       } else if (plan === undefined) {
         socket.destroy();
       } else {
-        sent.set(tag, (sent.get(tag) ?? 0) + 1);
+        plan.times += 1;
         await sendPieces(socket, plan.pieces);
         if (plan.closing === 'fin') socket.end();
         if (plan.closing === 'reset') resetAfter(socket, plan);
@@ -131,13 +118,3 @@ function resetAfter(socket: Socket, plan: ResponseCase): void {
   if (isOver) socket.resetAndDestroy();
   else setTimeout(() => socket.resetAndDestroy(), 1);
 }
-
-/** Tags hold no digits and are far apart, so that no mutation makes one out of another. */
-function newTag(random: Random, tags: Set<string>): string {
-  const tag = `tag${random.text(12, 'bcdfghklmnpqrstvwxz')}`;
-  tags.add(tag);
-  return tag;
-}
-
-const hasForeignTag = (tag: string, tags: ReadonlySet<string>, received: string) =>
-  [...received.matchAll(/tag[a-z]{12}/g)].some(([found]) => found !== tag && tags.has(found));

@@ -2,11 +2,10 @@
  * One run: a sidecar, a backend, the modes one after the other, and the accounts at the end.
  */
 import { compareWithNginx } from './differential.ts';
-import { createFindings, type Finding } from './findings.ts';
+import { createFindings, type Finding, type Findings } from './findings.ts';
 import { startFuzzBackend } from './fuzz-backend.ts';
 import { fuzzHandshakes } from './handshakes.ts';
-import type { Mode, ModeContext } from './mode.ts';
-import { createRandom } from './random.ts';
+import { type Mode, type ModeContext, runMode } from './mode.ts';
 import { fuzzRequests } from './requests.ts';
 import { fuzzResponses } from './responses.ts';
 import {
@@ -21,7 +20,10 @@ export const MODES = {
   responses: fuzzResponses,
   handshakes: fuzzHandshakes,
   differential: compareWithNginx,
-} as const satisfies Record<string, Mode>;
+};
+
+/** A seed that nobody chose. */
+export const newSeed = (): number => Math.floor(Math.random() * 2 ** 32);
 
 export type ModeName = keyof typeof MODES;
 
@@ -43,6 +45,8 @@ export interface RunResult {
 
 /** A mode takes its turn for this long, so that the modes alternate in a long run, ms. */
 const TURN_MS = 30_000;
+/** More than a turn uses. */
+const SEEDS_PER_TURN = 100_000;
 
 export async function runFuzz(options: RunOptions): Promise<RunResult> {
   const { seed, print } = options;
@@ -54,10 +58,9 @@ export async function runFuzz(options: RunOptions): Promise<RunResult> {
     throw error;
   });
   try {
-    const random = createRandom(seed);
     const baseline = sidecar.descriptors();
     const memory = watchMemory(sidecar);
-    const cases = await takeTurns(options, { random, sidecar, backend, findings, until: 0 }, memory);
+    const cases = await takeTurns(options, { sidecar, backend }, findings, memory);
     const descriptors = await untilSettled(sidecar, baseline);
     if (!(await sidecar.isAlive())) findings.add('the process has died', { pid: sidecar.pid });
     else if (!isSettled(descriptors, baseline)) {
@@ -76,7 +79,12 @@ export async function runFuzz(options: RunOptions): Promise<RunResult> {
   }
 }
 
-async function takeTurns(options: RunOptions, context: ModeContext, memory: MemoryWatch): Promise<number> {
+async function takeTurns(
+  options: RunOptions,
+  context: ModeContext,
+  findings: Findings,
+  memory: MemoryWatch,
+): Promise<number> {
   const end = Date.now() + options.seconds * 1_000;
   // The comparison lists what it has seen at its end, so it has one turn.
   const longestMs = options.modes.includes('differential') ? options.seconds * 1_000 : TURN_MS;
@@ -85,7 +93,11 @@ async function takeTurns(options: RunOptions, context: ModeContext, memory: Memo
   for (let turn = 0; Date.now() < end - 100; turn += 1) {
     const name = options.modes[turn % options.modes.length] ?? 'requests';
     const until = Math.min(end, Date.now() + turnMs);
-    const ran = await MODES[name]({ ...context, until });
+    const mode = (await MODES[name](context)) as Mode<unknown>;
+    const seed = options.seed + turn * SEEDS_PER_TURN;
+    const ran = await runMode(mode, { seed, until, findings });
+    await context.sidecar.barrier().catch(() => undefined);
+    for (const line of context.sidecar.takeComplaints()) findings.add('the log complains', { line });
     cases += ran;
     options.print(`${name}: ${ran} cases\n`);
     if (!(await context.sidecar.isAlive())) break;

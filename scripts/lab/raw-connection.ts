@@ -30,8 +30,12 @@ export class RawConnection {
   #failure: Error | undefined;
   readonly #waiters = new Set<() => void>();
 
+  /** Resolves when it is over on both sides. */
+  readonly over: Promise<void>;
+
   constructor(socket: Socket) {
     this.socket = socket;
+    this.over = new Promise((resolve) => socket.once('close', () => resolve()));
     const wake = () => {
       for (const waiter of [...this.#waiters]) waiter();
     };
@@ -72,8 +76,12 @@ export class RawConnection {
     return this;
   }
 
-  /** Resolves when `done` answers true for the bytes received; rejects at the end of the stream or after PATIENCE_MS. */
-  async until(done: (received: string, ended: boolean) => boolean, what = 'bytes'): Promise<void> {
+  /** Resolves when `done` answers true for the bytes received; rejects at the end of the stream or when it takes too long. */
+  async until(
+    done: (received: string, ended: boolean) => boolean,
+    what = 'bytes',
+    patienceMs = PATIENCE_MS,
+  ): Promise<void> {
     if (done(this.#received, this.#ended)) return;
     await new Promise<void>((resolve, reject) => {
       const settle = (action: () => void) => {
@@ -85,7 +93,7 @@ export class RawConnection {
         if (done(this.#received, this.#ended)) settle(resolve);
         else if (this.#ended || this.#failure) settle(() => reject(this.#missing(what)));
       };
-      const timer = setTimeout(() => settle(() => reject(this.#missing(what))), PATIENCE_MS);
+      const timer = setTimeout(() => settle(() => reject(this.#missing(what))), patienceMs);
       this.#waiters.add(check);
     });
   }
@@ -101,6 +109,11 @@ export class RawConnection {
   async take(text: string): Promise<string> {
     await this.until((received) => received.includes(text), JSON.stringify(text));
     return this.#cut(this.#received.indexOf(text) + text.length);
+  }
+
+  /** Takes what is there. */
+  takeAll(): string {
+    return this.#cut(this.#received.length);
   }
 
   /** Waits until the other side has closed (or reset); returns what is left unread. */

@@ -2,7 +2,8 @@
  * A backend that does exactly what a test says, byte for byte: a bare TCP server and a script per connection.
  */
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
+import { listen } from './ports.ts';
 import { RawConnection } from './raw-connection.ts';
 
 export interface ScriptedBackend {
@@ -31,12 +32,10 @@ export async function startScriptedBackend(
       connection.destroy();
     }
   });
-  server.listen(port, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address() as AddressInfo;
+  const actualPort = await listen(server, port);
   return {
-    port: address.port,
-    url: `http://127.0.0.1:${address.port}`,
+    port: actualPort,
+    url: `http://127.0.0.1:${actualPort}`,
     connections,
     async connection(index) {
       while (connections[index] === undefined)

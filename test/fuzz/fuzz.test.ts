@@ -1,8 +1,7 @@
 /** Nothing that a client or the backend sends harms the process, another client or the backend (a short fuzz run). */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { newSeed } from '../../scripts/fuzz/random.ts';
-import { runFuzz } from '../../scripts/fuzz/run.ts';
+import { newSeed, runFuzz } from '../../scripts/fuzz/run.ts';
 
 const SECONDS_PER_SEED = 9;
 

@@ -2,8 +2,8 @@
  * In front of a real PostgreSQL, what PgBouncer does with its default settings: refuses connections that bring startup
  * parameters it does not know. It counts them, and needs no package; the real one is in test/e2e/pgbouncer.test.ts.
  */
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
+import { listen } from '../../scripts/lab/ports.ts';
 
 const UNKNOWN = /statement_timeout|idle_in_transaction_session_timeout/;
 
@@ -32,10 +32,9 @@ export async function startStrictPooler(databasePort: number): Promise<StrictPoo
       database.write(startup);
       client.pipe(database).pipe(client);
     });
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  });
   return {
-    port: (server.address() as AddressInfo).port,
+    port: await listen(server),
     refused: () => refusals,
     stop() {
       server.close();

@@ -2,12 +2,11 @@
  * A small stand-in for the FastAPI backend, for development without Python: same paths, same words, same tables. It
  * knows nothing of the sidecar's features.
  */
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:http';
 import pg from 'pg';
 import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
 import { connectionSettings, createConnector } from '../../../src/infra/postgres/connection.ts';
+import { listen } from '../ports.ts';
 import { createDemoApp } from './app.ts';
 import { demoToken } from './auth.ts';
 import { createChat } from './chat.ts';
@@ -104,10 +103,4 @@ async function prepareDatabase(pool: pg.Pool): Promise<number> {
   } finally {
     client.release();
   }
-}
-
-async function listen(server: Server, port: number, host: string): Promise<number> {
-  server.listen(port, host);
-  await once(server, 'listening');
-  return (server.address() as AddressInfo).port;
 }

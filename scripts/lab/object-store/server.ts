@@ -5,7 +5,7 @@
  */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { listen } from '../ports.ts';
 import { applyCors } from './cors.ts';
 import { escapeXml, S3Error } from './s3-error.ts';
 import { serveObject } from './serve-object.ts';
@@ -46,9 +46,7 @@ export async function startObjectStore(options: ObjectStoreOptions): Promise<Run
     handle(options, folder, req, res).catch((error) => sendError(req, res, error));
   });
   const host = options.host ?? '127.0.0.1';
-  server.listen(options.port, host);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(server, options.port, host);
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
     port,
