@@ -7,6 +7,7 @@ import {
   type BackendClient,
   type BackendClientOptions,
   BackendError,
+  type BackendRequest,
   type BackendResponseHandler,
   type Exchange,
 } from '../backend-client.ts';
@@ -49,16 +50,28 @@ export function createHttp1Client(options: BackendClientOptions): BackendClient 
       if (connection.deadline < running() || connection.idleUntil < readUpTo()) connection.expire();
   }
 
+  const begin = (exchange: Http1Exchange, request: BackendRequest): void => {
+    if (exchange.aborted) return;
+    if (closing) exchange.handler.onError(closed());
+    else
+      exchange.begin(
+        (request.freshConnection ? undefined : takeIdle(idle, request.method)) ?? open(),
+        request,
+      );
+  };
+
   return {
     send(request, handler) {
-      const connection = (request.freshConnection ? undefined : takeIdle(idle, request.method)) ?? open();
-      connection.send(request, handler);
-      return new Http1Exchange(connection, handler);
+      const exchange = new Http1Exchange(handler);
+      if (request.body === null) begin(exchange, request);
+      // When all has been read that this turn brings of the body: it leaves with the head, in one write.
+      else setImmediate(begin, exchange, request);
+      return exchange;
     },
     connections: () => ({ open: all.size, idle: idle.length }),
     async close() {
       closing = true;
-      for (const connection of all) connection.fail(new BackendError('reset', 'the client is closing'));
+      for (const connection of all) connection.fail(closed());
       if (all.size > 0) await new Promise<void>((resolve) => (allClosed = resolve));
     },
   };
@@ -78,20 +91,28 @@ function takeIdle(idle: Connection[], method: string): Connection | undefined {
   return undefined;
 }
 
-class Http1Exchange implements Exchange {
-  readonly #connection: Connection;
-  readonly #handler: BackendResponseHandler;
+const closed = () => new BackendError('reset', 'the client is closing');
 
-  constructor(connection: Connection, handler: BackendResponseHandler) {
+class Http1Exchange implements Exchange {
+  readonly handler: BackendResponseHandler;
+  aborted = false;
+  #connection: Connection | undefined;
+
+  constructor(handler: BackendResponseHandler) {
+    this.handler = handler;
+  }
+
+  begin(connection: Connection, request: BackendRequest): void {
     this.#connection = connection;
-    this.#handler = handler;
+    connection.send(request, this.handler);
   }
 
   resume(): void {
-    this.#connection.resume(this.#handler);
+    this.#connection?.resume(this.handler);
   }
 
   abort(): void {
-    this.#connection.abort(this.#handler);
+    this.aborted = true;
+    this.#connection?.abort(this.handler);
   }
 }

@@ -36,12 +36,12 @@ export class RequestBody {
     source.on('error', this.#onClose);
   }
 
-  /** Writes the request head: with what the client's body brings in the same turn it leaves in one write. */
+  /** Writes the request head: with what has come of the client's body it leaves in one write. */
   write(head: string): void {
     this.#socket.cork();
     this.#socket.write(head, 'latin1');
-    // Not the next tick: that is when the body begins to flow.
-    setImmediate(uncork, this.#socket);
+    // In the next tick the body flows, and in the one after it may end.
+    process.nextTick(process.nextTick, uncork, this.#socket);
   }
 
   /** Stops reading the client; what is left of the body is somebody else's to drain. */
