@@ -56,7 +56,9 @@ async function runTests({ files, coverage, only, timeoutMs }: Arguments): Promis
   const processes = watchTestProcesses(files, ({ file, pid, command }) =>
     complain(`${file} left process ${pid} behind: ${command}`),
   );
+  const stopping = new AbortController();
   const tests = run({
+    signal: stopping.signal,
     files: [...files],
     cwd: PROJECT,
     concurrency: FILES_AT_ONCE,
@@ -76,6 +78,7 @@ async function runTests({ files, coverage, only, timeoutMs }: Arguments): Promis
   };
   const stopNow = async (status: number) => {
     for (const place of progress.underWay()) process.stdout.write(`Stopped in ${place}\n`);
+    stopping.abort();
     await processes.end();
     return process.exit(status);
   };
@@ -86,7 +89,8 @@ async function runTests({ files, coverage, only, timeoutMs }: Arguments): Promis
   tests.on('test:summary', ({ success }) => {
     isFine &&= success;
   });
-  for await (const text of tests.compose(new spec())) process.stdout.write(text);
+  // Once it stops there are only failures of files that could not run.
+  for await (const text of tests.compose(new spec())) if (!stopped) process.stdout.write(text);
   await stopped;
   await processes.settled();
   return isFine;

@@ -60,7 +60,7 @@ export function watchProgress(
       underWay.delete(path);
       onSilent(
         file,
-        `${placeOf(file, names)} has said nothing for ${Math.round(silentMs / 1_000)} s: killed.`,
+        `Killed, since it has said nothing for ${Math.round(silentMs / 1_000)} s: ${placeOf(file, names)}`,
       );
     }
   }, LOOK_EVERY_MS).unref();
@@ -72,4 +72,4 @@ function hear(file: FileUnderWay | undefined): void {
 }
 
 const placeOf = (file: string, names: readonly string[]) =>
-  names.length === 0 ? file : `${file}, in "${names.join(' > ')}",`;
+  names.length === 0 ? file : `${file}, in "${names.join(' > ')}"`;
