@@ -78,8 +78,10 @@ async function runTests({ files, coverage, only, timeoutMs }: Arguments): Promis
   };
   const stopNow = async (status: number) => {
     for (const place of progress.underWay()) process.stdout.write(`Stopped in ${place}\n`);
+    // First: it has to see whose child is whose.
+    const ended = processes.end();
     stopping.abort();
-    await processes.end();
+    await ended;
     return process.exit(status);
   };
   for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const)
