@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { query } from '../../../scripts/lab/database.ts';
-import { api } from '../../support/api.ts';
+import { type ApiAnswer, api } from '../../support/api.ts';
 import { sidecarWithDatabase } from '../../support/sidecar-with-database.ts';
 import type { TestSidecar } from '../../support/start-sidecar.ts';
 
@@ -18,7 +18,7 @@ const reviewsUrl = (productId: string | number, query = '') =>
 const post = (user: number, productId: string | number, json: unknown) =>
   api('POST', reviewsUrl(productId), { user, json });
 /** On a machine that is busy enough some wait too long for a connection: "Please try again", as the clients do. */
-async function postUntilTaken(user: number, productId: number, json: unknown) {
+async function postUntilTaken(user: number, productId: number, json: unknown): Promise<ApiAnswer> {
   const answer = await post(user, productId, json);
   return answer.status === 503 ? postUntilTaken(user, productId, json) : answer;
 }
