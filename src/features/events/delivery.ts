@@ -8,6 +8,7 @@ import { isSchemaMissing } from '../../infra/postgres/failure.ts';
 import type { LeasedEvent, Outbox, OutboxFigures } from './outbox.ts';
 import { retryDelaySeconds } from './retry.ts';
 import type { Outcome, Send } from './send.ts';
+import { createUpkeep, type Upkeep } from './upkeep.ts';
 
 export interface EventDelivery {
   start(): void;
@@ -30,10 +31,6 @@ export interface DeliveryOptions {
 const DELIVERIES_AT_ONCE = 8;
 const POLL_MS = 1_000;
 const LONGEST_BACKOFF_MS = 15_000;
-const REMOVE_EVERY_MS = 600_000;
-const COUNT_EVERY_MS = 15_000;
-/** Counting reads every waiting row: at most a hundredth of the time, however many there are. */
-const COUNT_PAUSE_FACTOR = 100;
 
 export const createEventDelivery = (options: DeliveryOptions): EventDelivery => new Delivery(options);
 
@@ -56,12 +53,11 @@ class Delivery implements EventDelivery {
   #endPause = () => {};
   #isOutboxAway = false;
   #isReceiverAway = false;
-  #removeAt = 0;
-  #countAt = 0;
-  #counted: { readonly figures: OutboxFigures; readonly at: number } | undefined;
+  readonly #upkeep: Upkeep;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
+    this.#upkeep = createUpkeep(options.outbox, options.log, options.counts);
   }
 
   start(): void {
@@ -84,10 +80,7 @@ class Delivery implements EventDelivery {
   }
 
   figures(): OutboxFigures | null {
-    if (this.#counted === undefined) return null;
-    const { figures, at } = this.#counted;
-    const sinceSeconds = figures.waiting === 0 ? 0 : (performance.now() - at) / 1000;
-    return { ...figures, oldestSeconds: figures.oldestSeconds + sinceSeconds };
+    return this.#upkeep.figures();
   }
 
   async #run(): Promise<void> {
@@ -99,6 +92,7 @@ class Delivery implements EventDelivery {
         if (await this.#look()) waitMs = 0;
         backoffMs = pollMs;
         this.#isOutboxAway = false;
+        await this.#upkeep.run();
       } catch (error) {
         this.#outboxFailed(error, 'the outbox of events cannot be read, and is tried again');
         waitMs = backoffMs;
@@ -111,31 +105,15 @@ class Delivery implements EventDelivery {
   /** One look at the outbox. @returns whether there may be more to do at once */
   async #look(): Promise<boolean> {
     const free = DELIVERIES_AT_ONCE - this.#underWay.size;
-    let isMore = false;
-    if (free > 0) {
-      const { events, more } = await this.#options.outbox.lease(free);
-      for (const event of events) {
-        // A process that stood still meanwhile may find another at work on what it was given.
-        if (this.#isStopping || performance.now() > event.beginUntilMs)
-          await this.#options.outbox.release(event);
-        else this.#begin(event);
-      }
-      isMore = more && this.#underWay.size < DELIVERIES_AT_ONCE;
+    if (free === 0) return false;
+    const { outbox } = this.#options;
+    const { events, more } = await outbox.lease(free);
+    for (const event of events) {
+      // A process that stood still meanwhile may find another at work on what it was given.
+      if (this.#isStopping || performance.now() > event.beginUntilMs) await outbox.release(event);
+      else this.#begin(event);
     }
-    if (performance.now() >= this.#removeAt) {
-      const { more } = await this.#options.outbox.removeDelivered();
-      if (!more) this.#removeAt = performance.now() + REMOVE_EVERY_MS;
-    }
-    if (this.#options.counts && performance.now() >= this.#countAt) await this.#count();
-    return isMore;
-  }
-
-  async #count(): Promise<void> {
-    const startedAt = performance.now();
-    const figures = await this.#options.outbox.figures();
-    const at = performance.now();
-    this.#counted = { figures, at };
-    this.#countAt = at + Math.max(COUNT_EVERY_MS, (at - startedAt) * COUNT_PAUSE_FACTOR);
+    return more && this.#underWay.size < DELIVERIES_AT_ONCE;
   }
 
   #begin(event: LeasedEvent): void {
