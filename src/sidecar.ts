@@ -33,10 +33,10 @@ import { pingBackend } from './forward/ping.ts';
 import { createWebSocketForwarder } from './forward/websocket.ts';
 import type { Log } from './infra/logger.ts';
 import { createMetrics, type Metrics, serveMetrics } from './infra/metrics.ts';
-import { createObjectStorage } from './infra/object-storage.ts';
+import { createObjectStorage } from './infra/object-storage/object-storage.ts';
+import { createStorageClock } from './infra/object-storage/storage-clock.ts';
 import { createDatabase } from './infra/postgres/database.ts';
 import { startMigrations } from './infra/postgres/start-migrations.ts';
-import { createStorageClock } from './infra/storage-clock.ts';
 import { createUserDirectory } from './infra/user-directory.ts';
 
 export interface Sidecar {

@@ -5,8 +5,8 @@ import { readdir } from 'node:fs/promises';
 import { test } from 'node:test';
 import { startTestObjectStore } from '../../scripts/lab/throwaway-object-store.ts';
 import { createLogger } from '../../src/infra/logger.ts';
-import { createObjectStorage } from '../../src/infra/object-storage.ts';
-import { createStorageClock } from '../../src/infra/storage-clock.ts';
+import { createObjectStorage } from '../../src/infra/object-storage/object-storage.ts';
+import { createStorageClock } from '../../src/infra/object-storage/storage-clock.ts';
 import { objectStoreContract, send } from '../support/object-store-contract.ts';
 
 objectStoreContract('development store', startTestObjectStore);

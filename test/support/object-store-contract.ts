@@ -8,8 +8,8 @@ import { after, before, test } from 'node:test';
 import type { RunningStore } from '../../scripts/lab/throwaway-object-store.ts';
 import type { StorageConfig } from '../../src/config/config.ts';
 import { createLogger } from '../../src/infra/logger.ts';
-import { createObjectStorage, type ObjectStorage } from '../../src/infra/object-storage.ts';
-import { createStorageClock } from '../../src/infra/storage-clock.ts';
+import { createObjectStorage, type ObjectStorage } from '../../src/infra/object-storage/object-storage.ts';
+import { createStorageClock } from '../../src/infra/object-storage/storage-clock.ts';
 
 /** @param start null when the store cannot run here (the caller has said why) */
 export function objectStoreContract(name: string, start: () => Promise<RunningStore | null>): void {

@@ -6,7 +6,7 @@ import type { RequireUser } from '../../edge/auth.ts';
 import type { Route } from '../../edge/route.ts';
 import { readJsonBody } from '../../edge/validate.ts';
 import { notConfigured, tooLarge, unsupportedType } from '../../errors.ts';
-import type { ObjectStorage } from '../../infra/object-storage.ts';
+import type { ObjectStorage } from '../../infra/object-storage/object-storage.ts';
 import { type KindRules, kindRules, type UploadLimits } from './kinds.ts';
 import { mediaTypeOf, uploadBodySchema } from './schema.ts';
 

@@ -2,7 +2,7 @@
  * The storage's clock, learned from its Date headers. It judges a signature by its own: with ours a quarter of an hour slow
  * every upload is refused, and with any difference a URL does not live as long as it says.
  */
-import type { Log } from './logger.ts';
+import type { Log } from '../logger.ts';
 
 export interface StorageClock {
   /** What the storage's clock shows, ms since 1970; ours, while nothing is known of it. */

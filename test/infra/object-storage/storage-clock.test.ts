@@ -4,11 +4,11 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { startTestObjectStore } from '../../scripts/lab/throwaway-object-store.ts';
-import type { StorageConfig } from '../../src/config/config.ts';
-import { createObjectStorage, type ObjectStorage } from '../../src/infra/object-storage.ts';
-import { createStorageClock } from '../../src/infra/storage-clock.ts';
-import { send } from '../support/object-store-contract.ts';
+import { startTestObjectStore } from '../../../scripts/lab/throwaway-object-store.ts';
+import type { StorageConfig } from '../../../src/config/config.ts';
+import { createObjectStorage, type ObjectStorage } from '../../../src/infra/object-storage/object-storage.ts';
+import { createStorageClock } from '../../../src/infra/object-storage/storage-clock.ts';
+import { send } from '../../support/object-store-contract.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
