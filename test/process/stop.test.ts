@@ -108,6 +108,25 @@ test('a handshake under way when the process stops gets the backend’s answer, 
   await backend.stop();
 });
 
+test('a handshake on a connection that has served before is closed, so that Nginx tries again on a new one', async () => {
+  const backend = await startScriptedBackend(async (connection) => {
+    await connection.message();
+  });
+  const sidecar = await startProcess({ BACKEND_URL: backend.url });
+  const [kept, busy] = await Promise.all([connectRaw(sidecar.port), connectRaw(sidecar.port)]);
+  await kept.send('GET /livez HTTP/1.1\r\nHost: a\r\n\r\n').message();
+  busy.send(GET);
+  const upstream = await backend.connection(0);
+  const ended = sidecar.end();
+  await sidecar.untilLogged('stopping');
+  assert.equal(await kept.send(handshake('/ws/x')).closed(), '');
+  assert.equal(backend.connections.length, 1);
+  upstream.send(ok('finished'));
+  assert.equal((await busy.message()).body, 'finished');
+  assert.equal(await ended, 0);
+  await backend.stop();
+});
+
 test('what is not finished within the grace time is cut, and has its line in the log', async () => {
   const backend = await startScriptedBackend(() => undefined);
   const sidecar = await startProcess({ BACKEND_URL: backend.url, SHUTDOWN_GRACE_MS: '300' });
