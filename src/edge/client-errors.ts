@@ -4,8 +4,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { AppError, badRequest, requestTimeout } from '../errors.ts';
+import { isWithinRequest, requestUnderWay, responseUnderWay } from '../forward/node-internals.ts';
 import { unknownVersion } from './request-head.ts';
-import { isWithinRequest, requestUnderWay, responseUnderWay } from './under-way.ts';
 
 export interface Refusals {
   /** Answers a request whose body turned out to be no HTTP, and closes the connection. */

@@ -2,8 +2,8 @@
  * The orderly end of a server: nobody who has sent a request goes without an answer, as long as the grace time lasts.
  */
 import { Server as NetServer, type Socket } from 'node:net';
+import { responseUnderWay } from '../forward/node-internals.ts';
 import type { ListeningServer } from './server.ts';
-import { responseUnderWay } from './under-way.ts';
 
 /** A keep-alive connection may be about to carry a request; it gets this long before it counts as idle, ms. */
 const QUIET_MS = 1_000;

@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { lingerFor } from '../forward/linger.ts';
+import { onLastAnswer, requestUnderWay } from '../forward/node-internals.ts';
 import {
   type ClientError,
   MAX_HEAD_BYTES,
@@ -14,7 +15,6 @@ import {
   refuseConnect,
 } from './client-errors.ts';
 import { createUnaskedConnections } from './unasked-connections.ts';
-import { requestUnderWay } from './under-way.ts';
 
 export interface ServerOptions extends Refusals {
   readonly handleRequest: RequestListener;
@@ -79,8 +79,6 @@ export function createHttpServer(options: ServerOptions, deadlines = DEADLINES):
   // By default Node drops headers beyond 2000 without a word; MAX_HEAD_BYTES is the limit here.
   server.maxHeadersCount = 0;
   server.maxConnections = options.maxConnections;
-  // In a worker Node would otherwise hand the connection back to the primary, round and round.
-  Object.assign(server, { dropMaxConnection: true });
   server.on('clientError', (error: ClientError, socket: Socket) => {
     if (error.code !== 'ERR_HTTP_REQUEST_TIMEOUT') onClientError(error, socket, options);
     else if (!unasked.spare(socket)) setImmediate(onLateHead, error, socket, options);
@@ -111,8 +109,7 @@ export function createHttpServer(options: ServerOptions, deadlines = DEADLINES):
       return;
     }
     sockets.add(socket);
-    // node:http calls it behind a last answer.
-    socket.destroySoon = destroySoonAfterBody;
+    onLastAnswer(socket, destroySoonAfterBody);
     socket.once('close', () => sockets.delete(socket) || upgraded.delete(socket));
   });
   server.on('upgrade', (req, socket: Duplex, head) => {

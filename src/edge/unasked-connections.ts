@@ -3,7 +3,7 @@
  * would be read as the answer to the first request, so they are closed without a word, and not early.
  */
 import type { Socket } from 'node:net';
-import { isWithinRequest } from './under-way.ts';
+import { isWithinRequest } from '../forward/node-internals.ts';
 
 export interface UnaskedConnections {
   /**

@@ -6,12 +6,12 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { AppError, BUSY, badRequest } from '../errors.ts';
 import { requestHeaders } from '../forward/headers.ts';
+import { responseUnderWay } from '../forward/node-internals.ts';
 import type { WebSocketForwarder } from '../forward/websocket.ts';
 import { readRequestHead } from './request-head.ts';
 import { newRequestId } from './request-id.ts';
 import type { Decide } from './routing.ts';
 import { forwardedBy, type IsTrustedPeer } from './trusted-proxies.ts';
-import { responseUnderWay } from './under-way.ts';
 
 export interface UpgradeOptions {
   readonly decide: Decide;

@@ -5,15 +5,7 @@
  */
 import type { ClientRequest, ServerResponse } from 'node:http';
 import { headLines } from './headers.ts';
-
-/** What node:http keeps of a message between its head and its end; private, unchanged since Node 0.12. */
-interface Internals {
-  _header: string | null;
-  _hasBody: boolean;
-  _last: boolean;
-  _trailer: string;
-  readonly useChunkedEncodingByDefault: boolean;
-}
+import { mayHaveBody, setRequestHead, setResponseHead, setTrailers, withoutBody } from './node-internals.ts';
 
 /**
  * Framing is decided as writeHead() does: chunked where the length is unknown, by the end of the connection for
@@ -28,24 +20,27 @@ export function setRawResponseHead(
   headers: readonly string[],
   hasLength: boolean,
 ): void {
-  const internals = res as unknown as Internals;
-  const isHttp11 = internals.useChunkedEncodingByDefault;
-  if (status === 204 || status === 304) internals._hasBody = false;
-  const chunked = internals._hasBody && !hasLength && isHttp11;
-  const endsWithConnection = internals._hasBody && !hasLength && !isHttp11;
+  const isHttp11 = res.req.httpVersionMinor > 0;
+  if (status === 204 || status === 304) withoutBody(res);
+  const hasUnknownLength = !hasLength && mayHaveBody(res);
+  const chunked = hasUnknownLength && isHttp11;
+  const endsWithConnection = hasUnknownLength && !isHttp11;
   const keepAlive = res.shouldKeepAlive && !endsWithConnection;
   let head = `HTTP/1.1 ${status} ${reason}\r\n${headLines(headers)}`;
   if (!keepAlive) head += 'Connection: close\r\n';
   else if (!isHttp11) head += 'Connection: keep-alive\r\n';
   res.statusCode = status;
-  res.chunkedEncoding = chunked;
-  internals._last = !keepAlive;
-  internals._header = chunked ? `${head}Transfer-Encoding: chunked\r\n\r\n` : `${head}\r\n`;
+  setResponseHead(
+    res,
+    chunked ? `${head}Transfer-Encoding: chunked\r\n\r\n` : `${head}\r\n`,
+    chunked,
+    keepAlive,
+  );
 }
 
 /** Trailers of a chunked response, to be sent by end(). Like heads they may hold bytes that addTrailers() refuses. */
 export function setRawTrailers(res: ServerResponse, trailers: readonly string[]): void {
-  (res as unknown as Internals)._trailer = headLines(trailers);
+  setTrailers(res, headLines(trailers));
 }
 
 /**
@@ -53,6 +48,6 @@ export function setRawTrailers(res: ServerResponse, trailers: readonly string[])
  * @param headers flat pairs, latin1, without hop-by-hop fields
  */
 export function setRawHandshakeHead(req: ClientRequest, target: string, headers: readonly string[]): void {
-  (req as unknown as Internals)._header =
-    `GET ${target} HTTP/1.1\r\n${headLines(headers)}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+  const head = `GET ${target} HTTP/1.1\r\n${headLines(headers)}`;
+  setRequestHead(req, `${head}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`);
 }

@@ -11,6 +11,7 @@ import { cut } from './cut.ts';
 import { backendFailure } from './failure.ts';
 import { headLines, withoutLength, withRequestId } from './headers.ts';
 import { parseResponseHead } from './http1/response-head.ts';
+import { setMaxAnswerHead } from './node-internals.ts';
 import { setRawHandshakeHead } from './raw-head.ts';
 import { type EarlyBytes, holdEarlyBytes } from './websocket-early-bytes.ts';
 import { passRefusal } from './websocket-refusal.ts';
@@ -81,7 +82,8 @@ export function createHandshake(options: HandshakeOptions): Handshake {
       request = proxyReq;
       setRawHandshakeHead(proxyReq, options.target, options.headers);
       // As for every other response; by default Node allows 16 KB and drops lines beyond 1000 without a word.
-      Object.assign(proxyReq, { maxHeaderSize: MAX_HEAD_BYTES, maxHeadersCount: 0 });
+      setMaxAnswerHead(proxyReq, MAX_HEAD_BYTES);
+      proxyReq.maxHeadersCount = 0;
       early = holdEarlyBytes(client, () => {
         proxyReq.destroy();
         client.destroy();

@@ -5,6 +5,7 @@
  */
 import { Socket } from 'node:net';
 import { afterRunning, type Countdown } from '../running-time.ts';
+import { readOn, setPush } from './node-internals.ts';
 import { writeAndRelease } from './write-and-release.ts';
 
 /** How long one side may take to close after the other has, ms. */
@@ -41,7 +42,7 @@ class SocketPair implements Relay {
     this.backend = this.#adopt(backend, client);
     for (const side of [this.client, this.backend]) {
       // Bytes that were given back come first, as `data`.
-      if (side.readableLength === 0) side.push = pushAcross;
+      if (side.readableLength === 0) setPush(side, pushAcross);
       side.resume();
     }
   }
@@ -90,9 +91,8 @@ function passOn(this: RelayedSocket, chunk: Buffer): void {
 }
 
 /**
- * In the place of Readable.push, which net.Socket calls with what it has read: what it would do is look for a listener and
- * plan to read on, and that is a twentieth of what a frame costs (npm run bench -- --only websocket).
- * @returns false: stop reading
+ * In the place of Readable.push: what that would do is look for a listener and plan to read on, and that is a twentieth of
+ * what a frame costs (npm run bench -- --only websocket).
  */
 function pushAcross(this: RelayedSocket, chunk: Buffer | null): boolean {
   if (chunk === null) return Socket.prototype.push.call(this, null);
@@ -102,7 +102,7 @@ function pushAcross(this: RelayedSocket, chunk: Buffer | null): boolean {
 
 function resumeOther(this: RelayedSocket): void {
   const other = this[OTHER];
-  if (other.push === pushAcross) other._read(0);
+  if (other.push === pushAcross) readOn(other);
   else other.resume();
 }
 

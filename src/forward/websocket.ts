@@ -3,7 +3,7 @@
  * during the handshake, headers that lose their order, and all that it would keep for the hours after the 101. Bytes
  * are passed on, never parsed, so extensions, close codes and fragments stay as they are.
  */
-import type { Agent, ClientRequest, IncomingMessage } from 'node:http';
+import type { Agent, IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { RequestHandler } from 'http-proxy-middleware';
@@ -11,6 +11,7 @@ import type { BackendAddress } from '../config/values.ts';
 import { BUSY } from '../errors.ts';
 import { loadPackage } from '../load-package.ts';
 import { connectOptions } from './http1/connection.ts';
+import { agentOf } from './node-internals.ts';
 import { createHandshake, type Handshake, type HandshakeOptions } from './websocket-handshake.ts';
 import { type Relay, relay } from './websocket-relay.ts';
 
@@ -132,14 +133,8 @@ function createProxy(
  * it that are never used, a tenth of what a handshake allocates (decision 0006).
  */
 function connectionPerHandshake(backend: BackendAddress): Agent {
-  const agent = {
-    addRequest(req: ClientRequest) {
-      // `free` comes when the request has been given up before it had its connection.
-      const socket = connect(connectOptions(backend)).once('free', destroyThis);
-      req.onSocket(socket);
-    },
-  };
-  return agent as unknown as Agent;
+  // `free` comes when the request has been given up before it had its connection.
+  return agentOf(() => connect(connectOptions(backend)).once('free', destroyThis));
 }
 
 function destroyThis(this: Socket): void {

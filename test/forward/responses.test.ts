@@ -328,6 +328,15 @@ test('a response cut short by the backend is cut short for the client, with noth
   }
 });
 
+test('HTTP/1.0 gets no chunks, whatever its TE says', async () => {
+  const chunked = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n';
+  await through(answering(chunked), async (port) => {
+    const answer = await exchangeRaw(port, 'GET /api/x HTTP/1.0\r\nTE: chunked\r\n\r\n');
+    assert.equal(answer.header('transfer-encoding'), undefined);
+    assert.match(answer.raw, /\r\n\r\nhi$/);
+  });
+});
+
 test('a response cut short is cut short for HTTP/1.0 too, where only the end of the connection tells', async () => {
   await through(
     async (connection) => {

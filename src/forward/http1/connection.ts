@@ -13,6 +13,7 @@ import {
   type BackendResponseHandler,
 } from '../backend-client.ts';
 import { headLines } from '../headers.ts';
+import { onDestroy } from '../node-internals.ts';
 import { ChunkedDecoder } from './chunked-decoder.ts';
 import { RequestBody } from './request-body.ts';
 import {
@@ -77,9 +78,7 @@ export class Connection {
     const { backend } = options;
     this.#socket = connect(connectOptions(backend));
     this.deadline = deadlineIn(options.connectTimeoutMs);
-    const { destroy } = this.#socket;
-    this.#socket.destroy = (error) =>
-      this.#mayHaveAnswered(error) ? this.#socket : destroy.call(this.#socket, error);
+    onDestroy(this.#socket, (error) => this.#mayHaveAnswered(error));
     this.#socket
       .on('connect', () => this.#onConnect())
       .on('data', (chunk: Buffer) => this.#onBytes(chunk))
@@ -355,8 +354,6 @@ export class Connection {
       return false;
     this.#writeFailed = true;
     this.#body.detach();
-    // Node marks the reading side as failed, too, and would drop what it reads.
-    (this.#socket as Socket & { _readableState: { errored: Error | null } })._readableState.errored = null;
     this.deadline = deadlineIn(READ_ON_MS);
     return true;
   }

@@ -1,0 +1,124 @@
+/**
+ * The only file that touches what node:http and node:net keep to themselves. None of it is promised to stay:
+ * test/forward/node-internals.test.ts fails with a sentence when a release of Node changes one of these.
+ */
+import type { Agent, ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+// What node:http is at on a connection; its own error handling goes by the same fields.
+
+interface ConnectionInternals {
+  _httpMessage?: ServerResponse | null;
+  parser?: { incoming?: IncomingMessage | null; finish(): Error | undefined } | null;
+}
+
+const connection = (socket: Socket) => socket as Socket & ConnectionInternals;
+
+/** The response that is being written. */
+export const responseUnderWay = (socket: Socket) => connection(socket)._httpMessage ?? undefined;
+
+/** The request within whose body the parser is. */
+export function requestUnderWay(socket: Socket): IncomingMessage | undefined {
+  const incoming = connection(socket).parser?.incoming;
+  return incoming?.complete === false ? incoming : undefined;
+}
+
+/**
+ * Whether the parser is within a request, head or body; asked as node:http does when the client ends the connection. Empty
+ * lines in front of a request do not count (RFC 9112 §2.2).
+ */
+export const isWithinRequest = (socket: Socket) => connection(socket).parser?.finish() instanceof Error;
+
+/** Puts `end` in the place of what node:http calls behind a last answer, which closes without reading what still comes. */
+export function onLastAnswer(socket: Socket, end: (this: Socket) => void): void {
+  socket.destroySoon = end;
+}
+
+// What node:http keeps of a message between its head and its end.
+
+interface MessageInternals {
+  _header: string | null;
+  _hasBody: boolean;
+  _last: boolean;
+  _trailer: string;
+}
+
+const message = (of: ServerResponse | ClientRequest) => of as unknown as MessageInternals;
+
+/** False for the answer to a HEAD. */
+export const mayHaveBody = (res: ServerResponse) => message(res)._hasBody;
+
+/** From now on what is written as its body is dropped. */
+export function withoutBody(res: ServerResponse): void {
+  message(res)._hasBody = false;
+}
+
+/** Sends `head`, complete with its empty line, with the first write() or end(), and frames what follows accordingly. */
+export function setResponseHead(
+  res: ServerResponse,
+  head: string,
+  isChunked: boolean,
+  keepsConnection: boolean,
+): void {
+  res.chunkedEncoding = isChunked;
+  message(res)._last = !keepsConnection;
+  message(res)._header = head;
+}
+
+/** Sends `lines` behind the last chunk, with end(). */
+export function setTrailers(res: ServerResponse, lines: string): void {
+  message(res)._trailer = lines;
+}
+
+/** Sends `head`, complete with its empty line, with end(). */
+export function setRequestHead(req: ClientRequest, head: string): void {
+  message(req)._header = head;
+}
+
+/** For the answer; a limit that node:http takes from its options only, bytes. */
+export function setMaxAnswerHead(req: ClientRequest, bytes: number): void {
+  Object.assign(req, { maxHeaderSize: bytes });
+}
+
+/** An agent that opens a connection for each request and keeps none: all that node:http asks of one. */
+export function agentOf(open: () => Socket): Agent {
+  const agent = { addRequest: (req: ClientRequest) => req.onSocket(open()) };
+  return agent as unknown as Agent;
+}
+
+// Sockets.
+
+/**
+ * Makes destroy() send a reset. Not net.Socket's resetAndDestroy(): it ends the socket first, so a FIN goes out whenever
+ * something is still to be written, and libuv then refuses the reset (EINVAL) and leaves the descriptor open for good. For
+ * the same reason a socket that has been ended gets none. A unix socket knows no reset.
+ */
+export function resetOnDestroy(socket: Socket): void {
+  const { _handle: handle } = socket as Socket & { _handle?: { reset?: unknown } | null };
+  if (!socket.writableEnded && handle?.reset !== undefined) Object.assign(socket, { resetAndClosing: true });
+}
+
+/**
+ * Asks `isKept` before the socket destroys itself. When that is said of a failed write, the socket can still be read: Node
+ * marks its reading side as failed, too, and would drop what comes.
+ */
+export function onDestroy(socket: Socket, isKept: (error?: Error) => boolean): void {
+  const { destroy } = socket;
+  const { _readableState: reading } = socket as Socket & { _readableState: { errored: Error | null } };
+  socket.destroy = (error) => {
+    if (!isKept(error)) return destroy.call(socket, error);
+    reading.errored = null;
+    return socket;
+  };
+}
+
+/**
+ * Puts `push` in the place of Readable.push, which net.Socket calls with what it has read, null at the end; false stops it.
+ * The socket must hold no bytes that were read before.
+ */
+export function setPush<S extends Socket>(socket: S, push: (this: S, chunk: Buffer | null) => boolean): void {
+  socket.push = push;
+}
+
+/** Reads on a socket whose own push returned false. */
+export const readOn = (socket: Socket) => socket._read(0);
