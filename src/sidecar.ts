@@ -3,24 +3,20 @@
  * docs/architecture.md.
  */
 import cluster from 'node:cluster';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
 import type { Config } from './config/config.ts';
 import { createAccessLog } from './edge/access-log.ts';
 import { createApp } from './edge/app.ts';
 import { createRequireUser } from './edge/auth.ts';
-import { createBodyWatch } from './edge/body-watch.ts';
+import { createRejections } from './edge/client-errors.ts';
 import { finishConnections, stopAccepting } from './edge/drain.ts';
 import { createErrorResponder, createSocketErrorResponder } from './edge/error-response.ts';
 import { createHealth } from './edge/health.ts';
 import { createLocalRoutes } from './edge/local-routes.ts';
 import { createOverloadWatch } from './edge/overload.ts';
-import { nameOf, newRequestId } from './edge/request-id.ts';
 import { createRouting } from './edge/routing.ts';
 import { createHttpServer, listen } from './edge/server.ts';
 import { createTrustedProxies } from './edge/trusted-proxies.ts';
 import { createUpgradeHandler } from './edge/upgrade.ts';
-import { type AppError, requestTimeout } from './errors.ts';
 import { createEventDelivery } from './features/events/delivery.ts';
 import { createOutbox } from './features/events/outbox.ts';
 import { createSend } from './features/events/send.ts';
@@ -89,7 +85,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
   let metrics: Metrics | undefined;
   const accessLog = createAccessLog(log, (finished) => metrics?.observe(finished));
   const sendError = createErrorResponder({ cors: config.corsAllowOrigins, log });
-  const endSocket = createSocketErrorResponder(log);
+  const endWithError = createSocketErrorResponder(log);
   const health = createHealth({
     backend: () => pingBackend(backend),
     database: () => database.ping(),
@@ -100,31 +96,21 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
     connectTimeoutMs: BACKEND_CONNECT_TIMEOUT_MS,
     handshakeTimeoutMs: Math.min(WEBSOCKET_HANDSHAKE_TIMEOUT_MS, config.backendHeadersTimeoutMs),
     endWithError: (socket, error, { requestId, target }) =>
-      endSocket(socket, error, { id: requestId, method: 'GET', target }),
+      endWithError(socket, error, { id: requestId, method: 'GET', target }),
     onFinished: ({ target, requestId, status, durationMs }) =>
       accessLog.upgradeClosed(target, requestId, status, durationMs),
   });
   let ended: Promise<void> | undefined;
   const isDraining = () => ended !== undefined;
   const overload = createOverloadWatch(config.maxEventLoopDelayMs);
-  const refuse = (socket: Duplex, error: AppError, req?: IncomingMessage) => {
-    const request = req === undefined ? { id: newRequestId(), method: '', target: '' } : nameOf(req);
-    accessLog.refused(request, error.status);
-    endSocket(socket, error, request);
-  };
-  const refuseBody = (res: ServerResponse, error: AppError) => {
-    res.shouldKeepAlive = false;
-    // Answered already, and still the body did not come to its end.
-    if (res.headersSent) res.req.socket.destroy();
-    else sendError(res.req, res, error);
-  };
+  const rejections = createRejections({ accessLog, sendError, endWithError });
   const upgrades = createUpgradeHandler({
     decide,
     isTrustedPeer,
     webSockets,
     isOverloaded: overload.isOverloaded,
     isDraining,
-    refuse,
+    reject: rejections.rejectSocket,
   });
   const listening = createHttpServer({
     handleRequest: createApp({
@@ -138,15 +124,12 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
       isTrustedPeer,
       isDraining,
       isOverloaded: overload.isOverloaded,
-      bodyWatch: createBodyWatch(config.clientBodyTimeoutMs, (_req, res) =>
-        refuseBody(res, requestTimeout()),
-      ),
     }),
     isUpgrade: upgrades.isUpgrade,
     handleUpgrade: upgrades.handle,
-    refuseBody,
-    refuseSocket: refuse,
+    ...rejections,
     maxConnections: config.maxConnections,
+    bodySilenceMs: config.clientBodyTimeoutMs,
   });
   // A connection of its own: neither do requests wait for events, nor events for requests.
   const eventsDatabase = config.webhook && createDatabase(config.database, { poolMax: 1 });

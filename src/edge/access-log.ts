@@ -26,8 +26,8 @@ export type LoggedDecision = Decision | { readonly kind: 'rejected'; readonly re
 export interface AccessLog {
   /** Call once when a request arrives; the line is written when its response closes. */
   watch(req: IncomingMessage, res: ServerResponse, requestId: string, decision: LoggedDecision): void;
-  /** Writes the line of what was refused on a socket without a response. */
-  refused(request: NamedRequest, status: number): void;
+  /** Writes the line of what was rejected on a socket without a response. */
+  rejected(request: NamedRequest, status: number): void;
   /** Writes the line of an upgrade, when its socket has closed. */
   upgradeClosed(target: string, requestId: string, status: number, durationMs: number): void;
 }
@@ -73,9 +73,9 @@ export function createAccessLog(log: Log, count: (finished: FinishedRequest) => 
         });
       });
     },
-    refused({ id, method, target }, status) {
-      const refused = { kind: 'rejected', reason: 'invalid', route: undefined } as const;
-      write(target, id, { ...refused, method, status, durationMs: 0, aborted: false });
+    rejected({ id, method, target }, status) {
+      const rejected = { kind: 'rejected', reason: 'invalid', route: undefined } as const;
+      write(target, id, { ...rejected, method, status, durationMs: 0, aborted: false });
     },
     upgradeClosed(target, requestId, status, durationMs) {
       write(target, requestId, {

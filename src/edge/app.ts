@@ -3,12 +3,11 @@
  * forwarded request never enters Express, which costs CPU and buys nothing (docs/decisions/0002-routes-as-data.md).
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import { BUSY, badRequest, notFound } from '../errors.ts';
 import { requestHeaders } from '../forward/headers.ts';
 import type { ForwardRequest, HttpForwarder } from '../forward/http.ts';
 import type { AccessLog } from './access-log.ts';
-import type { BodyWatch } from './body-watch.ts';
+import { clientConnectionOf } from './client-connection.ts';
 import { answerPreflight, type CorsPolicy, preflightMethod } from './cors.ts';
 import type { ErrorResponder } from './error-response.ts';
 import type { Health } from './health.ts';
@@ -28,7 +27,6 @@ export interface AppOptions {
   readonly sendError: ErrorResponder;
   readonly cors: CorsPolicy;
   readonly isTrustedPeer: IsTrustedPeer;
-  readonly bodyWatch: BodyWatch;
   readonly isDraining: () => boolean;
   readonly isOverloaded: () => boolean;
 }
@@ -36,13 +34,6 @@ export interface AppOptions {
 /** Creates the request listener of the server. It never throws. */
 export function createApp(options: AppOptions): RequestListener {
   const { decide, accessLog, sendError } = options;
-
-  /** Sockets on which nothing more is believed: where one message ends is in doubt, and so is where the next begins. */
-  const distrusted = new WeakSet<Socket>();
-  const endWithThisAnswer = (req: IncomingMessage, res: ServerResponse) => {
-    res.shouldKeepAlive = false;
-    distrusted.add(req.socket);
-  };
 
   return (req, res) => {
     if (res.socket !== null) handle(req, res);
@@ -52,8 +43,8 @@ export function createApp(options: AppOptions): RequestListener {
   };
 
   function handle(req: IncomingMessage, res: ServerResponse): void {
-    if (distrusted.has(req.socket) || !req.socket.writable) {
-      // Behind a last answer (RFC 9112 §9.6): this one's would never be sent, so it must not have an effect either.
+    const connection = clientConnectionOf(req.socket);
+    if (!connection.takesRequests) {
       req.resume();
       return;
     }
@@ -62,15 +53,15 @@ export function createApp(options: AppOptions): RequestListener {
     try {
       head = readRequestHead(req);
     } catch (error) {
-      refuse(req, res, error);
+      rejectHead(req, res, error);
       return;
     }
     // One that we ignore: node:http drops what came in the same packet, so the next request may have lost its head.
-    if (head.offersUpgrade) endWithThisAnswer(req, res);
+    if (head.offersUpgrade) connection.endWith(res);
     const requestId = head.requestId ?? newRequestId();
     setRequestId(req, requestId);
     const decision = decide(req.method ?? '', head.target, preflightMethod(req));
-    if (head.contentLength !== 0) options.bodyWatch.watch(req, res);
+    if (head.contentLength !== 0) connection.waitForBody(res);
     accessLog.watch(req, res, requestId, decision);
     if (options.isOverloaded() && decision.kind !== 'health') {
       // Health checks are still answered: a busy process is alive, and a restart would make it worse.
@@ -107,9 +98,9 @@ export function createApp(options: AppOptions): RequestListener {
     }
   }
 
-  function refuse(req: IncomingMessage, res: ServerResponse, error: unknown): void {
+  function rejectHead(req: IncomingMessage, res: ServerResponse, error: unknown): void {
     accessLog.watch(req, res, requestIdOf(req), INVALID);
-    endWithThisAnswer(req, res);
+    clientConnectionOf(req.socket).endWith(res);
     sendError(req, res, error);
   }
 }

@@ -3,31 +3,58 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { AppError, badRequest, requestTimeout } from '../errors.ts';
 import { isWithinRequest, requestUnderWay, responseUnderWay } from '../forward/node-internals.ts';
+import type { AccessLog } from './access-log.ts';
+import { clientConnectionOf } from './client-connection.ts';
+import type { ErrorResponder, SocketErrorResponder } from './error-response.ts';
 import { unknownVersion } from './request-head.ts';
+import { nameOf, newRequestId } from './request-id.ts';
 
-export interface Refusals {
+export interface Rejections {
   /** Answers a request whose body turned out to be no HTTP, and closes the connection. */
-  readonly refuseBody: (res: ServerResponse, error: AppError) => void;
+  readonly rejectBody: (res: ServerResponse, error: AppError) => void;
   /** Answers on a socket that has no response object, and closes it. @param req undefined when there is none either */
-  readonly refuseSocket: (socket: Socket, error: AppError, req?: IncomingMessage) => void;
+  readonly rejectSocket: (socket: Duplex, error: AppError, req?: IncomingMessage) => void;
+}
+
+/** Creates both; what has no response object is counted and logged here. */
+export function createRejections(options: {
+  readonly accessLog: AccessLog;
+  readonly sendError: ErrorResponder;
+  readonly endWithError: SocketErrorResponder;
+}): Rejections {
+  const { accessLog, sendError, endWithError } = options;
+  return {
+    rejectBody(res, error) {
+      res.shouldKeepAlive = false;
+      // Answered already, and still the body did not come to its end.
+      if (res.headersSent) res.req.socket.destroy();
+      else sendError(res.req, res, error);
+    },
+    rejectSocket(socket, error, req) {
+      const request = req === undefined ? { id: newRequestId(), method: '', target: '' } : nameOf(req);
+      accessLog.rejected(request, error.status);
+      endWithError(socket, error, request);
+    },
+  };
 }
 
 /** Largest request head, bytes; beyond it 431. */
 export const MAX_HEAD_BYTES = 64 * 1024;
 
 /** In its place: behind the answers that are owed, and not at all behind a last one. */
-export function refuseConnect(req: IncomingMessage, socket: Socket, refusals: Refusals): void {
+export function rejectConnect(req: IncomingMessage, socket: Socket, rejections: Rejections): void {
   const response = responseUnderWay(socket);
   if (response === undefined) {
-    refusals.refuseSocket(socket, new AppError(405, 'CONNECT is not allowed.'), req);
+    rejections.rejectSocket(socket, new AppError(405, 'CONNECT is not allowed.'), req);
     return;
   }
   // node:http has taken its own listener off.
   socket.on('error', () => socket.destroy());
   response.once('close', () => {
-    if (socket.writable) setImmediate(refuseConnect, req, socket, refusals);
+    if (socket.writable) setImmediate(rejectConnect, req, socket, rejections);
   });
 }
 
@@ -38,41 +65,41 @@ export type ClientError = Error & { readonly code?: string; readonly reason?: st
 export function onClientError(
   error: ClientError,
   socket: Socket,
-  { refuseBody, refuseSocket }: Refusals,
+  { rejectBody, rejectSocket }: Rejections,
 ): void {
   // The connection itself is broken: whoever waits for its end is told by that.
   if (socket.destroyed) return;
   if (responseUnderWay(socket) === undefined) {
     // A body that breaks after its request was answered must not be answered a second time.
     if (requestUnderWay(socket) !== undefined) socket.destroy();
-    else refuseSocket(socket, toAppError(error));
-  } else if (!ending.has(socket)) {
-    ending.add(socket);
-    endWhenAnswered(socket, (response) => refuseBody(response, toAppError(error)));
+    else rejectSocket(socket, toAppError(error));
+    return;
   }
+  const connection = clientConnectionOf(socket);
+  // Every packet of garbage is an error of its own; one is enough.
+  if (connection.isBroken) return;
+  connection.isBroken = true;
+  endWhenAnswered(socket, (response) => rejectBody(response, toAppError(error)));
 }
 
 /** Behind the poll phase: after a stall of the process, what has arrived is read before it counts as not there. */
-export function onLateHead(error: ClientError, socket: Socket, refusals: Refusals): void {
+export function onLateHead(error: ClientError, socket: Socket, rejections: Rejections): void {
   if (isWithinRequest(socket) && requestUnderWay(socket) === undefined)
-    onClientError(error, socket, refusals);
+    onClientError(error, socket, rejections);
 }
-
-/** Every packet of garbage is an error of its own; one is enough. */
-const ending = new WeakSet<Socket>();
 
 /**
  * The answers under way are owed to requests that were fine; what follows them on the connection was not. One of them may
  * be the request whose body will never be complete.
  */
-function endWhenAnswered(socket: Socket, refuse: (response: ServerResponse) => void): void {
+function endWhenAnswered(socket: Socket, reject: (response: ServerResponse) => void): void {
   const response = responseUnderWay(socket);
   if (response === undefined) socket.destroySoon();
   else if (response.req.complete || !hasBody(response.req))
     // node:http hands the socket to the next response of a pipeline when this one has finished.
-    response.once('close', () => setImmediate(endWhenAnswered, socket, refuse));
+    response.once('close', () => setImmediate(endWhenAnswered, socket, reject));
   else if (response.headersSent) socket.destroy();
-  else refuse(response);
+  else reject(response);
 }
 
 /** One whose Upgrade was ignored never becomes `complete`. */

@@ -1,8 +1,9 @@
 /**
  * The orderly end of a server: nobody who has sent a request goes without an answer, as long as the grace time lasts.
  */
-import { Server as NetServer, type Socket } from 'node:net';
+import { Server as NetServer } from 'node:net';
 import { responseUnderWay } from '../forward/node-internals.ts';
+import type { ClientConnection } from './client-connection.ts';
 import type { ListeningServer } from './server.ts';
 
 /** A keep-alive connection may be about to carry a request; it gets this long before it counts as idle, ms. */
@@ -15,8 +16,8 @@ const LOOK_EVERY_MS = 100;
  * close() would cut idle connections at once, and with them the requests that are already on their way to us.
  * @returns resolves when the last connection has ended
  */
-export function stopAccepting({ server, sockets }: ListeningServer): Promise<void> {
-  for (const socket of sockets) {
+export function stopAccepting({ server, connections }: ListeningServer): Promise<void> {
+  for (const { socket } of connections) {
     const response = responseUnderWay(socket);
     if (response !== undefined && !response.headersSent) response.shouldKeepAlive = false;
   }
@@ -28,42 +29,32 @@ export function stopAccepting({ server, sockets }: ListeningServer): Promise<voi
  * @param ended of `stopAccepting`
  */
 export async function finishConnections(
-  { server, sockets, upgraded }: ListeningServer,
+  { server, connections }: ListeningServer,
   ended: Promise<void>,
   graceMs: number,
 ): Promise<void> {
-  const closeQuiet = createQuietCloser(sockets, Math.min(QUIET_MS, graceMs / 2));
+  const quietMs = Math.min(QUIET_MS, graceMs / 2);
   const timers = [
     // Behind the poll phase: after a stall of the process, what has arrived is read before it counts as not there.
-    setInterval(() => setImmediate(closeQuiet), LOOK_EVERY_MS),
+    setInterval(() => setImmediate(closeQuiet, connections, quietMs), LOOK_EVERY_MS),
     // Not closeAllConnections(): it knows nothing of sockets that have left HTTP.
     setTimeout(() => {
-      for (const socket of [...sockets, ...upgraded]) socket.destroy();
+      for (const { socket } of connections) socket.destroy();
     }, graceMs),
   ];
   await ended;
   for (const timer of timers) clearTimeout(timer);
   server.close();
   // The sockets that went last say so a moment later, and only then are their requests logged.
-  while (sockets.size + upgraded.size > 0) await new Promise(setImmediate);
+  while (connections.size > 0) await new Promise(setImmediate);
 }
 
 /**
- * Closes connections that have neither a response under way nor sent a byte for `quietMs`. Not node:http's
+ * Closes connections on which nobody speaks. Not node:http's
  * closeIdleConnections(): it takes a response for finished when end() was called, and throws away what a slow client
  * has not taken yet.
  */
-function createQuietCloser(sockets: ReadonlySet<Socket>, quietMs: number): () => void {
-  const seen = new WeakMap<Socket, { readonly bytes: number; readonly at: number }>();
-  return () => {
-    const now = performance.now();
-    for (const socket of sockets) {
-      const last = seen.get(socket);
-      if (last === undefined || responseUnderWay(socket) !== undefined || socket.bytesRead !== last.bytes) {
-        seen.set(socket, { bytes: socket.bytesRead, at: now });
-      } else if (now - last.at >= quietMs) {
-        socket.destroy();
-      }
-    }
-  };
+function closeQuiet(connections: Iterable<ClientConnection>, quietMs: number): void {
+  for (const connection of connections)
+    if (!connection.isUpgraded && connection.isQuietFor(quietMs)) connection.socket.destroy();
 }

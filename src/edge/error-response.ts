@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { AppError, reasonsOf } from '../errors.ts';
+import { lingerOn } from '../forward/linger.ts';
 import type { Log } from '../infra/logger.ts';
 import { loggedPath } from './access-log.ts';
 import { type CorsPolicy, corsHeaders } from './cors.ts';
@@ -57,9 +58,6 @@ function dropBody(req: IncomingMessage, res: ServerResponse): void {
   req.on('data', count);
 }
 
-/** How long a client may take to read the answer and close, ms; until then its bytes are dropped (RFC 9112 §9.6). */
-const LINGER_MS = 1_000;
-
 /** Answers on a socket that has no response object, and closes it. */
 export type SocketErrorResponder = (socket: Duplex, error: AppError, request: NamedRequest) => void;
 
@@ -79,9 +77,7 @@ export function endSocketWithError(socket: Duplex, error: AppError, requestId: s
     return;
   }
   const body = JSON.stringify({ detail: error.message });
-  // The sockets of a server are half-open: without a FIN of the client they would stay for good, and count.
-  const linger = setTimeout(() => socket.destroy(), LINGER_MS).unref();
-  socket.once('close', () => clearTimeout(linger));
+  lingerOn(socket);
   socket.resume();
   const extra = Object.entries(error.headers).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(

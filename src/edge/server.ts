@@ -2,31 +2,33 @@
  * The listening side: limits and deadlines of node:http, and which connections there are.
  */
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { lingerFor } from '../forward/linger.ts';
-import { onLastAnswer, requestUnderWay } from '../forward/node-internals.ts';
+import { requestTimeout } from '../errors.ts';
+import { clientConnectionOf } from './client-connection.ts';
+import { ClientConnections } from './client-connections.ts';
 import {
   type ClientError,
   MAX_HEAD_BYTES,
   onClientError,
   onLateHead,
-  type Refusals,
-  refuseConnect,
+  type Rejections,
+  rejectConnect,
 } from './client-errors.ts';
-import { createUnaskedConnections } from './unasked-connections.ts';
 
-export interface ServerOptions extends Refusals {
+export interface ServerOptions extends Rejections {
   readonly handleRequest: RequestListener;
   /** Which requests are taken off HTTP; any other Upgrade is ignored and the request answered as usual. */
   readonly isUpgrade: (req: IncomingMessage) => boolean;
   readonly handleUpgrade: (req: IncomingMessage, socket: Duplex, head: Buffer) => void;
   readonly maxConnections: number;
+  /** Longest silence of a client within a body, ms; then 408. */
+  readonly bodySilenceMs: number;
 }
 
 /** Milliseconds. */
 export interface Deadlines {
-  /** From the first byte of a head to its last (slowloris). A body may take as long as it moves (body-watch.ts). */
+  /** From the first byte of a head to its last (slowloris). A body may take as long as it moves. */
   readonly headMs: number;
   readonly lookEveryMs: number;
   /** For a connection on which nothing is asked, before its first request as well as behind the last. */
@@ -41,19 +43,20 @@ const WRITE_AHEAD_BYTES = 128 * 1024;
 
 export interface ListeningServer {
   readonly server: Server;
-  /** Open connections that speak HTTP. */
-  readonly sockets: ReadonlySet<Socket>;
-  /** Open connections that have left HTTP: WebSockets. */
-  readonly upgraded: ReadonlySet<Socket>;
+  readonly connections: ClientConnections;
   /** Whether its peers are processes on this machine, without an address; false until it listens. */
   isOnUnixSocket(): boolean;
 }
 
 /** Creates the server; it does not listen yet. Answers in every state of a connection, never throws. */
 export function createHttpServer(options: ServerOptions, deadlines = DEADLINES): ListeningServer {
-  const unasked = createUnaskedConnections(deadlines.idleMs - deadlines.headMs);
+  const connections = new ClientConnections({
+    firstRequestMs: deadlines.idleMs - deadlines.headMs,
+    bodySilenceMs: options.bodySilenceMs,
+    onBodyStalled: (res) => options.rejectBody(res, requestTimeout()),
+  });
   const handleRequest: RequestListener = (req, res) => {
-    unasked.asked(req.socket);
+    clientConnectionOf(req.socket).onRequest();
     options.handleRequest(req, res);
   };
   const server = createServer(
@@ -81,20 +84,19 @@ export function createHttpServer(options: ServerOptions, deadlines = DEADLINES):
   server.maxConnections = options.maxConnections;
   server.on('clientError', (error: ClientError, socket: Socket) => {
     if (error.code !== 'ERR_HTTP_REQUEST_TIMEOUT') onClientError(error, socket, options);
-    else if (!unasked.spare(socket)) setImmediate(onLateHead, error, socket, options);
+    else if (!clientConnectionOf(socket).waitForFirstRequest())
+      setImmediate(onLateHead, error, socket, options);
   });
   // Idle for too long. Behind the poll phase: after a stall, what has arrived is read before it counts as not there.
   server.on('timeout', (socket) => setImmediate(closeUnlessRead, socket, socket.bytesRead));
   server.on('connect', (req, socket) => {
-    unasked.asked(socket as Socket);
-    refuseConnect(req, socket as Socket, options);
+    clientConnectionOf(req.socket).onRequest();
+    rejectConnect(req, socket as Socket, options);
   });
   // The 100 is written when the head has passed; node:http would also write it between the answers of a pipeline.
   server.on('checkContinue', handleRequest);
   // readRequestHead refuses what is expected; node:http's own 417 has no body.
   server.on('checkExpectation', handleRequest);
-  const sockets = new Set<Socket>();
-  const upgraded = new Set<Socket>();
   let isOnUnixSocket = false;
   server.on('listening', () => {
     const address = server.address();
@@ -102,22 +104,18 @@ export function createHttpServer(options: ServerOptions, deadlines = DEADLINES):
     isOnUnixSocket = address === null || typeof address === 'string';
   });
   server.on('connection', (socket: Socket) => {
+    connections.add(socket);
     // Asked for now, node:net keeps it for later. One that was reset before it was accepted has none, and may have sent a
     // request all the same: nobody waits for the answer, and nobody can say whose it was.
-    if (socket.remoteAddress === undefined && !isOnUnixSocket) {
-      socket.destroy();
-      return;
-    }
-    sockets.add(socket);
-    onLastAnswer(socket, destroySoonAfterBody);
-    socket.once('close', () => sockets.delete(socket) || upgraded.delete(socket));
+    if (socket.remoteAddress === undefined && !isOnUnixSocket) socket.destroy();
   });
   server.on('upgrade', (req, socket: Duplex, head) => {
-    unasked.asked(socket as Socket);
-    if (sockets.delete(socket as Socket)) upgraded.add(socket as Socket);
+    const connection = clientConnectionOf(req.socket);
+    connection.onRequest();
+    connection.isUpgraded = true;
     options.handleUpgrade(req, socket, head);
   });
-  return { server, sockets, upgraded, isOnUnixSocket: () => isOnUnixSocket };
+  return { server, connections, isOnUnixSocket: () => isOnUnixSocket };
 }
 
 /** Whoever has asked while we stalled is answered. */
@@ -149,19 +147,4 @@ function listenError(error: NodeJS.ErrnoException, port: number, host: string): 
   };
   const reason = reasons[error.code ?? ''] ?? error.code ?? 'unknown';
   return new Error(`Cannot listen on ${host}:${port}: ${reason}.`, { cause: error });
-}
-
-/**
- * Ends a connection behind its last answer, and goes on reading what the client still sends: closed with unread bytes it
- * would be reset, and the reset can destroy the answer on its way (RFC 9112 §9.6).
- */
-function destroySoonAfterBody(this: Socket): void {
-  const request = requestUnderWay(this);
-  if (request === undefined) {
-    Socket.prototype.destroySoon.call(this);
-    return;
-  }
-  this.end();
-  lingerFor(request);
-  request.once('close', () => this.destroy());
 }

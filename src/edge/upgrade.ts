@@ -20,7 +20,7 @@ export interface UpgradeOptions {
   readonly isOverloaded: () => boolean;
   readonly isDraining: () => boolean;
   /** Answers on the socket and closes it. */
-  readonly refuse: (socket: Duplex, error: AppError, req: IncomingMessage) => void;
+  readonly reject: (socket: Duplex, error: AppError, req: IncomingMessage) => void;
 }
 
 export interface UpgradeHandler {
@@ -40,7 +40,7 @@ export function createUpgradeHandler({
   webSockets,
   isOverloaded,
   isDraining,
-  refuse,
+  reject,
 }: UpgradeOptions): UpgradeHandler {
   return {
     isUpgrade(req) {
@@ -65,8 +65,8 @@ export function createUpgradeHandler({
         const headers = requestHeaders(req.rawHeaders, forwardedBy(req, checked, requestId, isTrustedPeer));
         webSockets.upgrade(req, socket, head, { headers, requestId });
       } catch (error) {
-        const refusal = error instanceof AppError ? error : badRequest('The handshake is not valid.');
-        refuse(socket, refusal, req);
+        const rejection = error instanceof AppError ? error : badRequest('The handshake is not valid.');
+        reject(socket, rejection, req);
       }
     },
   };

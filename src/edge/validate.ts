@@ -52,7 +52,7 @@ function readBody(req: IncomingMessage, res: ServerResponse): Promise<Buffer> {
     const onBroken = () => reject(badRequest('The body ended before its announced length.'));
     // Gone while we looked at the token: neither event will come.
     if (req.destroyed) onBroken();
-    // Not `for await`: a stream that is read so counts as paused, and body-watch.ts spares what we have paused.
+    // Not `for await`: a stream that is read so counts as paused, and a body that we have paused may stand still for ever.
     req.on('data', (piece: Buffer) => {
       bytes += piece.length;
       if (bytes <= MAX_JSON_BYTES) {

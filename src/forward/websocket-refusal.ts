@@ -8,10 +8,8 @@ import { afterRunning } from '../running-time.ts';
 import { cut } from './cut.ts';
 import { headLines, responseHeaders, withoutForbiddenLength } from './headers.ts';
 import { LAST_CHUNK, writeChunk } from './http1/chunk.ts';
+import { lingerOn } from './linger.ts';
 import { writeAndRelease } from './write-and-release.ts';
-
-/** How long a client may take to read a refusal and close, ms. */
-const LINGER_MS = 1_000;
 
 export interface RefusalOptions {
   /** Added when the backend sent none. */
@@ -38,11 +36,10 @@ export function passRefusal(
     `HTTP/1.1 ${status} ${refusal.statusMessage}\r\n${headLines(framed)}Connection: close\r\n\r\n`,
     'latin1',
   );
-  let limit = afterRunning(limitMs, () => cut(client));
-  // The socket is half-open: a client that never closes its side would keep it for good.
+  const limit = afterRunning(limitMs, () => cut(client));
   client.once('finish', () => {
     limit.cancel();
-    limit = afterRunning(LINGER_MS, () => client.destroy());
+    lingerOn(client);
   });
   client.once('close', () => {
     limit.cancel();

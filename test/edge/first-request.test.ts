@@ -19,9 +19,10 @@ async function connected(
       handleRequest: (_req, res) => res.end('here'),
       isUpgrade: () => false,
       handleUpgrade: (_req, socket) => socket.destroy(),
-      refuseBody: (res) => res.destroy(),
-      refuseSocket: (socket, error) => endSocketWithError(socket, error, 'id'),
+      rejectBody: (res) => res.destroy(),
+      rejectSocket: (socket, error) => endSocketWithError(socket, error, 'id'),
       maxConnections: 10,
+      bodySilenceMs: 60_000,
     },
     { headMs: 100, lookEveryMs: 20, idleMs: 60_000, ...deadlines },
   );

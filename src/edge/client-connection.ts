@@ -1,0 +1,186 @@
+/**
+ * All that is remembered of a client's connection, in one object that its socket carries: to look it up in a map would cost
+ * more than what a small request needs of it.
+ */
+import type { ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import { lingerFor } from '../forward/linger.ts';
+import {
+  isWithinRequest,
+  onLastAnswer,
+  requestUnderWay,
+  responseUnderWay,
+} from '../forward/node-internals.ts';
+import { deadlineIn, running } from '../running-time.ts';
+
+/** What a connection takes from those who look after all of them. */
+export interface ConnectionKeeper {
+  readonly limits: ClientLimits;
+  /** Asks for `checkLimits` again and again while it returns true. */
+  watch(): void;
+  onClose(connection: ClientConnection): void;
+}
+
+/** How long a client may keep us waiting, ms of running time. */
+export interface ClientLimits {
+  /** For the first request, counted from `waitForFirstRequest`. */
+  readonly firstRequestMs: number;
+  /** Longest silence within a body, which may take as long as it moves (nginx: client_body_timeout). */
+  readonly bodySilenceMs: number;
+  /** Called once when that is over; must end the connection. */
+  readonly onBodyStalled: (res: ServerResponse) => void;
+}
+
+const CONNECTION = Symbol('client connection');
+type ClientSocket = Socket & { [CONNECTION]?: ClientConnection };
+
+/** @throws Error for a socket that is no client's */
+export function clientConnectionOf(socket: ClientSocket): ClientConnection {
+  const connection = socket[CONNECTION];
+  if (connection === undefined) throw new Error('The socket is no client connection.');
+  return connection;
+}
+
+const NEVER = Number.POSITIVE_INFINITY;
+
+export class ClientConnection {
+  readonly socket: Socket;
+  /** It has left HTTP: a WebSocket, or what wants to be one. */
+  isUpgraded = false;
+  /** What came is no HTTP. The answers that are owed are still given; then it ends. */
+  isBroken = false;
+  readonly #keeper: ConnectionKeeper;
+  #hadLastRequest = false;
+  /** Reading of the running time at which we have waited for too long for a body or, when there is none, a first request. */
+  #deadline = NEVER;
+  /** To the request whose body is awaited; one at a time (decision 0010). */
+  #response: ServerResponse | undefined;
+  #bytesRead = 0;
+  #quietSince = 0;
+  #quietAtBytes = -1;
+
+  constructor(socket: ClientSocket, keeper: ConnectionKeeper) {
+    this.socket = socket;
+    this.#keeper = keeper;
+    socket[CONNECTION] = this;
+    socket.on('close', closeConnection);
+    onLastAnswer(socket, endBehindBody);
+  }
+
+  onClose(): void {
+    this.#keeper.onClose(this);
+  }
+
+  onRequest(): void {
+    if (this.#response === undefined) this.#deadline = NEVER;
+  }
+
+  /**
+   * False behind the last request (RFC 9112 §9.6): an answer would never be sent, so what comes must not have an effect
+   * either.
+   */
+  get takesRequests(): boolean {
+    return !this.#hadLastRequest && this.socket.writable;
+  }
+
+  /** Ends with this answer: where the message before it ends is in doubt, and so is where the next one begins. */
+  endWith(res: ServerResponse): void {
+    res.shouldKeepAlive = false;
+    this.#hadLastRequest = true;
+  }
+
+  /**
+   * Browsers and balancers open connections in advance; whatever we said there would be read as the answer to the first
+   * request, so they are closed without a word, and not early. node:http counts the time for a head from the moment a
+   * connection is accepted, and looks at it once.
+   * @returns false when a head has begun: that has node:http's deadline
+   */
+  waitForFirstRequest(): boolean {
+    if (isWithinRequest(this.socket)) return false;
+    this.#keeper.watch();
+    this.#deadline = deadlineIn(this.#keeper.limits.firstRequestMs);
+    return true;
+  }
+
+  /**
+   * A body that stands still holds a connection, a place in MAX_IN_FLIGHT and a connection to the backend, so it is given
+   * up. Our own pauses and stalls do not count.
+   * @param res of a request that announces a body
+   */
+  waitForBody(res: ServerResponse): void {
+    this.#response = res;
+    this.#bytesRead = this.socket.bytesRead;
+    this.#keeper.watch();
+    this.#deadline = deadlineIn(this.#keeper.limits.bodySilenceMs);
+    res.on('close', forgetBody);
+  }
+
+  /**
+   * Not when the clock looks: that keeps requests until they are old for V8, and collecting them then was a sixth of what a
+   * POST cost (npm run bench -- --only POST).
+   */
+  onAnswered(res: ServerResponse): void {
+    if (this.#response === res && res.req.complete) this.#stopWaiting();
+  }
+
+  #stopWaiting(): void {
+    this.#deadline = NEVER;
+    this.#response = undefined;
+  }
+
+  /** @returns whether it still waits for something */
+  checkLimits(): boolean {
+    const { socket } = this;
+    if (socket.destroyed) return false;
+    const res = this.#response;
+    if (res?.req.complete) this.#stopWaiting();
+    else if (res !== undefined && (res.req.isPaused() || socket.bytesRead !== this.#bytesRead)) {
+      this.#bytesRead = socket.bytesRead;
+      this.#deadline = deadlineIn(this.#keeper.limits.bodySilenceMs);
+    } else if (this.#deadline < running()) {
+      this.#stopWaiting();
+      if (res !== undefined) this.#keeper.limits.onBodyStalled(res);
+      else if (!isWithinRequest(socket)) socket.destroy();
+    }
+    return this.#deadline !== NEVER;
+  }
+
+  /**
+   * Whether it has had neither an answer under way nor a byte from the client for `quietMs`, as far as those who ask again
+   * and again can know.
+   */
+  isQuietFor(quietMs: number): boolean {
+    const now = performance.now();
+    const { bytesRead } = this.socket;
+    if (bytesRead === this.#quietAtBytes && responseUnderWay(this.socket) === undefined)
+      return now - this.#quietSince >= quietMs;
+    this.#quietAtBytes = bytesRead;
+    this.#quietSince = now;
+    return false;
+  }
+}
+
+// One function for all sockets and responses, found through `this`.
+
+function closeConnection(this: Socket): void {
+  clientConnectionOf(this).onClose();
+}
+
+function forgetBody(this: ServerResponse): void {
+  clientConnectionOf(this.req.socket).onAnswered(this);
+}
+
+/**
+ * Ends a connection behind its last answer, and goes on reading what the client still sends: closed with unread bytes it
+ * would be reset, and the reset can destroy the answer on its way (RFC 9112 §9.6).
+ */
+function endBehindBody(this: Socket): void {
+  const request = requestUnderWay(this);
+  if (request === undefined) {
+    Socket.prototype.destroySoon.call(this);
+    return;
+  }
+  this.end();
+  lingerFor(request);
+  request.once('close', () => this.destroy());
+}
