@@ -183,6 +183,40 @@ test('a 100 Continue is written in its place, also behind another request', asyn
   });
 });
 
+test('behind an answer in the place of the 100, neither a body nor a next request has an effect', async () => {
+  const seen: string[] = [];
+  await through(recording(seen), async ({ port }) => {
+    const inBody = get('/api/in-body');
+    const framings: [framing: string, body: string][] = [
+      [`Content-Length: ${inBody.length}\r\n`, inBody],
+      ['Content-Length: 4\r\n', `body${inBody}`],
+      ['Transfer-Encoding: chunked\r\n', `4\r\nbody\r\n0\r\n\r\n${inBody}`],
+    ];
+    for (const [framing, body] of framings) {
+      const waiting = post('/nope', `Expect: 100-continue\r\n${framing}`, '');
+      // Whether it sends the body all the same is the client's choice (RFC 9110 §10.1.1), and it may not have waited.
+      for (const [early, late] of [
+        ['', body],
+        ['', get('/api/next')],
+        [body, get('/api/next')],
+        [get('/api/next'), body],
+      ] as const) {
+        const client = await connectRaw(port);
+        const answer = await client.send(waiting + early).message();
+        assert.deepEqual(
+          [answer.startLine, answer.header('connection')],
+          ['HTTP/1.1 404 Not Found', 'close'],
+        );
+        client.send(late).end();
+        assert.equal(await client.closed(), '');
+        client.destroy();
+      }
+    }
+    assert.equal((await exchangeRaw(port, get('/api/last'))).body, 'answer to /api/last');
+    assert.deepEqual(seen, ['/api/last']);
+  });
+});
+
 test('a body that breaks is answered 400 once, and not at all when its request has been answered', async () => {
   const early = 'HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n';
   await through(
