@@ -56,9 +56,9 @@ async function runTests({ files, coverage, only, timeoutMs }: Arguments): Promis
   const processes = watchTestProcesses(files, ({ file, pid, command }) =>
     complain(`${file} left process ${pid} behind: ${command}`),
   );
-  const stopping = new AbortController();
+  const aborting = new AbortController();
   const tests = run({
-    signal: stopping.signal,
+    signal: aborting.signal,
     files: [...files],
     cwd: PROJECT,
     concurrency: FILES_AT_ONCE,
@@ -72,30 +72,33 @@ async function runTests({ files, coverage, only, timeoutMs }: Arguments): Promis
     complain(sentence);
     processes.kill(file);
   });
-  let stopped: Promise<never> | undefined;
-  const stop = (status: number) => {
-    stopped ??= stopNow(status);
-  };
-  const stopNow = async (status: number) => {
+  const stopped = endWhenTold(async () => {
     for (const place of progress.underWay()) process.stdout.write(`Stopped in ${place}\n`);
     // First: it has to see whose child is whose.
     const ended = processes.end();
-    stopping.abort();
+    aborting.abort();
     await ended;
-    return process.exit(status);
-  };
-  for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const)
-    process.on(signal, () => stop(128 + constants.signals[signal]));
-  // Whoever read it has gone.
-  process.stdout.on('error', () => stop(1));
+  });
   tests.on('test:summary', ({ success }) => {
     isFine &&= success;
   });
   // Once it stops there are only failures of files that could not run.
-  for await (const text of tests.compose(new spec())) if (!stopped) process.stdout.write(text);
-  await stopped;
+  for await (const text of tests.compose(new spec())) if (!stopped()) process.stdout.write(text);
+  await stopped();
   await processes.settled();
   return isFine;
+}
+
+/** On a signal, or when nobody reads the output any more. @returns asked, the end that is under way */
+function endWhenTold(end: () => Promise<void>): () => Promise<never> | undefined {
+  let ending: Promise<never> | undefined;
+  const endWith = (status: number) => {
+    ending ??= end().then(() => process.exit(status));
+  };
+  for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const)
+    process.on(signal, () => endWith(128 + constants.signals[signal]));
+  process.stdout.on('error', () => endWith(1));
+  return () => ending;
 }
 
 function readArguments(): Arguments | undefined {
