@@ -1,11 +1,9 @@
 /** What waits to be sent to the webhook, what was given up, and sending it again. */
 import { parseArgs } from 'node:util';
-import { ConfigError, parseSetting } from '../src/config/config.ts';
-import type { DatabaseTarget } from '../src/config/database-url.ts';
-import { keepOwnEnvironment } from '../src/config/environment.ts';
 import { type OutboxOperator, type OutboxStatus, operateOutbox } from '../src/features/events/operator.ts';
 import { KEEP_DELIVERED_DAYS } from '../src/features/events/outbox.ts';
 import { isSchemaMissing } from '../src/infra/postgres/failure.ts';
+import { fail, readCommandLine, readDatabaseTarget } from './lib/command-line.ts';
 
 const HELP = `Usage: npm run events -- (--status | --failed | --replay ID|all) [--help]
 
@@ -22,8 +20,6 @@ Delivered events are removed after ${KEEP_DELIVERED_DAYS} days, failed ones are 
 Exit status: 0 done, 1 no such event or the database refused, 2 wrong arguments, 78 DATABASE_URL is missing or malformed.
 `;
 
-const EX_CONFIG = 78;
-
 interface Options {
   readonly status: boolean;
   readonly failed: boolean;
@@ -31,15 +27,10 @@ interface Options {
 }
 
 async function main(): Promise<void> {
-  const options = readOptions();
+  const options = readCommandLine(HELP, parseOptions);
   if (options === null) return;
-  if (options.help) {
-    process.stdout.write(HELP);
-    return;
-  }
-  const target = readTarget();
+  const target = readDatabaseTarget();
   if (target === null) return;
-  keepOwnEnvironment(process.env);
   await operateOutbox(target, (outbox) => act(outbox, options));
 }
 
@@ -72,42 +63,22 @@ const describe = ({ waiting, oldestSeconds, delivered, failed }: OutboxStatus) =
     `failed     ${failed}`,
   ].join('\n');
 
-function readOptions(): (Options & { help: boolean }) | null {
-  try {
-    const { values } = parseArgs({
-      options: {
-        status: { type: 'boolean', default: false },
-        failed: { type: 'boolean', default: false },
-        replay: { type: 'string' },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    });
-    const chosen = [values.status, values.failed, values.replay !== undefined].filter(Boolean).length;
-    if (chosen !== 1 && !values.help) throw new Error('One of --status, --failed and --replay is needed.');
-    return values;
-  } catch (error) {
-    fail(2, `${error instanceof Error ? error.message : error}\n\n${HELP}`);
-    return null;
-  }
-}
-
-function readTarget(): DatabaseTarget | null {
-  try {
-    return parseSetting(process.env, 'DATABASE_URL');
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    fail(EX_CONFIG, error.message);
-    return null;
-  }
+function parseOptions() {
+  const { values } = parseArgs({
+    options: {
+      status: { type: 'boolean', default: false },
+      failed: { type: 'boolean', default: false },
+      replay: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  const chosen = [values.status, values.failed, values.replay !== undefined].filter(Boolean).length;
+  if (chosen !== 1 && !values.help) throw new Error('One of --status, --failed and --replay is needed.');
+  return values;
 }
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`);
-}
-
-function fail(status: number, text: string): void {
-  process.stderr.write(`${text}\n`);
-  process.exitCode = status;
 }
 
 // `| head` has read enough.

@@ -3,10 +3,8 @@
  * triggers keep them exact; this is for a database that was restored or edited with the triggers switched off.
  */
 import { parseArgs } from 'node:util';
-import { ConfigError, parseSetting } from '../src/config/config.ts';
-import type { DatabaseTarget } from '../src/config/database-url.ts';
-import { keepOwnEnvironment } from '../src/config/environment.ts';
 import { checkReviewStats, type ReviewStatsDrift, rebuildReviewStats } from '../src/infra/review-stats.ts';
+import { fail, readCommandLine, readDatabaseTarget } from './lib/command-line.ts';
 
 const HELP = `Usage: node scripts/rebuild-review-stats.ts [--check] [--help]
 
@@ -20,19 +18,13 @@ Exit status: 0 all in order (or put in order), 1 the database refused, 2 unknown
 3 --check found differences, 78 DATABASE_URL is missing or malformed.
 `;
 
-const EX_CONFIG = 78;
 const EX_DIFFERS = 3;
 
 async function main(): Promise<void> {
-  const options = readOptions();
+  const options = readCommandLine(HELP, parseOptions);
   if (options === null) return;
-  if (options.help) {
-    process.stdout.write(HELP);
-    return;
-  }
-  const target = readTarget();
+  const target = readDatabaseTarget();
   if (target === null) return;
-  keepOwnEnvironment(process.env);
   const drift = options.check ? await checkReviewStats(target) : await rebuildReviewStats(target);
   process.stdout.write(`${describe(drift, options.check)}\n`);
   if (options.check && drift.products + drift.reviews > 0) process.exitCode = EX_DIFFERS;
@@ -44,35 +36,13 @@ function describe({ reviews, products }: ReviewStatsDrift, onlyChecked: boolean)
   return onlyChecked ? `${what}.` : `${what}; all are right now.`;
 }
 
-function readOptions(): { check: boolean; help: boolean } | null {
-  try {
-    const { values } = parseArgs({
-      options: {
-        check: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    });
-    return values;
-  } catch (error) {
-    fail(2, `${error instanceof Error ? error.message : error}\n\n${HELP}`);
-    return null;
-  }
-}
-
-function readTarget(): DatabaseTarget | null {
-  try {
-    return parseSetting(process.env, 'DATABASE_URL');
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    fail(EX_CONFIG, error.message);
-    return null;
-  }
-}
-
-function fail(status: number, text: string): void {
-  process.stderr.write(`${text}\n`);
-  process.exitCode = status;
-}
+const parseOptions = () =>
+  parseArgs({
+    options: {
+      check: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  }).values;
 
 main().catch((error) => {
   fail(

@@ -9,6 +9,7 @@ import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
 import { missingTools } from '../test/support/requirements.ts';
+import { numberFrom, readCommandLine } from './lib/command-line.ts';
 import { watchTestProcesses } from './test/processes.ts';
 import { watchProgress } from './test/progress.ts';
 
@@ -29,17 +30,9 @@ const PROJECT = resolve(import.meta.dirname, '..');
 /** Two cores, and most tests wait more than they compute. */
 const FILES_AT_ONCE = 3;
 
-interface Arguments {
-  readonly isEverything: boolean;
-  readonly files: readonly string[];
-  readonly coverage: boolean;
-  readonly only: string | undefined;
-  readonly timeoutMs: number;
-}
-
 async function main(): Promise<void> {
-  const args = readArguments();
-  if (args === undefined) return;
+  const args = readCommandLine(HELP, parseOptions);
+  if (args === null) return;
   const missing = args.isEverything ? missingTools() : [];
   if (missing.length > 0) process.stdout.write(`Not installed here: ${missing.join(', ')}.\n`);
   // Not process.exitCode alone: what a process that escaped us holds open would keep this one.
@@ -47,7 +40,12 @@ async function main(): Promise<void> {
 }
 
 /** @returns whether all passed and nothing was left behind */
-async function runTests({ files, coverage, only, timeoutMs }: Arguments): Promise<boolean> {
+async function runTests({
+  files,
+  coverage,
+  only,
+  timeoutMs,
+}: ReturnType<typeof parseOptions>): Promise<boolean> {
   let isFine = true;
   const complain = (sentence: string) => {
     isFine = false;
@@ -101,32 +99,21 @@ function endWhenTold(end: () => Promise<void>): () => Promise<never> | undefined
   return () => ending;
 }
 
-function readArguments(): Arguments | undefined {
-  try {
-    const { values, positionals } = parseArgs({
-      allowPositionals: true,
-      options: {
-        coverage: { type: 'boolean', default: false },
-        only: { type: 'string' },
-        timeout: { type: 'string', default: '120' },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    });
-    if (values.help) {
-      process.stdout.write(HELP);
-      return undefined;
-    }
-    const seconds = Number(values.timeout);
-    if (!(seconds >= 1 && seconds <= 3_600)) throw new Error('--timeout must be a number from 1 to 3600.');
-    const files = filesOf(positionals);
-    if (files.length === 0) throw new Error(`No test files at ${positionals.join(', ')}.`);
-    const { coverage, only } = values;
-    return { isEverything: positionals.length === 0, files, coverage, only, timeoutMs: seconds * 1_000 };
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${HELP}`);
-    process.exitCode = 2;
-    return undefined;
-  }
+function parseOptions() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      coverage: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      timeout: { type: 'string', default: '120' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  const { coverage, only, help } = values;
+  const files = filesOf(positionals);
+  if (files.length === 0) throw new Error(`No test files at ${positionals.join(', ')}.`);
+  const timeoutMs = numberFrom('--timeout', values.timeout, { least: 1, most: 3_600 }) * 1_000;
+  return { help, isEverything: positionals.length === 0, files, coverage, only, timeoutMs };
 }
 
 function filesOf(paths: readonly string[]): string[] {

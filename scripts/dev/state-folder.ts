@@ -16,16 +16,10 @@ import { join } from 'node:path';
 import { lock } from 'proper-lockfile';
 import { processIn } from '../lab/proc.ts';
 
-export interface StateFolder {
-  readonly path: string;
-  at(name: string): string;
-  /** A secret made once and kept, so that tokens survive a restart. */
-  secret(name: string): string;
-  release(): void;
-}
+export type StateFolder = Awaited<ReturnType<typeof takeStateFolder>>;
 
 /** @throws Error with a sentence when another process uses it or it cannot be written */
-export async function takeStateFolder(path: string): Promise<StateFolder> {
+export async function takeStateFolder(path: string) {
   try {
     mkdirSync(path, { recursive: true });
   } catch (error) {
@@ -44,8 +38,9 @@ export async function takeStateFolder(path: string): Promise<StateFolder> {
   await takeLock(path, pidFile);
   return {
     path,
-    at: (name) => join(path, name),
-    secret(name) {
+    at: (name: string) => join(path, name),
+    /** A secret made once and kept, so that tokens survive a restart. */
+    secret(name: string) {
       const file = join(path, name);
       if (!existsSync(file)) writeFileSync(file, randomBytes(32).toString('base64url'), { mode: 0o600 });
       return readFileSync(file, 'utf8');

@@ -9,7 +9,7 @@ import { makeScratchFolder } from '../lab/scratch-folder.ts';
 import { outputOf } from '../lab/tools.ts';
 import { PYTHON } from '../lab/uvicorn.ts';
 import type { BackendKind } from './drill.ts';
-import { type Arrivals, readJournal } from './journal.ts';
+import { readJournal } from './journal.ts';
 
 export interface BackendOptions {
   readonly kind: BackendKind;
@@ -19,20 +19,12 @@ export interface BackendOptions {
   readonly closeOnNext?: boolean;
 }
 
-export interface DrillBackend extends AsyncDisposable {
-  readonly url: string;
-  /** SIGKILL; resolves when it is gone. */
-  kill(): Promise<unknown>;
-  /** Resolves when it listens again, on the same port. */
-  restart(): Promise<void>;
-  /** Over all its lives. */
-  arrivals(): Arrivals;
-}
-
 export const isUvicornInstalled = (): boolean =>
   outputOf(PYTHON, '-c', 'import uvicorn, websockets') !== undefined;
 
-export async function startBackend(options: BackendOptions): Promise<DrillBackend> {
+export type DrillBackend = Awaited<ReturnType<typeof startBackend>>;
+
+export async function startBackend(options: BackendOptions) {
   const folder = makeScratchFolder('drill');
   const journal = folder.at('journal');
   writeFileSync(journal, '');
@@ -48,8 +40,11 @@ export async function startBackend(options: BackendOptions): Promise<DrillBacken
   const kill = () => program.stop('SIGKILL');
   return {
     url: `http://127.0.0.1:${port}`,
+    /** SIGKILL; resolves when it is gone. */
     kill,
+    /** Resolves when it listens again, on the same port. */
     restart: start,
+    /** Over all its lives. */
     arrivals: () => readJournal(journal),
     async [Symbol.asyncDispose]() {
       await kill();

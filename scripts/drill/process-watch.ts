@@ -7,14 +7,8 @@ import { residentBytes } from '../lab/proc.ts';
 const LOOK_EVERY_MS = 250;
 const MIB = 1024 * 1024;
 
-export interface MemoryUse {
-  readonly mostMib: number;
-  /** From the first look. */
-  readonly growthMib: number;
-}
-
-/** Looks at the process's memory until asked. */
-export function watchMemory(pid: number): { end(): Promise<MemoryUse> } {
+/** Looks at the process's memory until asked for the most, and the growth from the first look. */
+export function watchMemory(pid: number) {
   let stopped = false;
   const watching = (async () => {
     const before = residentBytes(pid);

@@ -9,14 +9,9 @@ import { type Reading, type ReadMessage, readRequest } from './reference-reader.
 /** Takes over a new connection; errors of the socket are already handled. */
 export type ConnectionHandler = (socket: Socket) => void;
 
-export interface FuzzBackend {
-  readonly port: number;
-  /** From now on connections go to this handler; those of the one before are closed. */
-  handle(handler: ConnectionHandler): void;
-  stop(): Promise<void>;
-}
+export type FuzzBackend = Awaited<ReturnType<typeof startFuzzBackend>>;
 
-export async function startFuzzBackend(): Promise<FuzzBackend> {
+export async function startFuzzBackend() {
   let handler: ConnectionHandler = (socket) => socket.destroy();
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
@@ -27,7 +22,8 @@ export async function startFuzzBackend(): Promise<FuzzBackend> {
   });
   return {
     port: await listen(server),
-    handle(next) {
+    /** From now on connections go to this handler; those of the one before are closed. */
+    handle(next: ConnectionHandler) {
       handler = next;
       for (const socket of sockets) socket.destroy();
     },

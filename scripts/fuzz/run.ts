@@ -112,19 +112,15 @@ const MOST_GROWTH = 16 * MIB;
 /** By then every mode has had a turn, and code that is loaded late is there. */
 const WARM_UP_TURNS = 3;
 
-interface MemoryWatch {
-  checkpoint(): Promise<void>;
-  /** What is in use at the end is well above what was after the warm-up. */
-  grows(): boolean;
-  checkpointsMiB(): number[];
-}
+type MemoryWatch = ReturnType<typeof watchMemory>;
 
-function watchMemory(sidecar: SidecarUnderTest): MemoryWatch {
+function watchMemory(sidecar: SidecarUnderTest) {
   const checkpoints: number[] = [];
   return {
     async checkpoint() {
       checkpoints.push(await sidecar.heap());
     },
+    /** What is in use at the end is well above what was after the warm-up. */
     grows() {
       const warm = checkpoints[Math.min(WARM_UP_TURNS, checkpoints.length) - 1] ?? 0;
       return (checkpoints.at(-1) ?? 0) > warm + MOST_GROWTH;

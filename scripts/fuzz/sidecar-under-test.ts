@@ -10,25 +10,12 @@ import { type LogLine, type SidecarProcess, startProcess } from '../lab/sidecar.
 import { untilMigrated } from '../lab/until-migrated.ts';
 import { heapAfterGc } from './heap.ts';
 
-export interface SidecarUnderTest {
-  readonly pid: number;
-  readonly port: number;
-  /** The same process still runs and answers /livez. */
-  isAlive(): Promise<boolean>;
-  /** Round trips through its event loop: what it had written before is on its way when this resolves. */
-  barrier(): Promise<void>;
-  /** Lines that must not be: errors, anything on stderr. Taken, so each is told once. */
-  takeComplaints(): string[];
-  descriptors(): number;
-  /** Memory in use after a garbage collection, bytes. */
-  heap(): Promise<number>;
-  stop(): Promise<void>;
-}
-
 /** Short, so that a stalled exchange does not hold a run up, ms. */
 const BACKEND_TIMEOUT_MS = 1_500;
 
-export async function startSidecarUnderTest(backendPort: number): Promise<SidecarUnderTest> {
+export type SidecarUnderTest = Awaited<ReturnType<typeof startSidecarUnderTest>>;
+
+export async function startSidecarUnderTest(backendPort: number) {
   await using parts = new AsyncDisposableStack();
   const database = parts.use(await startTestDatabase());
   await createBackendTables(database.url);
@@ -39,6 +26,7 @@ export async function startSidecarUnderTest(backendPort: number): Promise<Sideca
   return {
     pid: sidecar.pid,
     port: sidecar.port,
+    /** The same process still runs and answers /livez. */
     async isAlive() {
       if (sidecar.child.exitCode !== null || sidecar.child.signalCode !== null) return false;
       return fetch(`${sidecar.url}/livez`, { signal: AbortSignal.timeout(5_000) }).then(
@@ -46,13 +34,16 @@ export async function startSidecarUnderTest(backendPort: number): Promise<Sideca
         () => false,
       );
     },
+    /** Round trips through its event loop: what it had written before is on its way when this resolves. */
     async barrier() {
       for (let i = 0; i < 2; i += 1) await fetch(`${sidecar.url}/livez`).then((answer) => answer.text());
       // A connection that is new to the backend takes a turn to be accepted and one to be read.
       for (let i = 0; i < 3; i += 1) await new Promise(setImmediate);
     },
+    /** Lines that must not be: errors, anything on stderr. Taken, so each is told once. */
     takeComplaints: watchComplaints(sidecar),
     descriptors: () => openDescriptors(sidecar.pid),
+    /** Memory in use after a garbage collection, bytes. */
     heap: () => heapAfterGc(inspectPort),
     stop: () => kept.disposeAsync(),
   };

@@ -12,26 +12,6 @@ import { freePort } from './ports.ts';
 import { startEmbeddedPostgres } from './postgres.ts';
 import { makeScratchFolder } from './scratch-folder.ts';
 
-export interface TestDatabaseServer extends AsyncDisposable {
-  readonly port: number;
-  readonly pid: number;
-  /** postgresql:// URL of a database that is there from the start. */
-  readonly url: string;
-  /** PEM file of the certificate's issuer, when started with TLS. */
-  readonly caPath: string | null;
-  /** Makes a new, empty database; its URL. */
-  createDatabase(): Promise<string>;
-  /** SIGKILL for the server and all its processes, as when the machine loses power. */
-  kill(): Promise<void>;
-  /** Resolves when it accepts connections again, on the same port. */
-  start(): Promise<void>;
-  /** SIGSTOP for all of them: connections stay open, and nothing answers. */
-  freeze(): void;
-  /** SIGCONT. */
-  thaw(): void;
-  stop(): Promise<void>;
-}
-
 export interface TestDatabaseOptions {
   readonly tls?: boolean;
   /** Whether what was acknowledged is there after a kill. */
@@ -48,10 +28,9 @@ const PASSWORD = 'p#ss@w%rd';
  */
 const MEMORY = '/dev/shm';
 
-export async function startTestDatabase({
-  tls = false,
-  durable = false,
-}: TestDatabaseOptions = {}): Promise<TestDatabaseServer> {
+export type TestDatabaseServer = Awaited<ReturnType<typeof startTestDatabase>>;
+
+export async function startTestDatabase({ tls = false, durable = false }: TestDatabaseOptions = {}) {
   const folder = makeScratchFolder('test-db', durable && existsSync(MEMORY) ? MEMORY : tmpdir());
   const certificate = tls ? await makeCertificate(folder.path) : null;
   // PostgreSQL reads a key only when it belongs to the user that it runs as.
@@ -72,19 +51,26 @@ export async function startTestDatabase({
     get pid() {
       return server.pid;
     },
+    /** postgresql:// URL of a database that is there from the start. */
     url: server.url,
+    /** PEM file of the certificate's issuer, when started with TLS. */
     caPath: certificate?.caPath ?? null,
+    /** Makes a new, empty database; its URL. */
     async createDatabase() {
       count += 1;
       const name = `test_${count}`;
       await query(server.url, `CREATE DATABASE ${name}`);
       return server.url.replace(/\/first$/, `/${name}`);
     },
+    /** SIGKILL for the server and all its processes, as when the machine loses power. */
     kill: () => server.kill(),
+    /** Resolves when it accepts connections again, on the same port. */
     async start() {
       server = await startEmbeddedPostgres(options);
     },
+    /** SIGSTOP for all of them: connections stay open, and nothing answers. */
     freeze: () => server.signalAll('SIGSTOP'),
+    /** SIGCONT. */
     thaw: () => server.signalAll('SIGCONT'),
     stop,
     [Symbol.asyncDispose]: stop,

@@ -8,22 +8,16 @@ import { makeScratchFolder, type ScratchFolder } from './scratch-folder.ts';
 /** Connections to PostgreSQL for each database: fewer than clients, so that these have to share. */
 export const POOL_SIZE = 2;
 
-export interface PgBouncer {
-  /** The address of a database of the server, through PgBouncer. */
-  through(databaseUrl: string): string;
-  /** Kills it and starts it again on its port. @param whileDown runs in between */
-  restart(whileDown: () => Promise<void>): Promise<void>;
-  stop(): Promise<void>;
-}
-
 /** As root it refuses to run; its files have to belong to whom it runs as. */
 const UNPRIVILEGED_ID = 65_534;
 const identity = process.getuid?.() === 0 ? { uid: UNPRIVILEGED_ID, gid: UNPRIVILEGED_ID } : {};
 
 type Server = Pick<TestDatabaseServer, 'url' | 'port'>;
 
+export type PgBouncer = Awaited<ReturnType<typeof startPgBouncer>>;
+
 /** @param server need not be there @param settings lines for the end of its file @throws Error with PgBouncer's words */
-export async function startPgBouncer(server: Server, settings = ''): Promise<PgBouncer> {
+export async function startPgBouncer(server: Server, settings = '') {
   const port = await freePort();
   const folder = writeFiles(server, port, settings);
   const launch = async () => {
@@ -33,12 +27,14 @@ export async function startPgBouncer(server: Server, settings = ''): Promise<PgB
   };
   let program = await launch();
   return {
-    through(databaseUrl) {
+    /** The address of a database of the server, through PgBouncer. */
+    through(databaseUrl: string) {
       const url = new URL(databaseUrl);
       url.port = String(port);
       return url.href;
     },
-    async restart(whileDown) {
+    /** Kills it and starts it again on its port. @param whileDown runs in between */
+    async restart(whileDown: () => Promise<void>) {
       await program.stop('SIGKILL');
       await whileDown();
       program = await launch();

@@ -5,6 +5,7 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pinned } from './cores.ts';
 import { isListening } from './ports.ts';
@@ -145,6 +146,30 @@ export async function untilSays(name: string, program: Program, words: RegExp): 
     return said !== null;
   });
   return said as unknown as RegExpExecArray;
+}
+
+export interface FinishedRun {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program to its end, with PATH and nothing else but this environment; status null when it took too long and was killed. */
+export async function runToEnd(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<FinishedRun> {
+  const child = spawn(command, args, {
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: PATIENCE_MS,
+    killSignal: 'SIGKILL',
+  });
+  const output = Promise.all([text(child.stdout), text(child.stderr)]);
+  const [status] = await once(child, 'close');
+  const [stdout, stderr] = await output;
+  return { status, stdout, stderr };
 }
 
 /** Polls until a condition holds. @throws Error naming what was waited for */

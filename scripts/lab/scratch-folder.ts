@@ -3,23 +3,19 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-export interface ScratchFolder {
-  readonly path: string;
-  at(name: string): string;
-  remove(): void;
-}
-
 const existing = new Set<string>();
 
+export type ScratchFolder = ReturnType<typeof makeScratchFolder>;
+
 /** @param name what it is for. Every user may enter: as root, PostgreSQL and nginx's workers run as others. */
-export function makeScratchFolder(name: string, parent = tmpdir()): ScratchFolder {
+export function makeScratchFolder(name: string, parent = tmpdir()) {
   const path = mkdtempSync(join(parent, `sidecar-${name}-`));
   chmodSync(path, 0o755);
   if (existing.size === 0) process.once('exit', removeAll);
   existing.add(path);
   return {
     path,
-    at: (file) => join(path, file),
+    at: (file: string) => join(path, file),
     remove() {
       removeFolder(path);
       existing.delete(path);

@@ -6,21 +6,13 @@ import { createServer } from 'node:net';
 import { listen } from './ports.ts';
 import { RawConnection } from './raw-connection.ts';
 
-export interface ScriptedBackend {
-  readonly port: number;
-  readonly url: string;
-  /** Every connection so far, in order. */
-  readonly connections: readonly RawConnection[];
-  /** Resolves with connection number `index` (from 0) once it is there. */
-  connection(index: number): Promise<RawConnection>;
-  stop(): Promise<void>;
-}
+export type ScriptedBackend = Awaited<ReturnType<typeof startScriptedBackend>>;
 
 /** @param script runs for every connection; its failures end the connection and are ignored */
 export async function startScriptedBackend(
   script: (connection: RawConnection, index: number) => Promise<void> | void,
   port = 0,
-): Promise<ScriptedBackend> {
+) {
   const connections: RawConnection[] = [];
   const server = createServer({ allowHalfOpen: true, noDelay: true }, async (socket) => {
     const connection = new RawConnection(socket);
@@ -36,8 +28,10 @@ export async function startScriptedBackend(
   return {
     port: actualPort,
     url: `http://127.0.0.1:${actualPort}`,
+    /** Every connection so far, in order. */
     connections,
-    async connection(index) {
+    /** Resolves with connection number `index` (from 0) once it is there. */
+    async connection(index: number): Promise<RawConnection> {
       while (connections[index] === undefined)
         await once(server, 'scripted', { signal: AbortSignal.timeout(10_000) });
       return connections[index];

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { Server } from 'node:net';
 import { resolve } from 'node:path';
 import { NO_DATABASE } from './database.ts';
-import { endChild, hasEnded, startProgram, until } from './programs.ts';
+import { endChild, type FinishedRun, hasEnded, runToEnd, startProgram, until } from './programs.ts';
 import { JWT_SECRET } from './tokens.ts';
 
 export const MAIN = resolve(import.meta.dirname, '../../src/main.ts');
@@ -102,32 +102,9 @@ export async function followProcess(
   return self;
 }
 
-export interface FinishedRun {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs `node <script> args` to its end; status null when it took too long and was killed. */
-export async function runNode(
+/** Runs `node <script> args` to its end. */
+export const runNode = (
   script: string,
   args: readonly string[],
   env: Record<string, string>,
-): Promise<FinishedRun> {
-  const child = spawn(process.execPath, [script, ...args], {
-    env: { PATH: process.env.PATH ?? '', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: PATIENCE_MS,
-    killSignal: 'SIGKILL',
-  });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (chunk) => {
-    stdout += chunk;
-  });
-  child.stderr.on('data', (chunk) => {
-    stderr += chunk;
-  });
-  const [status] = await once(child, 'close');
-  return { status, stdout, stderr };
-}
+): Promise<FinishedRun> => runToEnd(process.execPath, [script, ...args], env);

@@ -1,21 +1,14 @@
 /**
  * Migrations run beside the sidecar; a test that needs the tables waits for them.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { migrations } from '../../src/infra/migrations/index.ts';
 import { query } from './database.ts';
+import { until } from './programs.ts';
 
-const PATIENCE_MS = 20_000;
+const COUNT = 'SELECT count(*)::integer AS n FROM gogomarket_sidecar_migrations';
 
-export async function untilMigrated(url: string): Promise<void> {
-  const giveUpAt = Date.now() + PATIENCE_MS;
-  while (Date.now() < giveUpAt) {
-    const rows = await query<{ n: string }>(
-      url,
-      'SELECT count(*) AS n FROM gogomarket_sidecar_migrations',
-    ).catch(() => []);
-    if (Number(rows[0]?.n) === migrations.length) return;
-    await sleep(50);
-  }
-  throw new Error('the migrations did not run');
-}
+export const untilMigrated = (url: string): Promise<void> =>
+  until('the migrations', async () => {
+    const rows = await query<{ n: number }>(url, COUNT).catch(() => []);
+    return rows[0]?.n === migrations.length;
+  });

@@ -9,18 +9,12 @@ export const UVICORN = 'uvicorn with FastAPI';
 /** By its path: another python3 may come first on PATH, without Debian's packages. */
 export const PYTHON = '/usr/bin/python3';
 
-export interface Uvicorn {
-  readonly port: number;
-  readonly url: string;
-  stop(): Promise<void>;
-}
-
 /**
  * @param databaseUrl as the backend writes it, `postgresql+asyncpg://…`
  * @param port 0: a free one
  * @throws Error with what uvicorn printed when it does not start
  */
-export async function startUvicorn(databaseUrl: string, port = 0): Promise<Uvicorn> {
+export async function startUvicorn(databaseUrl: string, port = 0) {
   const app = ['main:app', '--app-dir', resolve(import.meta.dirname, 'fastapi')];
   const program = startProgram(
     PYTHON,

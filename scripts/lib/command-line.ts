@@ -1,4 +1,12 @@
-/** What the commands have in common: arguments, help, and the statuses 2 (wrong arguments) and 130 (stopped). */
+/**
+ * What the commands have in common: arguments, help, DATABASE_URL, and the statuses 2 (wrong arguments), 78 (it is missing
+ * or malformed) and 130 (stopped).
+ */
+import { ConfigError, parseSetting } from '../../src/config/config.ts';
+import type { DatabaseTarget } from '../../src/config/database-url.ts';
+import { keepOwnEnvironment } from '../../src/config/environment.ts';
+
+const EX_CONFIG = 78;
 
 /** @returns null when nothing is to be run: help was asked for and is printed, or an argument is wrong and told */
 export function readCommandLine<Options extends { readonly help: boolean }>(
@@ -10,10 +18,27 @@ export function readCommandLine<Options extends { readonly help: boolean }>(
     if (!options.help) return options;
     process.stdout.write(help);
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${help}`);
-    process.exitCode = 2;
+    fail(2, `${error instanceof Error ? error.message : error}\n\n${help.trimEnd()}`);
   }
   return null;
+}
+
+/** The database in the environment, of which nothing but our settings is left for libraries. @returns null when it is told what is wrong */
+export function readDatabaseTarget(): DatabaseTarget | null {
+  try {
+    const target = parseSetting(process.env, 'DATABASE_URL');
+    keepOwnEnvironment(process.env);
+    return target;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    fail(EX_CONFIG, error.message);
+    return null;
+  }
+}
+
+export function fail(status: number, text: string): void {
+  process.stderr.write(`${text}\n`);
+  process.exitCode = status;
 }
 
 /** @throws Error with a sentence */

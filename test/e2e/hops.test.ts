@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { query } from '../../scripts/lab/database.ts';
 import { RawConnection } from '../../scripts/lab/raw-connection.ts';
-import { restartBackend, type Stack, stackForTests } from '../support/e2e-stack.ts';
+import { type Stack, stackForTests } from '../support/e2e-stack.ts';
 import { send } from '../support/https-client.ts';
 
 let stack: Stack;
@@ -157,7 +157,7 @@ test('the backend and the sidecar both speak TLS to PostgreSQL', { skip }, async
 test('with the backend away its routes are 502 with a sentence, ours go on, and it comes back', {
   skip,
 }, async () => {
-  await restartBackend(stack, async () => {
+  await stack.restartBackend(async () => {
     const orders = await stack.ask('/api/orders', { token });
     assert.deepEqual([orders.status, orders.headers['retry-after']], [502, '1']);
     assert.deepEqual(orders.json, { detail: 'The backend cannot be reached.' });

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { query } from '../../scripts/lab/database.ts';
-import { restartBackend, type Stack, stackForTests } from '../support/e2e-stack.ts';
+import { type Stack, stackForTests } from '../support/e2e-stack.ts';
 import { runScript, type ScriptRun } from '../support/smoke-script.ts';
 
 let stack: Stack;
@@ -183,7 +183,7 @@ test('a wrong password fails at the login', { skip }, async () => {
 });
 
 test('a backend that is down fails at its health, and says why', { skip }, async () => {
-  await restartBackend(stack, async () => {
+  await stack.restartBackend(async () => {
     const run = await runScript(SMOKE, everything());
     assertFails(
       run,

@@ -17,16 +17,6 @@ export interface DeployedFiles {
   readonly caPath: string;
 }
 
-export interface Nginx extends DeployedFiles {
-  /** https:// address of the server. */
-  readonly url: string;
-  /** The documented switch: puts another port on the upstream's server line and reloads. */
-  switchTo(upstreamPort: number): Promise<void>;
-  /** The lines about requests so far. */
-  accessLog(): string;
-  stop(): Promise<void>;
-}
-
 const DEPLOY = resolve(import.meta.dirname, '../../deploy/nginx');
 const UPSTREAM = 'gogomarket-upstream.conf';
 
@@ -90,10 +80,7 @@ function substitute(text: string, pairs: readonly Change[]): string {
 }
 
 /** Starts nginx in front of a port. @param changes to the shipped files @throws Error with nginx's words */
-export async function startDeployedNginx(
-  upstreamPort: number,
-  changes: readonly Change[] = [],
-): Promise<Nginx> {
+export async function startDeployedNginx(upstreamPort: number, changes: readonly Change[] = []) {
   const files = await writeDeployedFiles(upstreamPort, changes);
   const { folder } = files;
   const program = await startNginx(folder, files);
@@ -101,9 +88,12 @@ export async function startDeployedNginx(
   let currentPort = upstreamPort;
   return {
     ...files,
+    /** https:// address of the server. */
     url: `https://127.0.0.1:${files.httpsPort}`,
+    /** The lines about requests so far. */
     accessLog: () => read('access.log'),
-    async switchTo(port) {
+    /** The documented switch: puts another port on the upstream's server line and reloads. */
+    async switchTo(port: number) {
       writeFileSync(
         folder.at(UPSTREAM),
         substitute(read(UPSTREAM), [[upstreamLine(currentPort), upstreamLine(port)]]),

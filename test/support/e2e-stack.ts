@@ -4,41 +4,17 @@
  */
 import { readFile } from 'node:fs/promises';
 import { after, before } from 'node:test';
-import { startTestDatabase, type TestDatabaseServer } from '../../scripts/lab/database.ts';
-import { type SidecarProcess, startProcess } from '../../scripts/lab/sidecar.ts';
-import {
-  type RunningStore,
-  startTestObjectStore,
-  storageEnv,
-} from '../../scripts/lab/throwaway-object-store.ts';
+import { startTestDatabase } from '../../scripts/lab/database.ts';
+import { startProcess } from '../../scripts/lab/sidecar.ts';
+import { startTestObjectStore, storageEnv } from '../../scripts/lab/throwaway-object-store.ts';
 import { untilMigrated } from '../../scripts/lab/until-migrated.ts';
-import { startUvicorn, UVICORN, type Uvicorn } from '../../scripts/lab/uvicorn.ts';
-import { type Nginx, startDeployedNginx } from './deployed-nginx.ts';
-import { type ClientAnswer, type ClientRequest, send } from './https-client.ts';
+import { startUvicorn, UVICORN } from '../../scripts/lab/uvicorn.ts';
+import { startDeployedNginx } from './deployed-nginx.ts';
+import { type ClientRequest, send } from './https-client.ts';
 import { skipWithout } from './requirements.ts';
 
 /** What must be installed before the stack can run. */
 const STACK_TOOLS = ['nginx', 'openssl', UVICORN];
-
-export interface Stack {
-  readonly databaseServer: TestDatabaseServer;
-  /** For the tests' own SQL. */
-  readonly databaseUrl: string;
-  readonly store: RunningStore;
-  /** Replaced by `restartBackend`. */
-  backend: Uvicorn;
-  readonly sidecar: SidecarProcess;
-  readonly nginx: Nginx;
-  /** PEM of nginx's issuer. */
-  readonly ca: Buffer;
-  /** A request through nginx. */
-  ask(path: string, request?: ClientRequest): Promise<ClientAnswer>;
-  /** A token from the backend's login. */
-  logIn(email?: string, password?: string): Promise<string>;
-  /** Another sidecar in front of the same backend, with some settings changed; stopped with the stack. */
-  anotherSidecar(env: Record<string, string>): Promise<SidecarProcess>;
-  stop(): Promise<void>;
-}
 
 /**
  * Starts a stack before the tests of a file and stops it after them.
@@ -61,31 +37,19 @@ export function stackForTests(
   return skip;
 }
 
-async function startStack(): Promise<Stack> {
-  const stops: (() => Promise<unknown>)[] = [];
-  const stop = async () => {
-    for (const part of stops.toReversed()) await part();
-  };
-  try {
-    return await start(stops, stop);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-}
+export type Stack = Awaited<ReturnType<typeof startStack>>;
 
-async function start(stops: (() => Promise<unknown>)[], stop: () => Promise<void>): Promise<Stack> {
-  const databaseServer = await startTestDatabase({ tls: true });
-  stops.push(databaseServer.stop);
+async function startStack() {
+  // A part that cannot start must not leave the others running.
+  await using parts = new AsyncDisposableStack();
+  const databaseServer = parts.use(await startTestDatabase({ tls: true }));
   const store = await startTestObjectStore();
-  stops.push(store.stop);
+  parts.defer(store.stop);
   const databaseUrl = await databaseServer.createDatabase();
   // One value for both, as in the file that they share: the backend's spelling, TLS asked for.
   const sharedUrl = `${databaseUrl.replace('postgresql:', 'postgresql+asyncpg:')}?ssl=require`;
-  const backend = await startUvicorn(sharedUrl);
-  let stack: Stack | undefined;
-  // Before the stack is complete, too: a part that cannot start must not leave the others running.
-  stops.push(() => (stack?.backend ?? backend).stop());
+  let backend = await startUvicorn(sharedUrl);
+  parts.defer(() => backend.stop());
   const sidecarEnv = {
     BACKEND_URL: backend.url,
     DATABASE_URL: sharedUrl,
@@ -93,32 +57,31 @@ async function start(stops: (() => Promise<unknown>)[], stop: () => Promise<void
     SHUTDOWN_GRACE_MS: '2000',
     ...storageEnv(store.config),
   };
-  const anotherSidecar = async (env: Record<string, string>) => {
-    const sidecar = await startProcess({ ...sidecarEnv, ...env });
-    stops.push(() => sidecar.end());
-    return sidecar;
-  };
-  const sidecar = await anotherSidecar({});
+  const sidecar = parts.use(await startProcess(sidecarEnv));
   const nginx = await startDeployedNginx(sidecar.port);
-  stops.push(nginx.stop);
+  parts.defer(nginx.stop);
   const ca = await readFile(nginx.caPath);
-  const ask = (path: string, request: ClientRequest = {}) => send(`${nginx.url}${path}`, { ca, ...request });
   await untilMigrated(databaseUrl);
-  stack = {
-    ...{ databaseServer, databaseUrl, store, backend, sidecar, nginx, ca, ask, anotherSidecar, stop },
-    async logIn(email = 'buyer@demo.com', password = 'demo123') {
+  const { port, url } = backend;
+  const kept = parts.move();
+  /** A request through nginx. */
+  const ask = (path: string, request: ClientRequest = {}) => send(`${nginx.url}${path}`, { ca, ...request });
+  return {
+    ...{ databaseServer, databaseUrl, store, sidecar, nginx, ca, ask, backend: { port, url } },
+    /** A token from the backend's login. */
+    async logIn(email = 'buyer@demo.com', password = 'demo123'): Promise<string> {
       const answer = await ask('/api/auth/login', { method: 'POST', json: { email, password } });
       return answer.json.access_token;
     },
+    /** Another sidecar in front of the same backend, with some settings changed; stopped with the stack. */
+    anotherSidecar: async (env: Record<string, string>) =>
+      kept.use(await startProcess({ ...sidecarEnv, ...env })),
+    /** Kills the backend and starts it again on its port. @param whileDown runs in between */
+    async restartBackend(whileDown: () => Promise<void>) {
+      await backend.stop();
+      await whileDown();
+      backend = await startUvicorn(sharedUrl, port);
+    },
+    stop: () => kept.disposeAsync(),
   };
-  return stack;
-}
-
-/** Kills the backend and starts it again on its port. @param whileDown runs in between */
-export async function restartBackend(stack: Stack, whileDown: () => Promise<void>): Promise<void> {
-  const { port } = stack.backend;
-  await stack.backend.stop();
-  await whileDown();
-  const sharedUrl = `${stack.databaseUrl.replace('postgresql:', 'postgresql+asyncpg:')}?ssl=require`;
-  stack.backend = await startUvicorn(sharedUrl, port);
 }

@@ -3,13 +3,13 @@
  * ours cannot be laxer than a real one. Uploads go through the sidecar's own code.
  */
 import assert from 'node:assert/strict';
-import { request } from 'node:http';
 import { after, before, test } from 'node:test';
 import type { RunningStore } from '../../scripts/lab/throwaway-object-store.ts';
 import type { StorageConfig } from '../../src/config/config.ts';
 import { createLogger } from '../../src/infra/logger.ts';
 import { createObjectStorage, type ObjectStorage } from '../../src/infra/object-storage/object-storage.ts';
 import { createStorageClock } from '../../src/infra/object-storage/storage-clock.ts';
+import { type ClientAnswer, send as request } from './https-client.ts';
 
 /** @param start null when the store cannot run here (the caller has said why) */
 export function objectStoreContract(name: string, start: () => Promise<RunningStore | null>): void {
@@ -137,33 +137,10 @@ export function objectStoreContract(name: string, start: () => Promise<RunningSt
   });
 }
 
-interface RawAnswer {
-  readonly status: number;
-  readonly headers: Record<string, string | string[] | undefined>;
-  readonly body: string;
-}
-
-/** fetch would add headers of its own and hide what was sent. */
-export function send(
+/** A body is sent with PUT only. */
+export const send = (
   method: string,
   url: string,
   headers: Record<string, string> = {},
   body = '',
-): Promise<RawAnswer> {
-  return new Promise((resolve, reject) => {
-    const length = method === 'PUT' ? { 'Content-Length': String(Buffer.byteLength(body)) } : {};
-    const req = request(url, { method, headers: { ...headers, ...length }, agent: false }, (res) => {
-      const chunks: Buffer[] = [];
-      res.on('data', (chunk: Buffer) => chunks.push(chunk));
-      res.on('end', () =>
-        resolve({
-          status: res.statusCode ?? 0,
-          headers: res.headers,
-          body: Buffer.concat(chunks).toString(),
-        }),
-      );
-    });
-    req.on('error', reject);
-    req.end(body);
-  });
-}
+): Promise<ClientAnswer> => request(url, { method, headers, ...(method === 'PUT' ? { body } : {}) });

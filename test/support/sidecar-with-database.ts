@@ -17,18 +17,15 @@ export interface SidecarWithDatabase {
 
 /** Starts both before the file's tests and stops them after. @param use is handed them before the first test */
 export function sidecarWithDatabase(use: (started: SidecarWithDatabase) => void): void {
-  const stops: (() => Promise<void>)[] = [];
+  const parts = new AsyncDisposableStack();
   before(async () => {
-    const server = await startTestDatabase();
-    stops.push(server.stop);
+    const server = parts.use(await startTestDatabase());
     const url = await server.createDatabase();
     await createBackendTables(url);
     const sidecar = await startSidecar({ DATABASE_URL: url });
-    stops.push(sidecar.stop);
+    parts.defer(sidecar.stop);
     await untilMigrated(url);
     use({ server, url, sidecar });
   });
-  after(async () => {
-    for (const stop of stops.toReversed()) await stop();
-  });
+  after(() => parts.disposeAsync());
 }

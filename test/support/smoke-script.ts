@@ -1,55 +1,30 @@
 /** The production checks as an operator runs them, with a curl that notes what `ps` would have shown. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { runToEnd } from '../../scripts/lab/programs.ts';
+import { makeScratchFolder } from '../../scripts/lab/scratch-folder.ts';
 
-export interface ScriptRun {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-  /** Arguments of every curl, a line each. */
-  readonly curlArguments: string;
-}
+export type ScriptRun = Awaited<ReturnType<typeof runScript>>;
 
 const SCRIPTS = resolve(import.meta.dirname, '../../scripts');
 
-/** A run that takes longer hangs, ms. */
-const PATIENCE_MS = 60_000;
-
-/** Runs a script in scripts/ with no other settings than these. */
+/** Runs a script in scripts/ with no other settings than these. @returns `curlArguments` those of every curl, a line each */
 export async function runScript(
   name: string,
   env: Readonly<Record<string, string>>,
   args: readonly string[] = [],
-): Promise<ScriptRun> {
-  const folder = await mkdtemp(join(tmpdir(), 'sidecar-test-smoke-'));
-  try {
-    const notes = join(folder, 'arguments');
-    const path = process.env.PATH ?? '';
-    await writeFile(notes, '');
-    await writeFile(
-      join(folder, 'curl'),
-      `#!/bin/sh\nprintf '%s ' "$@" >> '${notes}'; echo >> '${notes}'\nPATH='${path}' exec curl "$@"\n`,
-    );
-    await chmod(join(folder, 'curl'), 0o755);
-    const child = spawn('bash', [join(SCRIPTS, name), ...args], {
-      env: { PATH: `${folder}:${path}`, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: PATIENCE_MS,
-      killSignal: 'SIGKILL',
-    });
-    const output = { stdout: '', stderr: '' };
-    child.stdout.on('data', (chunk) => {
-      output.stdout += chunk;
-    });
-    child.stderr.on('data', (chunk) => {
-      output.stderr += chunk;
-    });
-    const [status] = await once(child, 'close');
-    return { status, ...output, curlArguments: await readFile(notes, 'utf8') };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+) {
+  const folder = makeScratchFolder('test-smoke');
+  const notes = folder.at('arguments');
+  const path = process.env.PATH ?? '';
+  const noteAndRun = `printf '%s ' "$@" >> '${notes}'; echo >> '${notes}'\nPATH='${path}' exec curl "$@"\n`;
+  writeFileSync(notes, '');
+  writeFileSync(folder.at('curl'), `#!/bin/sh\n${noteAndRun}`, { mode: 0o755 });
+  const run = await runToEnd('bash', [join(SCRIPTS, name), ...args], {
+    PATH: `${folder.path}:${path}`,
+    ...env,
+  });
+  const curlArguments = readFileSync(notes, 'utf8');
+  folder.remove();
+  return { ...run, curlArguments };
 }

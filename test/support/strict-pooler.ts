@@ -7,14 +7,7 @@ import { listen } from '../../scripts/lab/ports.ts';
 
 const UNKNOWN = /statement_timeout|idle_in_transaction_session_timeout/;
 
-export interface StrictPooler {
-  readonly port: number;
-  /** Connections that were refused so far. */
-  refused(): number;
-  stop(): void;
-}
-
-export async function startStrictPooler(databasePort: number): Promise<StrictPooler> {
+export async function startStrictPooler(databasePort: number) {
   let refusals = 0;
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
@@ -35,6 +28,7 @@ export async function startStrictPooler(databasePort: number): Promise<StrictPoo
   });
   return {
     port: await listen(server),
+    /** Connections that were refused so far. */
     refused: () => refusals,
     stop() {
       server.close();

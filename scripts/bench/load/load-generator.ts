@@ -3,11 +3,10 @@
  * requests, so that one core can saturate a proxy on another.
  */
 import { serveCommands } from '../../lab/worker.ts';
+import { HttpClient, WebSocketClient } from './clients.ts';
 import { ClosedLoop, type LoadClient } from './closed-loop.ts';
-import { HttpClient } from './http-client.ts';
 import type { LoadCommand, LoadResult } from './messages.ts';
 import { download, upload } from './transfer.ts';
-import { WebSocketClient } from './websocket-client.ts';
 
 /** Connections that are opened at a time: fewer than a listen backlog of Node's holds. */
 const OPEN_AT_ONCE = 100;

@@ -4,9 +4,8 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { downloadRequest, isPattern, patternSlice, receivedBody, uploadHead } from '../traffic.ts';
-import { openLoadSocket } from './load-socket.ts';
+import { openLoadSocket, readAnswer } from './clients.ts';
 import type { LoadResult } from './messages.ts';
-import { readAnswer } from './read-answer.ts';
 
 /** One write, bytes: what a browser sends of a file at a time. */
 const WRITE_BYTES = 64 * 1024;

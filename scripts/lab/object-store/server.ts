@@ -24,17 +24,13 @@ export interface ObjectStoreOptions extends Credentials {
   readonly now?: () => number;
 }
 
-export interface RunningObjectStore {
-  readonly url: string;
-  readonly port: number;
-  stop(): Promise<void>;
-}
-
 const MAX_OBJECT_BYTES = 5 * 1024 ** 3;
 const MAX_KEY_BYTES = 1024;
 
+export type RunningObjectStore = Awaited<ReturnType<typeof startObjectStore>>;
+
 /** @throws Error when the port is taken */
-export async function startObjectStore(options: ObjectStoreOptions): Promise<RunningObjectStore> {
+export async function startObjectStore(options: ObjectStoreOptions) {
   const folder = await openObjectFolder(options.dataDir);
   const server = createServer({ requestTimeout: 0 }, (req, res) => {
     applyCors(req, res);

@@ -1,6 +1,7 @@
 /**
  * Verifies AWS Signature Version 4 on a raw request, both in the query (presigned URLs) and in the Authorization
- * header (https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html).
+ * header (https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html). Our own, since the packages
+ * sign, and npm's S3 fakes do not check a presigned PUT (decision 0008).
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';

@@ -31,17 +31,10 @@ export interface PutInput {
   readonly sha256: string | null;
 }
 
-export interface ObjectFolder {
-  /** Stores exactly `size` bytes; anything else leaves nothing behind. @throws S3Error */
-  put(body: Readable, input: PutInput): Promise<StoredObject>;
-  find(key: string): Promise<StoredObject | null>;
-  remove(key: string): Promise<void>;
-  /** Every object, by key. */
-  list(): Promise<StoredObject[]>;
-}
+export type ObjectFolder = Awaited<ReturnType<typeof openObjectFolder>>;
 
 /** What an interrupted upload left there is removed. */
-export async function openObjectFolder(folder: string): Promise<ObjectFolder> {
+export async function openObjectFolder(folder: string) {
   const partial = join(folder, 'partial');
   await rm(partial, { recursive: true, force: true });
   await mkdir(partial, { recursive: true });
@@ -61,8 +54,10 @@ export async function openObjectFolder(folder: string): Promise<ObjectFolder> {
   await removeStrays(folder, await list());
   return {
     find,
+    /** Every object, by key. */
     list,
-    async put(body, { size, sha256, ...input }) {
+    /** Stores exactly `size` bytes; anything else leaves nothing behind. @throws S3Error */
+    async put(body: Readable, { size, sha256, ...input }: PutInput): Promise<StoredObject> {
       const file = randomUUID();
       const unfinished = join(partial, file);
       try {
@@ -78,7 +73,7 @@ export async function openObjectFolder(folder: string): Promise<ObjectFolder> {
         await rm(unfinished, { force: true });
       }
     },
-    async remove(key) {
+    async remove(key: string) {
       const object = await find(key);
       await rm(factsOf(key), { force: true });
       await removeBytes(object);
