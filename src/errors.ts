@@ -1,6 +1,6 @@
 /**
  * The errors this service answers with. Everything a client sees of them is `{"detail": "<sentence>"}`
- * (plus `extra` fields beside it); `cause` is for the log only.
+ * (plus `fields` beside it, and of our own routes always a `code`); `cause` is for the log only.
  */
 
 export interface AppErrorOptions {
@@ -8,17 +8,21 @@ export interface AppErrorOptions {
   cause?: unknown;
   /** Response headers that belong to the error, e.g. `Retry-After`. */
   headers?: Readonly<Record<string, string>>;
+  /** What stands beside `detail` in the answer: a `code` for programs, and whatever belongs to it. */
+  fields?: Readonly<Record<string, unknown>>;
 }
 
 export class AppError extends Error {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
+  readonly fields: Readonly<Record<string, unknown>>;
 
   constructor(status: number, detail: string, options: AppErrorOptions = {}) {
     super(detail, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'AppError';
     this.status = status;
     this.headers = options.headers ?? {};
+    this.fields = options.fields ?? {};
   }
 }
 
@@ -46,6 +50,10 @@ export const unsupportedType = (detail: string) => new AppError(415, detail);
 
 /** 422: the body, a path parameter or a query parameter is not what the route takes. */
 export const unprocessable = (detail: string) => new AppError(422, detail);
+
+/** 429: more than this user may have. @param retryAfterSeconds after which it may be worth trying again */
+export const tooMany = (code: 'rate_limited' | 'quota_exceeded', detail: string, retryAfterSeconds: number) =>
+  new AppError(429, detail, { fields: { code }, headers: { 'Retry-After': String(retryAfterSeconds) } });
 
 /** 501: the feature is switched off in this installation; clients hide it. */
 export const notConfigured = (detail: string) => new AppError(501, detail);

@@ -22,6 +22,7 @@ import { createOutbox } from './features/events/outbox.ts';
 import { createSend } from './features/events/send.ts';
 import { reviewRoutes } from './features/reviews/routes.ts';
 import { createReviewStore } from './features/reviews/store.ts';
+import { createIssue } from './features/uploads/issue.ts';
 import { uploadRoutes } from './features/uploads/routes.ts';
 import { createHttpForwarder } from './forward/http.ts';
 import { createHttp1Client } from './forward/http1/client.ts';
@@ -63,10 +64,10 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
   const requireUser = createRequireUser({ token: config.token, findUser: createUserDirectory(database) });
   const routes = [
     ...uploadRoutes({
-      storage,
+      uploads: storage && {
+        issue: createIssue({ database, storage, limits: config.uploads, ...config.uploads }),
+      },
       requireUser,
-      limits: config.uploads,
-      urlTtlSeconds: config.uploads.urlTtlSeconds,
     }),
     ...reviewRoutes({ reviews: createReviewStore({ database }), requireUser }),
   ];

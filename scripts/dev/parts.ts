@@ -65,7 +65,7 @@ export async function startDatabase({
 
 /** Any S3_ setting that says where or who means the developer's own storage; the sidecar names what is missing. */
 export async function startStorage({ settings, state, parts, say }: PartContext): Promise<Part> {
-  const own = Object.keys(settings).some((name) => /^S3_(?!UPLOAD_ACL$|FORCE_PATH_STYLE$)/.test(name));
+  const own = Object.keys(settings).some((name) => /^S3_(?!UPLOAD_|FORCE_PATH_STYLE$)/.test(name));
   if (own) return { what: `yours (${settings.S3_ENDPOINT ?? 'S3_…'})`, env: {} };
   say('starting the object store');
   const secretAccessKey = state.secret('s3-secret');

@@ -28,6 +28,8 @@ export async function makeUploadScene(databaseUrl: string): Promise<UploadScene>
   return {
     env: {
       DATABASE_URL: databaseUrl,
+      MIGRATE_ON_START: 'true',
+      UPLOAD_RATE_PER_MINUTE: '0',
       JWT_ALG: ALGORITHM,
       JWT_SECRET: publicKey,
       S3_ENDPOINT: 'http://127.0.0.1:9',

@@ -48,6 +48,14 @@ export interface Config {
     readonly maxVideoBytes: number;
     readonly maxImageBytes: number;
     readonly urlTtlSeconds: number;
+    /** Files of one user in any 60 s; 0: no limit. */
+    readonly ratePerMinute: number;
+    /** Of one user, bytes; 0: no limit. */
+    readonly quotaBytes: number;
+    /** What every upload is stored with; null: nothing. */
+    readonly cacheControl: string | null;
+    /** Whether `If-None-Match: *` is signed: a key can then be written once. */
+    readonly once: boolean;
   };
   /** null: no events are written or sent. */
   readonly webhook: { readonly url: string; readonly secret: string } | null;
@@ -154,6 +162,10 @@ function toConfig(s: Settings): Config {
       maxVideoBytes: s.UPLOAD_MAX_VIDEO_MB * MIB,
       maxImageBytes: s.UPLOAD_MAX_IMAGE_MB * MIB,
       urlTtlSeconds: s.UPLOAD_URL_TTL_SECONDS,
+      ratePerMinute: s.UPLOAD_RATE_PER_MINUTE,
+      cacheControl: s.S3_UPLOAD_CACHE_CONTROL ?? null,
+      once: s.S3_UPLOAD_ONCE,
+      quotaBytes: s.UPLOAD_QUOTA_MB_PER_USER * MIB,
     },
     webhook: webhookFrom(s),
     corsAllowOrigins: s.CORS_ALLOW_ORIGINS,

@@ -125,6 +125,16 @@ export function parseWebhookSecret(value: string): string {
   return value;
 }
 
+/**
+ * A field value that every client sends exactly as it was signed: browsers drop white space at its ends, and a signature takes
+ * runs of it for one. @throws Error
+ */
+export function parseCacheControl(value: string): string {
+  if (!/^[\x21-\x7e]+( [\x21-\x7e]+)*$/.test(value))
+    throw new Error('must be a Cache-Control value in ASCII, e.g. public, max-age=31536000, immutable');
+  return value;
+}
+
 /** `loopback`, addresses and CIDR ranges; `none` is no range. @throws Error */
 export function parseTrustedProxies(value: string): readonly string[] {
   const ranges = value.split(',').map((range) => range.trim());

@@ -26,7 +26,7 @@ export function createErrorResponder(options: { cors: CorsPolicy; log: Log }): E
       return;
     }
     dropBody(req, res);
-    const body = Buffer.from(JSON.stringify({ detail: error.message }));
+    const body = Buffer.from(JSON.stringify({ detail: error.message, ...error.fields }));
     const headers: Record<string, string | number> = {
       'Content-Type': 'application/json',
       'Content-Length': body.length,
@@ -95,6 +95,28 @@ function toAppError(thrown: unknown): AppError {
   // Express's router throws this for a parameter that is not valid percent-encoding.
   if (thrown instanceof URIError) return new AppError(400, 'The path is not validly percent-encoded.');
   return new AppError(500, 'Something went wrong on our side.', { cause: thrown });
+}
+
+/** What programs know an error of our routes by, where its maker names nothing more exact. */
+const CODES: Readonly<Record<number, string>> = {
+  400: 'bad_request',
+  401: 'unauthorized',
+  403: 'forbidden',
+  404: 'not_found',
+  413: 'too_large',
+  415: 'unsupported_type',
+  422: 'invalid',
+  500: 'internal_error',
+  501: 'not_configured',
+  503: 'unavailable',
+};
+
+/** The same error, with a `code` in its answer in any case. */
+export function withCode(thrown: unknown): AppError {
+  const error = toAppError(thrown);
+  const { status, message, cause, headers, fields } = error;
+  if (isHeadersSent(thrown) || fields.code !== undefined) return error;
+  return new AppError(status, message, { cause, headers, fields: { code: CODES[status], ...fields } });
 }
 
 /** Stacks are for defects of ours; a backend that is down would fill the disk with them. */

@@ -38,6 +38,10 @@ test('two settings are enough; the others have the documented defaults', () => {
     maxVideoBytes: 52_428_800,
     maxImageBytes: 10_485_760,
     urlTtlSeconds: 900,
+    ratePerMinute: 30,
+    quotaBytes: 0,
+    cacheControl: null,
+    once: false,
   });
   assert.ok(Object.isFrozen(config) && Object.isFrozen(config.uploads));
 });
@@ -200,6 +204,9 @@ test('settings of the storage that would only fail at the first upload are refus
     S3_ENDPOINT: ['https://:pw@fra1.example.com', 'https://fra1.cdn.example.com', 'https://a?b'],
     S3_BUCKET: ['a..b', 'Media'],
     S3_UPLOAD_ACL: ['public-reed', 'public'],
+    S3_UPLOAD_CACHE_CONTROL: ['public,  max-age=1', 'public, ж'],
+    UPLOAD_RATE_PER_MINUTE: ['-1', '1000001', 'x'],
+    UPLOAD_QUOTA_MB_PER_USER: ['-1', '1000001', '1.5'],
     S3_PUBLIC_BASE_URL: ['https://:pw@cdn.example.com', 'https://cdn.example.com/?'],
     S3_SECRET_ACCESS_KEY: ['two words', 'ключ'],
   };

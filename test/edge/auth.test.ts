@@ -33,7 +33,7 @@ const signed = (payload: object, secret = JWT_SECRET, algorithm: jwt.Algorithm =
 
 async function refused(authorization: string | undefined, detail: string): Promise<void> {
   const answer = await post(authorization);
-  assert.deepEqual([answer.status, answer.body], [401, { detail }], authorization);
+  assert.deepEqual([answer.status, answer.body], [401, { detail, code: 'unauthorized' }], authorization);
 }
 
 test('no header, another scheme and an empty token are "Not authenticated"', async () => {

@@ -3,7 +3,14 @@
  * Never image/svg+xml or text/html: served from the shop's own storage they would run script in its name.
  */
 
-export const UPLOAD_KINDS = ['reel_video', 'story_video', 'story_image', 'product_image'] as const;
+export const UPLOAD_KINDS = [
+  'reel_video',
+  'story_video',
+  'story_image',
+  'product_image',
+  'review_image',
+  'review_video',
+] as const;
 export type UploadKind = (typeof UPLOAD_KINDS)[number];
 
 export interface UploadLimits {
@@ -51,5 +58,12 @@ export const registeredType = (type: string) => REGISTERED_TYPES.get(type) ?? ty
 export function kindRules(limits: UploadLimits): Readonly<Record<UploadKind, KindRules>> {
   const video = { extensions: VIDEO, maxBytes: limits.maxVideoBytes };
   const image = { extensions: IMAGE, maxBytes: limits.maxImageBytes };
-  return { reel_video: video, story_video: video, story_image: image, product_image: image };
+  return {
+    reel_video: video,
+    story_video: video,
+    story_image: image,
+    product_image: image,
+    review_image: image,
+    review_video: video,
+  };
 }

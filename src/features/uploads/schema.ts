@@ -6,6 +6,7 @@ import { storableText } from '../../edge/validate.ts';
 import { registeredType, UPLOAD_KINDS } from './kinds.ts';
 
 const sizeMessage = 'must be a whole number of bytes, at least 1';
+const shaMessage = 'must be 64 hexadecimal digits';
 
 const textOf = (min: number, max: number) =>
   storableText.refine((text) => {
@@ -13,17 +14,58 @@ const textOf = (min: number, max: number) =>
     return length >= min && length <= max;
   }, `must have ${min} to ${max} characters`);
 
+const fileFields = {
+  kind: z.enum(UPLOAD_KINDS, { error: `must be one of ${UPLOAD_KINDS.join(', ')}` }),
+  /** Kept with the upload, but never part of the key: names collide, and they leak what people call their files. */
+  filename: textOf(1, 255),
+  content_type: textOf(3, 255),
+  size_bytes: z.int({ error: sizeMessage }).min(1, sizeMessage),
+  /** Of the file; the storage refuses other bytes. */
+  sha256: z
+    .string({ error: shaMessage })
+    .regex(/^[0-9a-f]{64}$/i, shaMessage)
+    .toLowerCase()
+    .optional(),
+};
+
 /** Unknown fields are ignored: clients may be newer than we are. */
-export const uploadBodySchema = z.object(
+const fileSchema = z.object(fileFields, { error: 'The body must be a JSON object.' });
+export type AnnouncedFile = z.infer<typeof fileSchema>;
+
+export const MAX_FILES_PER_REQUEST = 10;
+const filesMessage = `must be a list of 1 to ${MAX_FILES_PER_REQUEST} files`;
+
+const onlyFiles = 'Beside `files` there must be nothing.';
+const batchSchema = z.strictObject(
   {
-    kind: z.enum(UPLOAD_KINDS, { error: `must be one of ${UPLOAD_KINDS.join(', ')}` }),
-    /** Asked for by the protocol and checked, but never part of the key: names collide, and they leak what people call their files. */
-    filename: textOf(1, 255),
-    content_type: textOf(3, 255),
-    size_bytes: z.int({ error: sizeMessage }).min(1, sizeMessage),
+    files: z
+      .array(
+        z
+          .object({
+            ...fileFields,
+            multipart: z.undefined({ error: 'is only for a single file' }).optional(),
+          })
+          .transform(({ multipart: _, ...file }) => file),
+        { error: filesMessage },
+      )
+      .min(1, filesMessage)
+      .max(MAX_FILES_PER_REQUEST, filesMessage),
   },
-  { error: 'The body must be a JSON object.' },
+  { error: ({ code }) => (code === 'unrecognized_keys' ? onlyFiles : undefined) },
 );
+
+export type IssueBody = { readonly file: AnnouncedFile } | { readonly files: readonly AnnouncedFile[] };
+
+/** One file, or `{files: [...]}`; the sentence about what is wrong is that of the one that was meant. */
+export const issueBodySchema: z.ZodType<IssueBody> = z.unknown().transform((body, context) => {
+  const isBatch = typeof body === 'object' && body !== null && 'files' in body;
+  const result = isBatch ? batchSchema.safeParse(body) : fileSchema.safeParse(body);
+  if (!result.success) {
+    context.addIssue({ ...result.error.issues[0] } as never);
+    return z.NEVER;
+  }
+  return 'files' in result.data ? result.data : { file: result.data };
+});
 
 /** `Video/MP4; codecs=avc1` → `video/mp4` (RFC 9110 §8.3.1: type and subtype are case-insensitive); `image/jpg` → `image/jpeg`. */
 export const mediaTypeOf = (contentType: string) =>

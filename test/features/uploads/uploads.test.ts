@@ -11,6 +11,7 @@ import {
   startTestObjectStore,
   storageEnv,
 } from '../../../scripts/lab/throwaway-object-store.ts';
+import { untilMigrated } from '../../../scripts/lab/until-migrated.ts';
 import { api } from '../../support/api.ts';
 import { send } from '../../support/object-store-contract.ts';
 import { startSidecar, type TestSidecar } from '../../support/start-sidecar.ts';
@@ -23,7 +24,9 @@ before(async () => {
   server = await startTestDatabase();
   await createBackendTables(server.url);
   store = await startTestObjectStore();
-  sidecar = await startSidecar({ DATABASE_URL: server.url, ...storageEnv(store.config) });
+  const env = { DATABASE_URL: server.url, UPLOAD_RATE_PER_MINUTE: '0', ...storageEnv(store.config) };
+  sidecar = await startSidecar(env);
+  await untilMigrated(server.url);
 });
 
 after(async () => {
@@ -48,6 +51,8 @@ const ALLOWED: Record<string, Record<string, string>> = {
     'image/heic': 'heic',
     'image/heif': 'heif',
   },
+  review_video: { 'video/mp4': 'mp4', 'video/webm': 'webm', 'video/quicktime': 'mov' },
+  review_image: { 'image/jpeg': 'jpg', 'image/png': 'png' },
   product_image: {
     'image/jpeg': 'jpg',
     'image/png': 'png',
@@ -64,7 +69,8 @@ test('every kind and type gets a URL that takes the file and a place where it ca
     for (const [type, extension] of Object.entries(types)) {
       const { status, body, headers } = await post({ ...IMAGE, kind, content_type: type });
       assert.equal(status, 200, `${kind} ${type}`);
-      assert.deepEqual(Object.keys(body).sort(), ['expires_in', 'file_url', 'headers', 'upload_url']);
+      for (const field of ['expires_in', 'file_url', 'headers', 'upload_url'])
+        assert.ok(field in body, field);
       assert.equal(body.expires_in, 900);
       assert.equal(headers.get('cache-control'), 'no-store');
       assert.deepEqual(body.headers, { 'Content-Type': type, 'x-amz-acl': 'public-read' });
@@ -125,7 +131,8 @@ test('other names of a type are taken for the registered one, which is signed', 
 test('files over the limit of their kind are 413, files at the limit are not', async () => {
   assert.equal((await post({ ...IMAGE, size_bytes: 10 * MIB })).status, 200);
   const image = await post({ ...IMAGE, size_bytes: 10 * MIB + 1 });
-  assert.deepEqual([image.status, image.body.detail], [413, 'The file is too large: at most 10 MB.']);
+  const detail = 'The file is too large: at most 10 MB.';
+  assert.deepEqual([image.status, image.body], [413, { detail, code: 'too_large' }]);
   const video = { ...IMAGE, kind: 'reel_video', content_type: 'video/mp4' };
   assert.equal((await post({ ...video, size_bytes: 50 * MIB })).status, 200);
   assert.equal((await post({ ...video, size_bytes: 50 * MIB + 1 })).status, 413);
@@ -149,11 +156,22 @@ test('bad bodies are 422 with a sentence', async () => {
     { ...IMAGE, size_bytes: '10' },
     { ...IMAGE, size_bytes: 1e21 },
     { ...IMAGE, size_bytes: null },
+    { files: [] },
+    { files: null },
+    { files: {} },
+    { files: [null] },
+    { files: Array(11).fill(IMAGE) },
+    { files: [IMAGE, { ...IMAGE, kind: 'avatar' }] },
+    { files: [{ ...IMAGE, multipart: true }] },
+    { files: [{ ...IMAGE, multipart: false }] },
+    { files: [IMAGE], kind: 'product_image' },
+    { files: [IMAGE], extra: 1 },
   ];
   for (const json of bad) {
     const answer = await post(json);
     assert.equal(answer.status, 422, JSON.stringify(json));
     assert.equal(typeof answer.body.detail, 'string');
+    assert.equal(answer.body.code, 'invalid');
   }
   assert.equal((await post({ ...IMAGE, filename: '😀'.repeat(255), extra: 1 })).status, 200);
 });
@@ -177,6 +195,7 @@ test('without storage settings uploads are 501, whoever asks', async () => {
 test('a URL is signed even while storage is down', async () => {
   const lonely = await startSidecar({
     DATABASE_URL: server.url,
+    UPLOAD_RATE_PER_MINUTE: '0',
     ...storageEnv({ ...store.config, endpoint: 'http://127.0.0.1:9' }),
   });
   try {

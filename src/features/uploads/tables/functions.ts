@@ -1,0 +1,96 @@
+/**
+ * What counts of a user's uploads, in the database, where all sidecars agree about it.
+ *
+ * The user's row in sidecar_upload_usage is what processes wait for each other at; each statement behind that lock sees what the
+ * others have committed (READ COMMITTED; with another isolation level it fails instead of counting wrong). Its `bytes`
+ * are those of every upload that is `ready`, or `issued` with `expires_at > swept_until`. So an upload whose URL has expired is
+ * subtracted once, by whoever asks first, and the index on what is issued is read from `swept_until` on only.
+ */
+
+/** How long a URL that has expired may still be in use by a PUT that began before: its lifetime, at most this, seconds. */
+export const LONGEST_GRACE_SECONDS = 3600;
+/** After this an upload is looked at for the first time, should its client not say that it is done, seconds. */
+export const FIRST_LOOK_SECONDS = 60;
+
+/** All of the files or none; the time is the moment at which it was the user's turn. */
+export const ISSUE_BODY = `
+DECLARE
+  usage sidecar_upload_usage;
+  files_wanted integer := json_array_length(files);
+  bytes_wanted bigint := (SELECT sum((file->>'size_bytes')::bigint) FROM json_array_elements(files) AS file);
+  bytes_swept bigint := 0;
+  settles timestamptz;
+BEGIN
+  SELECT * INTO usage FROM sidecar_upload_usage WHERE user_id = whose FOR UPDATE;
+  IF NOT FOUND THEN
+    INSERT INTO sidecar_upload_usage (user_id) VALUES (whose) ON CONFLICT DO NOTHING;
+    SELECT * INTO usage FROM sidecar_upload_usage WHERE user_id = whose FOR UPDATE;
+  END IF;
+  created_at := clock_timestamp();
+  expires_at := created_at + make_interval(secs => url_seconds);
+  settles := expires_at + make_interval(secs => least(url_seconds, ${LONGEST_GRACE_SECONDS}));
+
+  IF rate_per_minute > 0 THEN
+    IF files_wanted > rate_per_minute THEN
+      retry_after_seconds := 60;
+    ELSE
+      SELECT ceil(extract(epoch FROM upload.created_at + interval '1 minute' - sidecar_issue_uploads.created_at))
+        INTO retry_after_seconds
+        FROM sidecar_uploads AS upload
+       WHERE upload.user_id = whose AND upload.number = usage.last_number + files_wanted - rate_per_minute
+         AND upload.created_at > sidecar_issue_uploads.created_at - interval '1 minute';
+    END IF;
+    IF retry_after_seconds IS NOT NULL THEN
+      refusal := 'rate_limited';
+      retry_after_seconds := greatest(1, least(60, retry_after_seconds));
+      RETURN;
+    END IF;
+  END IF;
+
+  IF quota_bytes > 0 THEN
+    SELECT coalesce(sum(upload.size_bytes), 0) INTO bytes_swept
+      FROM sidecar_uploads AS upload
+     WHERE upload.user_id = whose AND upload.status = 'issued'
+       AND upload.expires_at > usage.swept_until AND upload.expires_at <= sidecar_issue_uploads.created_at;
+    usage.bytes := usage.bytes - bytes_swept;
+    usage.swept_until := greatest(usage.swept_until, created_at);
+    IF usage.bytes + bytes_wanted > quota_bytes THEN
+      refusal := 'quota_exceeded';
+      SELECT ceil(extract(epoch FROM min(upload.expires_at) - sidecar_issue_uploads.created_at))
+        INTO retry_after_seconds
+        FROM sidecar_uploads AS upload
+       WHERE upload.user_id = whose AND upload.status = 'issued' AND upload.expires_at > sidecar_issue_uploads.created_at;
+      retry_after_seconds := greatest(1, coalesce(retry_after_seconds, 3600));
+      files_wanted := 0;
+      bytes_wanted := 0;
+    END IF;
+  END IF;
+
+  IF refusal IS NULL THEN
+    INSERT INTO sidecar_uploads (id, user_id, number, kind, filename, content_type, size_bytes, key, sha256,
+                                 multipart_id, part_size, created_at, expires_at, settles_at, due_at)
+    SELECT (file->>'id')::uuid, whose, usage.last_number + place, file->>'kind', file->>'filename', file->>'content_type',
+           (file->>'size_bytes')::bigint, file->>'key', file->>'sha256', file->>'multipart_id',
+           (file->>'part_size')::bigint, sidecar_issue_uploads.created_at, sidecar_issue_uploads.expires_at, settles,
+           least(sidecar_issue_uploads.expires_at,
+                 sidecar_issue_uploads.created_at + interval '${FIRST_LOOK_SECONDS} seconds')
+      FROM json_array_elements(files) WITH ORDINALITY AS listed (file, place);
+  END IF;
+  UPDATE sidecar_upload_usage
+     SET last_number = usage.last_number + files_wanted, bytes = usage.bytes + bytes_wanted,
+         swept_until = usage.swept_until
+   WHERE user_id = whose;
+END`;
+
+/** Whatever happens to an upload, and whoever does it: what it counted before goes, what it counts now comes. */
+export const KEEP_USAGE_BODY = `
+BEGIN
+  UPDATE sidecar_upload_usage AS usage
+     SET bytes = bytes
+         - CASE WHEN OLD.status = 'ready' OR OLD.status = 'issued' AND OLD.expires_at > usage.swept_until
+                THEN OLD.size_bytes ELSE 0 END
+         + CASE WHEN NEW.status = 'ready' OR NEW.status = 'issued' AND NEW.expires_at > usage.swept_until
+                THEN NEW.size_bytes ELSE 0 END
+   WHERE user_id = OLD.user_id;
+  RETURN NULL;
+END`;
