@@ -11,11 +11,11 @@ import type {
   BackendResponseHandler,
   Exchange,
 } from './backend-client.ts';
-import { cut } from './cut.ts';
 import { backendFailure } from './failure.ts';
 import { headLines, responseHeaders, withoutForbiddenLength, withoutLength } from './headers.ts';
 import { lingerFor } from './linger.ts';
 import { setRawResponseHead, setRawTrailers } from './raw-head.ts';
+import { resetConnection } from './reset-connection.ts';
 import { writeAndRelease } from './write-and-release.ts';
 
 export interface HttpForwarderOptions {
@@ -212,7 +212,7 @@ class Forwarding implements BackendResponseHandler {
       // A response cut short must look cut short: no terminating chunk, no text of ours in it. HTTP/1.0 without a length
       // ends with the connection, so that only a reset can tell.
       const { socket, chunkedEncoding } = this.#res;
-      if (socket !== null && !chunkedEncoding && this.#expectedBytes === -1) cut(socket);
+      if (socket !== null && !chunkedEncoding && this.#expectedBytes === -1) resetConnection(socket);
       this.#options.sendError(this.#req, this.#res, backendFailure(error));
       return;
     }

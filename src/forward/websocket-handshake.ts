@@ -7,12 +7,12 @@ import type { Socket } from 'node:net';
 import type { AppError } from '../errors.ts';
 import { afterRunning, type Countdown } from '../running-time.ts';
 import { BackendError } from './backend-client.ts';
-import { cut } from './cut.ts';
 import { backendFailure } from './failure.ts';
 import { headLines, withoutLength, withRequestId } from './headers.ts';
 import { parseResponseHead } from './http1/response-head.ts';
 import { setMaxAnswerHead } from './node-internals.ts';
 import { setRawHandshakeHead } from './raw-head.ts';
+import { resetConnection } from './reset-connection.ts';
 import { type EarlyBytes, holdEarlyBytes } from './websocket-early-bytes.ts';
 import { passRefusal } from './websocket-refusal.ts';
 
@@ -151,7 +151,7 @@ export function createHandshake(options: HandshakeOptions): Handshake {
 
   function fail(error: unknown): void {
     // Bytes behind a whole refusal are an error as well, and no concern of the client's; broken off it must look so.
-    if (refusal !== undefined && !refusal.complete) cut(client);
+    if (refusal !== undefined && !refusal.complete) resetConnection(client);
     else refuse(backendFailure(toBackendError(error)));
   }
 

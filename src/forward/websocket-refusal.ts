@@ -5,10 +5,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { afterRunning } from '../running-time.ts';
-import { cut } from './cut.ts';
 import { headLines, responseHeaders, withoutForbiddenLength } from './headers.ts';
 import { LAST_CHUNK, writeChunk } from './http1/chunk.ts';
 import { lingerOn } from './linger.ts';
+import { resetConnection } from './reset-connection.ts';
 import { writeAndRelease } from './write-and-release.ts';
 
 export interface RefusalOptions {
@@ -36,7 +36,7 @@ export function passRefusal(
     `HTTP/1.1 ${status} ${refusal.statusMessage}\r\n${headLines(framed)}Connection: close\r\n\r\n`,
     'latin1',
   );
-  const limit = afterRunning(limitMs, () => cut(client));
+  const limit = afterRunning(limitMs, () => resetConnection(client));
   client.once('finish', () => {
     limit.cancel();
     lingerOn(client);
@@ -58,6 +58,6 @@ export function passRefusal(
   });
   refusal.once('end', () => client.end(chunked ? LAST_CHUNK : ''));
   // One that is cut short must look cut short, also where its end is the end of the connection.
-  refusal.once('error', () => cut(client));
-  refusal.once('close', () => refusal.complete || cut(client));
+  refusal.once('error', () => resetConnection(client));
+  refusal.once('close', () => refusal.complete || resetConnection(client));
 }

@@ -4,7 +4,7 @@
 import type { Socket } from 'node:net';
 import { resetOnDestroy } from './node-internals.ts';
 
-export function cut(socket: Socket): void {
+export function resetConnection(socket: Socket): void {
   resetOnDestroy(socket);
   socket.destroy();
 }
