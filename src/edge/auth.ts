@@ -5,7 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import { forbidden, unauthorized } from '../errors.ts';
 import type { FindUser, User } from '../infra/user-directory.ts';
-import { databaseTimeOf } from './deadline.ts';
+import { withDatabaseDeadline } from './deadline.ts';
 import { type Claims, type TokenKey, verifyToken } from './token.ts';
 
 /** @throws AppError 401 bad token or unknown user, 403 blocked or inactive, 503 the look-up is impossible */
@@ -23,7 +23,7 @@ export function createRequireUser({ token, findUser }: AuthOptions): RequireUser
   return async (request) => {
     const id = userIdOf(verifyToken(bearerToken(request), token));
     const user =
-      id <= MAX_USER_ID ? await databaseTimeOf(request).spend((untilMs) => findUser(id, untilMs)) : null;
+      id <= MAX_USER_ID ? await withDatabaseDeadline(request, (untilMs) => findUser(id, untilMs)) : null;
     if (user === null) throw unauthorized('User not found');
     if (user.isBlocked) throw forbidden('This account is blocked.');
     if (!user.isActive) throw forbidden('This account is not active.');

@@ -7,32 +7,21 @@ import type { IncomingMessage } from 'node:http';
 /** A database that hangs is answered 503 within 5 s; what is missing to that is for a busy process. */
 const DATABASE_TIME_MS = 4_300;
 
-export interface TimeAllowance {
-  /** Runs work with the moment at which it must have given up, on performance.now()'s clock, and counts its time. */
-  spend<T>(work: (untilMs: number) => Promise<T>): Promise<T>;
-}
+const timeLeftMs = new WeakMap<IncomingMessage, number>();
 
-const allowances = new WeakMap<IncomingMessage, TimeAllowance>();
-
-/** The request's allowance; the same one for everybody who asks. */
-export function databaseTimeOf(request: IncomingMessage): TimeAllowance {
-  const known = allowances.get(request);
-  if (known !== undefined) return known;
-  const made = createTimeAllowance(DATABASE_TIME_MS);
-  allowances.set(request, made);
-  return made;
-}
-
-function createTimeAllowance(totalMs: number): TimeAllowance {
-  let leftMs = totalMs;
-  return {
-    async spend(work) {
-      const startedAt = performance.now();
-      try {
-        return await work(startedAt + leftMs);
-      } finally {
-        leftMs -= performance.now() - startedAt;
-      }
-    },
-  };
+/**
+ * Runs work for a request with the moment, on performance.now()'s clock, at which it must have given up; what it takes is
+ * taken from what the request has left.
+ */
+export async function withDatabaseDeadline<T>(
+  request: IncomingMessage,
+  work: (untilMs: number) => Promise<T>,
+): Promise<T> {
+  const leftMs = () => timeLeftMs.get(request) ?? DATABASE_TIME_MS;
+  const startedAt = performance.now();
+  try {
+    return await work(startedAt + leftMs());
+  } finally {
+    timeLeftMs.set(request, leftMs() - (performance.now() - startedAt));
+  }
 }

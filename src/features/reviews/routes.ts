@@ -3,7 +3,7 @@
  */
 import type { RequestHandler } from 'express';
 import type { RequireUser } from '../../edge/auth.ts';
-import { databaseTimeOf } from '../../edge/deadline.ts';
+import { withDatabaseDeadline } from '../../edge/deadline.ts';
 import type { Route } from '../../edge/route.ts';
 import { parseInput, readJsonBody } from '../../edge/validate.ts';
 import { pageQuerySchema, productIdSchema, reviewBodySchema } from './schema.ts';
@@ -21,7 +21,7 @@ export function reviewRoutes({ reviews, requireUser }: ReviewRoutesOptions): Rou
   const list: RequestHandler = async (req, res) => {
     const productId = parseInput(productIdSchema, req.params.productId);
     const { limit, cursor } = parseInput(pageQuerySchema, req.query);
-    const page = await databaseTimeOf(req).spend((untilMs) =>
+    const page = await withDatabaseDeadline(req, (untilMs) =>
       reviews.list(productId, { limit, cursor }, { untilMs }),
     );
     res.set('Cache-Control', 'no-store');
@@ -32,7 +32,7 @@ export function reviewRoutes({ reviews, requireUser }: ReviewRoutesOptions): Rou
     const user = await requireUser(req);
     const productId = parseInput(productIdSchema, req.params.productId);
     const content = await readJsonBody(req, res, reviewBodySchema);
-    const { review, summary } = await databaseTimeOf(req).spend((untilMs) =>
+    const { review, summary } = await withDatabaseDeadline(req, (untilMs) =>
       reviews.put(productId, user, content, { untilMs }),
     );
     res.set('Cache-Control', 'no-store');

@@ -1,7 +1,7 @@
 /** The routes under /api/uploads: who asks, what is asked, one call, the answer. */
 import type { RequestHandler } from 'express';
 import type { RequireUser } from '../../edge/auth.ts';
-import { databaseTimeOf } from '../../edge/deadline.ts';
+import { withDatabaseDeadline } from '../../edge/deadline.ts';
 import type { Route, RouteMethod } from '../../edge/route.ts';
 import { readJsonBody } from '../../edge/validate.ts';
 import { notConfigured } from '../../errors.ts';
@@ -41,7 +41,7 @@ export function uploadRoutes({ uploads, requireUser }: UploadRoutesOptions): Rou
       const user = await requireUser(req);
       const body = await readJsonBody(req, res, issueBodySchema);
       const files = 'files' in body ? body.files : [body.file];
-      const issued = await databaseTimeOf(req).spend((untilMs) => issue(user.id, files, untilMs));
+      const issued = await withDatabaseDeadline(req, (untilMs) => issue(user.id, files, untilMs));
       return 'files' in body ? { uploads: issued } : issued[0];
     }),
   ];
