@@ -9,9 +9,9 @@ const MAX_EARLY_BYTES = 64 * 1024;
 
 export interface EarlyBytes {
   /** Stops reading and puts everything back where the next reader finds it. */
-  giveBack(): void;
-  /** Reads on and forgets: the handshake was refused. */
-  drop(): void;
+  unread(): void;
+  /** Reads on and drops everything: the handshake was refused. */
+  discard(): void;
 }
 
 /** @param onGone the client has ended or closed its side, or floods us */
@@ -32,12 +32,12 @@ export function holdEarlyBytes(client: Socket, onGone: () => void): EarlyBytes {
     client.off('close', onGone);
   };
   return {
-    giveBack() {
+    unread() {
       stop();
       client.pause();
       if (held.length > 0) client.unshift(Buffer.concat(held));
     },
-    drop() {
+    discard() {
       stop();
       client.resume();
     },

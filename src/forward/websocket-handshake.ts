@@ -120,7 +120,7 @@ export function createHandshake(options: HandshakeOptions): Handshake {
       failProtocol();
       return;
     }
-    early?.drop();
+    early?.discard();
     refusal = answer;
     status = answer.statusCode;
     passRefusal(client, answer, { requestId, isHttp10: options.isHttp10, limitMs: options.answerTimeoutMs });
@@ -138,7 +138,7 @@ export function createHandshake(options: HandshakeOptions): Handshake {
     }
     for (const listener of client.rawListeners('close'))
       if (!closeListeners.includes(listener)) client.off('close', listener as () => void);
-    early?.giveBack();
+    early?.unread();
     const headers = withRequestId(withoutLength(answer.rawHeaders), requestId);
     client.write(`HTTP/1.1 101 ${head.reason}\r\n${headLines(headers)}\r\n`, 'latin1');
     if (first.length > 0) backend.unshift(first);
@@ -159,7 +159,7 @@ export function createHandshake(options: HandshakeOptions): Handshake {
     if (status !== undefined || client.destroyed) return;
     status = error.status;
     deadline?.cancel();
-    early?.drop();
+    early?.discard();
     // The error that this makes comes back to fail(), which finds the status set.
     request?.destroy();
     options.endWithError(client, error, options);
