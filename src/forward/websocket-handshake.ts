@@ -49,8 +49,8 @@ export interface Handshake {
   begin(proxyReq: ClientRequest): void;
   /** http-proxy-middleware reports an error, of either side. */
   fail(error: unknown): void;
-  /** It cannot be gone on with. An answer that has begun is not touched. */
-  refuse(error: AppError): void;
+  /** We answer in the backend's place, unless an answer has begun. */
+  answerError(error: AppError): void;
 }
 
 export function createHandshake(options: HandshakeOptions): Handshake {
@@ -63,7 +63,7 @@ export function createHandshake(options: HandshakeOptions): Handshake {
   let deadline: Countdown | undefined;
   // From the upgrade event on the socket has no listener of node:http's: an error would end the process.
   client.on('error', () => client.destroy());
-  // Those of the server; what is added from here on keeps the request alive, and goes with the 101.
+  // The server's own. Those that are added from here on keep the request alive: they are taken off with the 101.
   const closeListeners = client.rawListeners('close');
   client.once('close', () => {
     deadline?.cancel();
@@ -75,7 +75,7 @@ export function createHandshake(options: HandshakeOptions): Handshake {
       // Should anything below throw, nobody else listens yet.
       proxyReq.on('error', () => undefined);
       if (status !== undefined) {
-        // Refused while the library was loaded.
+        // Answered or gone while the library was loaded.
         proxyReq.destroy();
         return;
       }
@@ -93,7 +93,7 @@ export function createHandshake(options: HandshakeOptions): Handshake {
       process.nextTick(listen, proxyReq);
     },
     fail,
-    refuse,
+    answerError,
   };
 
   function startDeadlines(proxyReq: ClientRequest): void {
@@ -150,12 +150,12 @@ export function createHandshake(options: HandshakeOptions): Handshake {
   }
 
   function fail(error: unknown): void {
-    // Bytes behind a whole refusal are an error as well, and no concern of the client's; broken off it must look so.
+    // A refusal that breaks off must look so. Bytes behind a whole one are an error, too, but no concern of the client's.
     if (refusal !== undefined && !refusal.complete) resetConnection(client);
-    else refuse(backendFailure(toBackendError(error)));
+    else answerError(backendFailure(toBackendError(error)));
   }
 
-  function refuse(error: AppError): void {
+  function answerError(error: AppError): void {
     if (status !== undefined || client.destroyed) return;
     status = error.status;
     deadline?.cancel();

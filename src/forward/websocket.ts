@@ -95,7 +95,7 @@ export function createWebSocketForwarder(options: WebSocketForwarderOptions): We
       try {
         proxy ??= createProxy(options, (of) => handshakes.get(of));
       } catch {
-        handshake.refuse(BUSY);
+        handshake.answerError(BUSY);
         return;
       }
       proxy.upgrade(req, client, head);
