@@ -56,7 +56,7 @@ function run(config: Config): void {
   const log = createLogger(config.logLevel);
   const exit = createExit(log);
   process.on('uncaughtException', (error) => {
-    // A defect of ours. The state is unknown: say so, and let the supervisor start a new process.
+    // A defect of the sidecar. Nobody knows what state it left behind: log it and let the supervisor start a new process.
     log.fatal({ err: error }, 'uncaught exception');
     exit(EX_SOFTWARE);
   });
@@ -67,7 +67,7 @@ function run(config: Config): void {
   });
   const start = config.workers > 1 && cluster.isPrimary ? startPrimary : startSidecar;
   const running = start(config, log, exit);
-  // From the first moment on: by default SIGHUP would end a process that is still starting.
+  // Before it has started: by default a SIGHUP would end a process that is still starting.
   onSignals(running, log, exit);
   running.catch((error) => {
     fail(1, reasonsOf(error));
@@ -87,7 +87,7 @@ function createExit(log: Log): Exit {
     if (isExiting) return;
     isExiting = true;
     log.flush(LAST_LINES_MS).then((isFlushed) => {
-      // process.exit() would wait for the write, and whoever reads the log stands still.
+      // process.exit() would wait for the write, which does not end: the reader of the log stands still.
       if (isFlushed) process.exit(status);
       else process.kill(process.pid, 'SIGKILL');
     });
@@ -154,8 +154,8 @@ function onSignals(running: Promise<Running>, log: Log, exit: Exit): void {
   let stopping = false;
   const stop = (signal: string) => {
     if (stopping) {
-      // A second signal means it: do not wait. Not in a worker, which hears a Ctrl-C twice: from the terminal, and
-      // from its primary.
+      // A second signal means: do not wait. Workers ignore it, since they hear one Ctrl-C twice: from the terminal and from
+      // their primary.
       if (cluster.isPrimary) exit(1);
       return;
     }

@@ -18,7 +18,7 @@ export interface WorkerPool {
 
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 5_000;
-/** A worker that lived this long did not die of its start. */
+/** A worker that lived this long, ms, did not fail at its start: its replacement waits for FIRST_BACKOFF_MS only. */
 const HEALTHY_AFTER_MS = 10_000;
 /** What a worker tells its primary once it serves. */
 export const LISTENING = 'listening';
@@ -64,7 +64,7 @@ class Pool implements WorkerPool {
   #backoffMs = FIRST_BACKOFF_MS;
   #replacing: NodeJS.Timeout | undefined;
   #restarting: Promise<void> | undefined;
-  #again = false;
+  #restartAgain = false;
 
   constructor(config: Config, log: Log, onLost: (() => void) | null) {
     this.#config = config;
@@ -79,7 +79,7 @@ class Pool implements WorkerPool {
   }
 
   restart(): Promise<void> {
-    if (this.#restarting !== undefined) this.#again = true;
+    if (this.#restarting !== undefined) this.#restartAgain = true;
     this.#restarting ??= this.#replaceAll().finally(() => {
       this.#restarting = undefined;
     });
@@ -97,7 +97,7 @@ class Pool implements WorkerPool {
 
   async #replaceAll(): Promise<void> {
     do {
-      this.#again = false;
+      this.#restartAgain = false;
       const old = [...this.#serving];
       await this.#startAsMany();
       if (this.#stopping) return;
@@ -105,7 +105,7 @@ class Pool implements WorkerPool {
       // One by one, so that the clients of all WebSockets do not come back at the same moment.
       for (const worker of old) await this.#retire(worker);
       await this.fill();
-    } while (this.#again && !this.#stopping);
+    } while (this.#restartAgain && !this.#stopping);
     if (this.#stopping) return;
     this.#log.info({ workers: this.#serving.size }, 'workers restarted');
   }
@@ -161,7 +161,7 @@ class Pool implements WorkerPool {
     if (livedMs > HEALTHY_AFTER_MS) this.#backoffMs = FIRST_BACKOFF_MS;
     const { pid, exitCode, signalCode } = worker.process;
     const isMissed = !this.#stopping && this.#serving.size + this.#starting < this.#config.workers;
-    // Not told of one whose replacement starts with that of another.
+    // Undefined when another worker has died before and both are replaced at the same moment.
     const replacedInMs = isMissed && this.#replacing === undefined ? this.#backoffMs : undefined;
     this.#log.error({ pid, status: exitCode ?? signalCode, replacedInMs }, 'worker died');
     if (!isMissed) return;

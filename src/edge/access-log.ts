@@ -12,7 +12,7 @@ export interface FinishedRequest {
   /** Why it was rejected; undefined for any other kind. */
   readonly reason: string | undefined;
   readonly method: string;
-  /** Pattern of a route of ours; undefined for anything else. */
+  /** Pattern of a local route; undefined for anything else. */
   readonly route: string | undefined;
   readonly status: number;
   readonly durationMs: number;

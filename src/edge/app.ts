@@ -56,7 +56,7 @@ export function createApp(options: AppOptions): RequestListener {
       rejectHead(req, res, error);
       return;
     }
-    // One that we ignore: node:http drops what came in the same packet, so the next request may have lost its head.
+    // We ignore it. node:http then drops what came in the same packet, perhaps the beginning of the next request.
     if (head.offersUpgrade) connection.endWith(res);
     const requestId = head.requestId ?? newRequestId();
     setRequestId(req, requestId);

@@ -44,7 +44,7 @@ export function createRejections(options: {
 /** Largest request head, bytes; beyond it 431. */
 export const MAX_HEAD_BYTES = 64 * 1024;
 
-/** In its place: behind the answers that are owed, and not at all behind a last one. */
+/** CONNECT is answered 405 in its turn: behind the answers to earlier requests, and not at all behind a last one. */
 export function rejectConnect(req: IncomingMessage, socket: Socket, rejections: Rejections): void {
   const response = responseUnderWay(socket);
   if (response === undefined) {
@@ -67,7 +67,7 @@ export function onClientError(
   socket: Socket,
   { rejectBody, rejectSocket }: Rejections,
 ): void {
-  // The connection itself is broken: whoever waits for its end is told by that.
+  // The connection itself broke. Its `close` event tells everybody who waits for its end.
   if (socket.destroyed) return;
   if (responseUnderWay(socket) === undefined) {
     // A body that breaks after its request was answered must not be answered a second time.
@@ -82,7 +82,7 @@ export function onClientError(
   endWhenAnswered(socket, (response) => rejectBody(response, toAppError(error)));
 }
 
-/** Behind the poll phase: after a stall of the process, what has arrived is read before it counts as not there. */
+/** Asks again, after what has arrived was read: node:http's timer may be late by a stall of ours, and runs before that. */
 export function onLateHead(error: ClientError, socket: Socket, rejections: Rejections): void {
   if (isWithinRequest(socket) && requestUnderWay(socket) === undefined)
     onClientError(error, socket, rejections);
@@ -102,7 +102,7 @@ function endWhenAnswered(socket: Socket, reject: (response: ServerResponse) => v
   else reject(response);
 }
 
-/** One whose Upgrade was ignored never becomes `complete`. */
+/** Needed beside `complete`: a request whose Upgrade was ignored never becomes that. */
 const hasBody = ({ headers }: IncomingMessage) =>
   headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
 

@@ -28,7 +28,7 @@ export function preflightMethod(req: IncomingMessage): string | undefined {
   return req.headers['access-control-request-method'];
 }
 
-/** Answers a preflight for a route of ours as Starlette's CORSMiddleware does; a refusal is our kind of error. */
+/** Answers a preflight for a local route as Starlette's CORSMiddleware does, a forbidden one with an error of our form. */
 export function answerPreflight(policy: CorsPolicy, req: IncomingMessage, res: ServerResponse): void {
   const allowed = corsHeaders(policy, req.headers.origin);
   if (allowed['Access-Control-Allow-Origin'] === undefined) {

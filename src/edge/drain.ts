@@ -35,7 +35,7 @@ export async function finishConnections(
 ): Promise<void> {
   const quietMs = Math.min(QUIET_MS, graceMs / 2);
   const timers = [
-    // Behind the poll phase: after a stall of the process, what has arrived is read before it counts as not there.
+    // setImmediate: after a stall of the process, what has arrived is read before a connection counts as quiet.
     setInterval(() => setImmediate(closeQuiet, connections, quietMs), LOOK_EVERY_MS),
     // Not closeAllConnections(): it knows nothing of sockets that have left HTTP.
     setTimeout(() => {

@@ -1,6 +1,6 @@
 /**
  * The one place where an error becomes an answer: `{"detail": "<sentence>"}` with the status of the AppError. Anything
- * that is not an AppError is a defect of ours: logged once with its stack, answered 500 without a word about it.
+ * that is not an AppError is a defect of the sidecar: logged once with its stack, answered 500 without a word about it.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { STATUS_CODES } from 'node:http';
@@ -17,7 +17,7 @@ export type ErrorResponder = (req: IncomingMessage, res: ServerResponse, error: 
 
 export function createErrorResponder(options: { cors: CorsPolicy; log: Log }): ErrorResponder {
   return (req, res, thrown) => {
-    // The edge has answered in the meantime (a body that broke or stood still), and the route did not know.
+    // The route did not know that the edge has answered in its place, since the body broke or stood still.
     if (res.writableEnded && isHeadersSent(thrown)) return;
     const error = toAppError(thrown);
     logError(options.log, nameOf(req), error, res.headersSent);
@@ -68,7 +68,7 @@ export function createSocketErrorResponder(log: Log): SocketErrorResponder {
   };
 }
 
-/** Without a word in the log. */
+/** The same without a line in the log. */
 export function endSocketWithError(socket: Duplex, error: AppError, requestId: string): void {
   // node:http has taken its own listener off (upgrade, CONNECT); a reset without one would end the process.
   socket.on('error', () => socket.destroy());
@@ -119,10 +119,10 @@ export function withCode(thrown: unknown): AppError {
   return new AppError(status, message, { cause, headers, fields: { code: CODES[status], ...fields } });
 }
 
-/** Stacks are for defects of ours; a backend that is down would fill the disk with them. */
+/** Only defects of the sidecar have their stack logged; a backend that is down would fill the disk with them. */
 function logError(log: Log, request: NamedRequest, error: AppError, isCutShort: boolean): void {
   const { status, message: detail, cause } = error;
-  // Without a cause it is a decision of ours (busy, not configured), and the access log says it.
+  // A 503 or 501 without a cause is our own decision (busy, not configured): its line in the access log says enough.
   if (status < 500 || (status > 500 && cause === undefined)) return;
   const name = { id: request.id, method: request.method, path: loggedPath(request.target) };
   if (status === 500) log.error({ ...name, status, detail, err: cause }, 'request failed');

@@ -38,7 +38,7 @@ export function createLocalRoutes(options: LocalRoutesOptions): LocalRoutes {
 
 function createExpress({ cors, sendError }: LocalRoutesOptions) {
   const app = loadPackage('express')();
-  // In any other environment an error that gets past ours is sent with its stack trace.
+  // In any other environment Express answers an error that gets past our handler with its stack trace.
   app.set('env', 'production');
   app.disable('x-powered-by');
   app.disable('etag');

@@ -1,6 +1,6 @@
 /**
- * The paths of our routes as a tree of segments, so that finding one costs the same with four routes and with forty, and
- * a path of the backend's leaves it at the first segment that none of ours has. Not path-to-regexp: it tries one
+ * The paths of the local routes as a tree of segments: finding one costs the same with four routes and with forty, and the
+ * search for a path of the backend's ends at the first segment that no local route has. Not path-to-regexp: it tries one
  * expression after the other, and a forwarded request would pay for each route that it is not.
  */
 import type { RouteMethod } from './route.ts';
@@ -20,7 +20,7 @@ export interface PathMatch<R> {
 }
 
 export interface RouteTable<R> {
-  /** What a raw path is, whatever the method; undefined when it is none of ours. */
+  /** What a raw path is, whatever the method; undefined when no local route has it. */
   find(path: string): PathMatch<R> | undefined;
   /** Undefined when a parameter is not valid percent-encoding of UTF-8. @param path one that the route was found by */
   paramsOf(route: R, path: string): Params | undefined;

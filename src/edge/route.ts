@@ -1,5 +1,5 @@
 /**
- * A route of ours, as data. The same list feeds the routing decision, the CORS preflight and the tests, so that
+ * A local route, as data. The same list feeds the routing decision, the CORS preflight and the tests, so that
  * they can never disagree.
  */
 import type { RequestHandler } from 'express';

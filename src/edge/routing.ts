@@ -2,21 +2,21 @@
  * What becomes of a request: decided once, from the method and the raw request target alone, out of one table (the routes).
  *
  * The raw path decides, because the backend sees the raw path: whatever we decoded or tidied first could name one thing
- * here and another there. A path that is one of ours only after decoding or removal of dot segments is therefore
- * neither ours nor the backend's but rejected.
+ * here and another there. A path that is a local one only after decoding or removal of dot segments is therefore
+ * neither local nor forwarded but rejected.
  */
 import { createRouteTable, type LocalRoute, type Params } from './route-table.ts';
 
 /** Why a path is answered 400 instead of by anybody. */
 export type RejectedPath =
-  /** One of ours only once decoded or normalised, or with a fragment, which some readers cut off. */
+  /** A local path only once decoded or normalised, or with a fragment, which some readers drop. */
   | 'ambiguous'
   /** Dot segments lead out of the prefixes that are forwarded. */
   | 'escaping'
-  /** A parameter of a route of ours that is no percent-encoded UTF-8. */
+  /** A parameter of a local route that is no percent-encoded UTF-8. */
   | 'undecodable';
 
-/** A feature of ours answers, by this route. */
+/** One of our features answers, by this route. */
 export interface LocalDecision<R extends LocalRoute = LocalRoute> {
   readonly kind: 'local';
   readonly route: R;
@@ -27,7 +27,7 @@ export type Decision<R extends LocalRoute = LocalRoute> =
   | LocalDecision<R>
   /** Liveness, readiness: answered at the edge. */
   | { readonly kind: 'health' }
-  /** A CORS preflight for a route of ours. */
+  /** A CORS preflight for a local route. */
   | { readonly kind: 'preflight' }
   /** The backend answers. */
   | { readonly kind: 'proxy' }

@@ -1,5 +1,5 @@
 /**
- * The listening side: limits and deadlines of node:http, and which connections there are.
+ * The listening side: limits, deadlines and events of node:http.
  */
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -35,10 +35,10 @@ export interface Deadlines {
   readonly idleMs: number;
 }
 
-/** Idle for longer than Nginx's keepalive_timeout of 60 s: the side that sends requests should be the one to close. */
+/** Idle for longer than Nginx's keepalive_timeout of 60 s: closed by Nginx, a connection never meets its next request. */
 const DEADLINES: Deadlines = { headMs: 20_000, lookEveryMs: 2_000, idleMs: 75_000 };
 
-/** A read from the backend brings up to 64 KB, Node's own limit: with that it would be paused for every piece. */
+/** Twice what one read from the backend brings: with Node's own 64 KB each would fill it, and pause the backend. */
 const WRITE_AHEAD_BYTES = 128 * 1024;
 
 export interface ListeningServer {
@@ -87,15 +87,15 @@ export function createHttpServer(options: ServerOptions, deadlines = DEADLINES):
     else if (!clientConnectionOf(socket).waitForFirstRequest())
       setImmediate(onLateHead, error, socket, options);
   });
-  // Idle for too long. Behind the poll phase: after a stall, what has arrived is read before it counts as not there.
+  // Idle for too long. Not at once: a timer that is late by a stall of ours runs before what has arrived is read.
   server.on('timeout', (socket) => setImmediate(closeUnlessRead, socket, socket.bytesRead));
   server.on('connect', (req, socket) => {
     clientConnectionOf(req.socket).onRequest();
     rejectConnect(req, socket as Socket, options);
   });
-  // The 100 is written when the head has passed; node:http would also write it between the answers of a pipeline.
+  // Without a listener node:http writes the 100 at once, even between the answers of a pipeline. We write it later.
   server.on('checkContinue', handleRequest);
-  // readRequestHead refuses what is expected; node:http's own 417 has no body.
+  // Without a listener node:http answers 417 without a body; readRequestHead does it in our words.
   server.on('checkExpectation', handleRequest);
   let isOnUnixSocket = false;
   server.on('listening', () => {
@@ -105,8 +105,9 @@ export function createHttpServer(options: ServerOptions, deadlines = DEADLINES):
   });
   server.on('connection', (socket: Socket) => {
     connections.add(socket);
-    // Asked for now, node:net keeps it for later. One that was reset before it was accepted has none, and may have sent a
-    // request all the same: nobody waits for the answer, and nobody can say whose it was.
+    // node:net remembers the address once it was asked for; behind a reset it could not be found any more. A connection that
+    // was reset before it was accepted has none. It may have sent a request all the same, but nobody waits for the answer,
+    // and nobody can say who sent it: it is closed unread.
     if (socket.remoteAddress === undefined && !isOnUnixSocket) socket.destroy();
   });
   server.on('upgrade', (req, socket: Duplex, head) => {
@@ -118,7 +119,6 @@ export function createHttpServer(options: ServerOptions, deadlines = DEADLINES):
   return { server, connections, isOnUnixSocket: () => isOnUnixSocket };
 }
 
-/** Whoever has asked while we stalled is answered. */
 function closeUnlessRead(socket: Socket, bytesRead: number): void {
   if (socket.bytesRead === bytesRead) socket.destroy();
 }
@@ -135,7 +135,7 @@ export async function listen(
     if (passed === undefined) server.listen(port, host, resolve);
     else server.listen(passed, resolve);
   });
-  // accept() can fail later (EMFILE): the connection is lost, the process is not.
+  // accept() can fail later (EMFILE). That loses a connection; without a listener it would end the process.
   server.on('error', () => undefined);
 }
 

@@ -43,7 +43,7 @@ export function createTrustedProxies(
   };
 }
 
-/** What the backend is told about the client: nothing of ours for a trusted peer, who said it already. */
+/** What the backend is told about the client. A trusted peer has said it already: then we add nothing about it. */
 export function forwardedBy(
   req: IncomingMessage,
   head: RequestHead,

@@ -51,8 +51,8 @@ export function createUpgradeHandler({
     },
     handle(req, socket, head) {
       if (isDraining() && hasServed(socket as Socket)) {
-        // As if the idle connection had been closed a moment earlier: whoever reuses connections (Nginx) tries again, and
-        // with a new one comes to a process that stays.
+        // Closed without an answer, as an idle connection is during a stop: a client that reuses connections (Nginx) expects
+        // that, sends the handshake again on a new one, and so comes to a process that stays.
         socket.destroy();
         return;
       }
@@ -72,7 +72,7 @@ export function createUpgradeHandler({
   };
 }
 
-/** Nobody tries again on behalf of a first request. */
+/** Only a request on a connection that has carried another is sent again by its client. */
 const hasServed = (socket: Socket) => socket.bytesWritten > 0;
 
 /** The path of an absolute-form target; handle() checks its authority. */

@@ -33,7 +33,7 @@ const lengthsOf = (names: Iterable<string>) => new Set(Array.from(names, (name) 
 const HOP_LENGTHS = lengthsOf(HOP_BY_HOP);
 
 export interface Forwarded {
-  /** Its own X-Forwarded-* are replaced by this; null, and never left out: a trusted proxy, whose pass. */
+  /** Replaces the peer's own X-Forwarded-*; null for a trusted proxy, whose own pass. Never left out by mistake. */
   readonly untrustedPeer: {
     readonly address: string;
     readonly host: string;
@@ -94,7 +94,7 @@ export interface ResponseHeaders {
 
 /**
  * Response headers for the client: hop-by-hop fields and those named by the backend's Connection removed. Framing is
- * reported, not copied: Transfer-Encoding is ours to add.
+ * reported, not copied: whoever writes the response adds Transfer-Encoding.
  */
 export function responseHeaders(raw: readonly string[]): ResponseHeaders {
   const listed = connectionOptions(raw);

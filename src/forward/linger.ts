@@ -1,4 +1,4 @@
-/** How long a client may go on when its answer is out already: our side waits for its end, so that the answer is not lost. */
+/** How long a client may go on when its answer is out already: we wait for its end, so that the answer is not lost. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { afterRunning } from '../running-time.ts';
@@ -18,7 +18,7 @@ export function lingerFor(req: IncomingMessage): void {
   req.resume();
 }
 
-/** We have ended our side. The sockets of a server are half-open: without the client's FIN they would stay for good, and count. */
+/** We have ended our side. A server's sockets are half-open: without the client's FIN one would stay for good, and count. */
 export function lingerOn(socket: Duplex): void {
   const limit = afterRunning(CLOSE_MS, () => socket.destroy());
   socket.once('close', () => limit.cancel());

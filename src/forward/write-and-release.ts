@@ -15,7 +15,7 @@ const WORTH_RELEASING = 16 * 1024;
 export function writeAndRelease(stream: Writable, chunk: Buffer): boolean {
   if (chunk.length < WORTH_RELEASING) return stream.write(chunk);
   const { buffer } = chunk;
-  // A view into something larger is not ours to free: its neighbours may still be waiting to be written.
+  // A view into something larger is not freed: its neighbours may still be waiting to be written.
   if (buffer.byteLength !== chunk.length || !(buffer instanceof ArrayBuffer)) return stream.write(chunk);
   return stream.write(chunk, (error) => {
     // After a failure nobody promises that the write is over, and it would read what is no longer there.

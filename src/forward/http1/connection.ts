@@ -32,7 +32,7 @@ export interface ConnectionOwner {
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 const MAX_INTERIM_RESPONSES = 32;
-/** A read brings up to 64 KB, Node's own limit: with that the client would be paused and resumed for every piece. */
+/** Twice what one read from the client brings: with Node's own 64 KB each would fill it, and pause the client. */
 const WRITE_AHEAD_BYTES = 128 * 1024;
 /** How long an answer may be looked for after a failed write, ms. */
 const READ_ON_MS = 500;
@@ -302,7 +302,7 @@ export class Connection {
     this.#touchBody();
     if (this.#handler.onData(data) || this.#paused) return;
     this.#paused = true;
-    // It is we who wait: the backend must not be blamed for the silence.
+    // The client is slow, not the backend: its deadline stands still.
     this.deadline = Number.POSITIVE_INFINITY;
     this.#socket.pause();
   }
