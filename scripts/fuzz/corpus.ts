@@ -102,44 +102,29 @@ export const pipeline = (corpus: readonly string[]): fc.Arbitrary<string> =>
   fc.array(fc.constantFrom(...corpus), { minLength: 1, maxLength: 4 }).map((requests) => requests.join(''));
 
 /** Responses of a backend; `tag` tells whose they are. All are right as they stand. */
-export const responseCorpus = (tag: string): readonly { readonly bytes: string; readonly end: boolean }[] => [
-  { bytes: `HTTP/1.1 200 OK\r\nX-Tag: ${tag}\r\nContent-Length: ${tag.length}\r\n\r\n${tag}`, end: false },
-  {
-    bytes: `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${tag.length * 500}\r\n\r\n${tag.repeat(500)}`,
-    end: false,
-  },
-  {
-    bytes: `HTTP/1.1 200 OK\r\nX-Tag: ${tag}\r\nTransfer-Encoding: chunked\r\n\r\n${tag.length.toString(16)}\r\n${tag}\r\n3;x=y\r\nabc\r\n0\r\n\r\n`,
-    end: false,
-  },
-  {
-    bytes: `HTTP/1.1 206 Partial Content\r\ntransfer-encoding: chunked\r\nTrailer: X-Tag\r\n\r\n${tag.length.toString(16)}\r\n${tag}\r\n0\r\nX-Tag: ${tag}\r\n\r\n`,
-    end: false,
-  },
-  {
-    bytes: `HTTP/1.1 200 OK\r\nContent-Length: 999\r\nTransfer-Encoding: chunked\r\n\r\n${tag.length.toString(16)}\r\n${tag}\r\n0\r\n\r\n`,
-    end: false,
-  },
-  {
-    bytes: `HTTP/1.1 200 O\x01K\r\nX-Tag: \x1b${tag}\x7f\r\nContent-Length: ${tag.length}\r\ncontent-length: ${tag.length}, ${tag.length}\r\n\r\n${tag}`,
-    end: false,
-  },
-  { bytes: `HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n${tag} until the end`, end: true },
-  { bytes: `HTTP/1.0 200 OK\r\nX-Tag: ${tag}\r\n\r\n${tag}`, end: true },
-  { bytes: `HTTP/1.1 204 No Content\r\nX-Tag: ${tag}\r\n\r\n`, end: false },
-  { bytes: `HTTP/1.1 304 Not Modified\r\nETag: "${tag}"\r\nContent-Length: 5\r\n\r\n`, end: false },
-  { bytes: `HTTP/1.1 205 Reset Content\r\nContent-Length: 0\r\nX-Tag: ${tag}\r\n\r\n`, end: false },
-  { bytes: `HTTP/1.1 404 \r\nContent-Length: ${tag.length}\r\nX-Tag: ${tag}\r\n\r\n${tag}`, end: false },
-  {
-    bytes: `HTTP/1.1 103 Early Hints\r\nLink: </${tag}>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: ${tag.length}\r\n\r\n${tag}`,
-    end: false,
-  },
-  {
-    bytes: `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 500 Broken\r\nSet-Cookie: a=${tag}\r\nset-cookie: b=caf\xe9\r\nConnection: X-Hop\r\nX-Hop: 1\r\nContent-Length: 2\r\n\r\nno`,
-    end: false,
-  },
-  {
-    bytes: `HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n${(tag.length + 8).toString(16)}\r\ndata: ${tag}\n\n\r\n0\r\n\r\n`,
-    end: false,
-  },
-];
+export function responseCorpus(tag: string): { readonly bytes: string; readonly end: boolean }[] {
+  const length = `Content-Length: ${tag.length}\r\n`;
+  const chunked = 'Transfer-Encoding: chunked\r\n';
+  const chunk = `${tag.length.toString(16)}\r\n${tag}\r\n`;
+  const event = `${(tag.length + 8).toString(16)}\r\ndata: ${tag}\n\n\r\n`;
+  const framed = [
+    `200 OK\r\nX-Tag: ${tag}\r\n${length}\r\n${tag}`,
+    `200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${tag.length * 500}\r\n\r\n${tag.repeat(500)}`,
+    `200 OK\r\nX-Tag: ${tag}\r\n${chunked}\r\n${chunk}3;x=y\r\nabc\r\n0\r\n\r\n`,
+    `206 Partial Content\r\n${chunked}Trailer: X-Tag\r\n\r\n${chunk}0\r\nX-Tag: ${tag}\r\n\r\n`,
+    `200 OK\r\nContent-Length: 999\r\n${chunked}\r\n${chunk}0\r\n\r\n`,
+    `200 O\x01K\r\nX-Tag: \x1b${tag}\x7f\r\n${length}content-length: ${tag.length}, ${tag.length}\r\n\r\n${tag}`,
+    `204 No Content\r\nX-Tag: ${tag}\r\n\r\n`,
+    `304 Not Modified\r\nETag: "${tag}"\r\nContent-Length: 5\r\n\r\n`,
+    `205 Reset Content\r\nContent-Length: 0\r\nX-Tag: ${tag}\r\n\r\n`,
+    `404 \r\n${length}X-Tag: ${tag}\r\n\r\n${tag}`,
+    `103 Early Hints\r\nLink: </${tag}>\r\n\r\nHTTP/1.1 200 OK\r\n${length}\r\n${tag}`,
+    `100 Continue\r\n\r\nHTTP/1.1 500 Broken\r\nSet-Cookie: a=${tag}\r\nset-cookie: b=caf\xe9\r\nConnection: X-Hop\r\nX-Hop: 1\r\nContent-Length: 2\r\n\r\nno`,
+    `200 OK\r\nContent-Type: text/event-stream\r\n${chunked}\r\n${event}0\r\n\r\n`,
+  ];
+  return [
+    ...framed.map((rest) => ({ bytes: `HTTP/1.1 ${rest}`, end: false })),
+    { bytes: `HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n${tag} until the end`, end: true },
+    { bytes: `HTTP/1.0 200 OK\r\nX-Tag: ${tag}\r\n\r\n${tag}`, end: true },
+  ];
+}

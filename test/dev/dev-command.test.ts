@@ -8,11 +8,13 @@ import { dirname, join, resolve } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { closedFolder, defaultStateFolder } from '../../scripts/dev/state-place.ts';
+import { freePorts, isListening } from '../../scripts/lab/ports.ts';
 import { commandOf } from '../../scripts/lab/proc.ts';
+import { until } from '../../scripts/lab/programs.ts';
 import { tokenFor } from '../../scripts/lab/tokens.ts';
 import { api } from '../support/api.ts';
 import { requireTools } from '../support/requirements.ts';
-import { type DevCommand, freePorts, isOpen, runDev, untilClosed } from './run-dev.ts';
+import { type DevCommand, runDev } from './run-dev.ts';
 
 const REPOSITORY = resolve(import.meta.dirname, '../..');
 /** More than the sidecar takes to start. */
@@ -71,7 +73,7 @@ describe('npm run dev', () => {
     // As a terminal does it: npm, its shell and the command get the signal at once.
     first.kill('SIGINT', true);
     await first.exited;
-    for (const port of ports) assert.equal(await isOpen(port), false, `port ${port} is still open`);
+    for (const port of ports) assert.equal(await isListening(port), false, `port ${port} is still open`);
     assert.equal(ports.length, 4);
     assert.equal(commandOf(sidecarPid), null);
 
@@ -82,7 +84,7 @@ describe('npm run dev', () => {
     assert.equal((await api('GET', `${url}/api/auth/me`, { token })).status, 200);
     second.kill('SIGTERM');
     assert.equal(await second.exited, 0);
-    assert.equal(await isOpen(Number(env.PORT)), false);
+    assert.equal(await isListening(Number(env.PORT)), false);
   });
 
   test('restarts the sidecar when a file changes, also after a mistake in it', async () => {
@@ -160,8 +162,8 @@ describe('npm run dev', () => {
     assert.equal(await command.exited, 1);
     assert.doesNotMatch(command.output(), /starting/);
     assert.match(command.output(), /LOG_LEVEL must be one of[\s\S]*S3_ENDPOINT is missing/);
-    assert.equal(await isOpen(Number(env.PORT)), false);
-    assert.equal(await isOpen(Number(URL.parse(env.BACKEND_URL ?? '')?.port)), false);
+    assert.equal(await isListening(Number(env.PORT)), false);
+    assert.equal(await isListening(Number(URL.parse(env.BACKEND_URL ?? '')?.port)), false);
   });
 
   test('uses the backend and the secret that .env names; the environment wins', async () => {
@@ -201,7 +203,8 @@ describe('npm run dev', () => {
     command.kill('SIGTERM');
     await command.says(/Stopping/);
     await command.exited;
-    for (const port of ports) await untilClosed(port);
+    for (const port of ports)
+      await until(`port ${port} to be closed`, async () => !(await isListening(port)));
   });
 
   test('says where it cannot keep data, and finds a place when only root can enter the project', async () => {

@@ -1,8 +1,6 @@
 /** `npm run dev` as a child process, with what it prints. */
 import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { type AddressInfo, connect, createServer } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A slow machine may take its time, ms. */
 const PATIENCE_MS = 60_000;
@@ -109,33 +107,4 @@ function readBanner(output: string): ReadyDev {
     ports: places.map(([, port]) => Number(port)),
     sidecarPid: Number(/listening.*pid=(\d+)/.exec(output)?.[1]),
   };
-}
-
-/** Ports that nothing listens on at the moment. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
-}
-
-export function isOpen(port: number): Promise<boolean> {
-  return new Promise((done) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('error', () => done(false));
-    socket.once('connect', () => {
-      socket.destroy();
-      done(true);
-    });
-  });
-}
-
-/** Waits until nothing listens there. */
-export async function untilClosed(port: number): Promise<void> {
-  const giveUpAt = performance.now() + PATIENCE_MS;
-  while (await isOpen(port)) {
-    if (performance.now() > giveUpAt) throw new Error(`port ${port} stays open`);
-    await sleep(50);
-  }
 }
