@@ -42,6 +42,10 @@ export const notFound = (detail = 'Not Found') => new AppError(404, detail);
 /** 408: the client has stopped in the middle of its request. */
 export const requestTimeout = () => new AppError(408, 'The request took too long.');
 
+/** 409: the thing is not in a state for it. @param fields beside `code` */
+export const conflict = (code: string, detail: string, fields: Readonly<Record<string, unknown>> = {}) =>
+  new AppError(409, detail, { fields: { code, ...fields } });
+
 /** 413: the body, or the file it announces, is too large. */
 export const tooLarge = (detail: string) => new AppError(413, detail);
 

@@ -22,8 +22,8 @@ import { createOutbox } from './features/events/outbox.ts';
 import { createSend } from './features/events/send.ts';
 import { reviewRoutes } from './features/reviews/routes.ts';
 import { createReviewStore } from './features/reviews/store.ts';
-import { createIssue } from './features/uploads/issue.ts';
 import { uploadRoutes } from './features/uploads/routes.ts';
+import { createUploads } from './features/uploads/service.ts';
 import { createHttpForwarder } from './forward/http.ts';
 import { createHttp1Client } from './forward/http1/client.ts';
 import { pingBackend } from './forward/ping.ts';
@@ -64,9 +64,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
   const requireUser = createRequireUser({ token: config.token, findUser: createUserDirectory(database) });
   const routes = [
     ...uploadRoutes({
-      uploads: storage && {
-        issue: createIssue({ database, storage, limits: config.uploads, ...config.uploads }),
-      },
+      uploads: storage && createUploads({ database, storage, limits: config.uploads, ...config.uploads }),
       requireUser,
     }),
     ...reviewRoutes({ reviews: createReviewStore({ database }), requireUser }),

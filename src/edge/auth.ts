@@ -27,7 +27,7 @@ export function createRequireUser({ token, findUser }: AuthOptions): RequireUser
     if (user === null) throw unauthorized('User not found');
     if (user.isBlocked) throw forbidden('This account is blocked.');
     if (!user.isActive) throw forbidden('This account is not active.');
-    return { id: user.id, name: user.name, avatarUrl: user.avatarUrl };
+    return { id: user.id, name: user.name, avatarUrl: user.avatarUrl, role: user.role };
   };
 }
 

@@ -10,6 +10,8 @@ export interface User {
   readonly id: number;
   readonly name: string;
   readonly avatarUrl: string | null;
+  /** As the backend has it; `admin` may see and change what is others'. */
+  readonly role: string | null;
 }
 
 export interface UserRecord extends User {
@@ -67,6 +69,7 @@ export function createUserDirectory(database: Database, now: () => number = Date
 interface UserRow {
   name: string | null;
   avatar_url: string | null;
+  role: string | null;
   is_active: boolean | null;
   is_blocked: boolean | null;
 }
@@ -78,8 +81,8 @@ interface UserRow {
  */
 const USER_SQL = `
   SELECT found.*
-    FROM (SELECT NULL::text AS name, NULL::text AS avatar_url, NULL::boolean AS is_blocked) AS absent
-   CROSS JOIN LATERAL (SELECT name, avatar_url, is_active, is_blocked FROM users WHERE users.id = ?) AS found`;
+    FROM (SELECT NULL::text AS name, NULL::text AS avatar_url, NULL::text AS role, NULL::boolean AS is_blocked) AS absent
+   CROSS JOIN LATERAL (SELECT name, avatar_url, role::text AS role, is_active, is_blocked FROM users WHERE users.id = ?) AS found`;
 
 /** @throws also when the table is empty, as it is while a restore goes on: nobody may be logged out for that */
 async function queryUser(database: Database, id: number, untilMs: number): Promise<UserRecord | null> {
@@ -93,12 +96,13 @@ async function queryUser(database: Database, id: number, untilMs: number): Promi
 }
 
 /** A standalone database has no users: the token's claims are enough. */
-const NO_ROW: UserRow = { name: null, avatar_url: null, is_active: null, is_blocked: null };
+const NO_ROW: UserRow = { name: null, avatar_url: null, role: null, is_active: null, is_blocked: null };
 
 const toUserRecord = (id: number, row: UserRow): UserRecord => ({
   id,
   name: row.name?.trim() || `User ${id}`,
   avatarUrl: row.avatar_url,
+  role: row.role,
   isActive: row.is_active ?? true,
   isBlocked: row.is_blocked ?? false,
 });

@@ -80,7 +80,7 @@ const CASES: readonly Case[] = [
   },
   { what: 'OPTIONS that is no preflight', status: 405, method: 'OPTIONS', path: '/api/products' },
   { what: 'a redirect to the path without a slash', status: 307, path: '/api/products/' },
-  { what: 'GET on the uploads path', status: 404, path: '/api/uploads' },
+  { what: 'PUT on the uploads path', status: 404, method: 'PUT', path: '/api/uploads', body: '{}' },
   { what: 'the uploads path with a slash', status: 404, method: 'POST', path: '/api/uploads/', body: '{}' },
   {
     what: 'PATCH on a reviews path',

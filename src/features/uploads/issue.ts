@@ -1,11 +1,12 @@
 /** Gives out URLs: checks the files, writes their rows within the user's rate limit and quota, then signs. */
 import { randomUUID } from 'node:crypto';
-import { AppError, tooLarge, tooMany, unsupportedType } from '../../errors.ts';
+import { conflict, tooLarge, tooMany, unsupportedType } from '../../errors.ts';
 import type { ObjectStorage } from '../../infra/object-storage/object-storage.ts';
-import { type Database, databaseUnavailable } from '../../infra/postgres/database.ts';
-import { isSchemaMissing } from '../../infra/postgres/failure.ts';
+import type { Database } from '../../infra/postgres/database.ts';
 import { type KindRules, kindRules, type UploadKind, type UploadLimits } from './kinds.ts';
 import { type AnnouncedFile, mediaTypeOf } from './schema.ts';
+import { type Owner, unlessMissing } from './store.ts';
+import { type UploadStatus, uploadNotFound } from './upload.ts';
 
 export interface SigningOptions {
   readonly storage: ObjectStorage;
@@ -120,6 +121,14 @@ interface Verdict {
   expires_at: Date;
 }
 
+/** @throws AppError 429 when there is a refusal */
+function obey({ refusal, retry_after_seconds: seconds }: Omit<Verdict, 'expires_at'>): void {
+  if (refusal === 'rate_limited')
+    throw tooMany(refusal, 'You have begun many uploads just now. Please wait a moment.', seconds);
+  if (refusal === 'quota_exceeded')
+    throw tooMany(refusal, 'Your storage is full. Please delete something, or try again later.', seconds);
+}
+
 const ISSUE = 'SELECT refusal, retry_after_seconds, expires_at FROM sidecar_issue_uploads(?, ?, ?, ?, ?)';
 
 /** One round trip. @returns when the URLs expire */
@@ -132,14 +141,39 @@ async function writeRows(
   const values = [userId, JSON.stringify(uploads), urlTtlSeconds, ratePerMinute, quotaBytes];
   const { rows } = await database
     .run((knex) => knex.raw<{ rows: [Verdict] }>(ISSUE, values), { untilMs })
-    .catch((error) => {
-      // The migrations have not been there yet.
-      throw error instanceof AppError || !isSchemaMissing(error) ? error : databaseUnavailable(error);
-    });
-  const { refusal, retry_after_seconds: seconds, expires_at } = rows[0];
-  if (refusal === 'rate_limited')
-    throw tooMany(refusal, 'You have begun many uploads just now. Please wait a moment.', seconds);
-  if (refusal !== null)
-    throw tooMany(refusal, 'Your storage is full. Please delete something, or try again later.', seconds);
-  return expires_at;
+    .catch(unlessMissing);
+  obey(rows[0]);
+  return rows[0].expires_at;
+}
+
+/**
+ * A fresh URL for the key of an upload that nothing has become of yet. Its bytes count again, if they did not any more.
+ * @throws AppError 404, 409, 429, 503
+ */
+export type RenewUpload = (id: string, owner: Owner, untilMs: number) => Promise<IssuedUpload>;
+
+interface Renewal extends Omit<Verdict, 'refusal'>, SignableUpload {
+  refusal: 'quota_exceeded' | 'multipart' | Exclude<UploadStatus, 'issued'> | null;
+}
+
+const RENEW = `SELECT refusal, retry_after_seconds, expires_at, id, key, content_type, size_bytes, sha256
+                 FROM sidecar_renew_upload(?, ?, ?, ?)`;
+
+export function createRenew(options: IssueOptions): RenewUpload {
+  const { database, urlTtlSeconds, quotaBytes } = options;
+  return async (id, owner, untilMs) => {
+    const values = [id, owner === 'any' ? null : owner, urlTtlSeconds, quotaBytes];
+    const { rows } = await database
+      .run((knex) => knex.raw<{ rows: Renewal[] }>(RENEW, values as string[]), { untilMs })
+      .catch(unlessMissing);
+    const [renewal] = rows;
+    if (renewal === undefined) throw uploadNotFound();
+    const { refusal, ...upload } = renewal;
+    if (refusal === 'multipart')
+      throw conflict('multipart', 'The parts of this upload have URLs of their own.');
+    if (refusal !== null && refusal !== 'quota_exceeded')
+      throw conflict(refusal, `This upload is ${refusal}: there is nothing more to send.`);
+    obey({ ...upload, refusal });
+    return sign(options, upload, upload.expires_at);
+  };
 }

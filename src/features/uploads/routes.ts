@@ -1,17 +1,15 @@
 /** The routes under /api/uploads: who asks, what is asked, one call, the answer. */
-import type { RequestHandler } from 'express';
+import { hash } from 'node:crypto';
+import type { Request, Response } from 'express';
 import type { RequireUser } from '../../edge/auth.ts';
 import { withDatabaseDeadline } from '../../edge/deadline.ts';
 import type { Route, RouteMethod } from '../../edge/route.ts';
-import { readJsonBody } from '../../edge/validate.ts';
-import { notConfigured } from '../../errors.ts';
-import type { IssueUploads } from './issue.ts';
-import { issueBodySchema } from './schema.ts';
-
-/** What the routes call. */
-export interface Uploads {
-  readonly issue: IssueUploads;
-}
+import { parseInput, readJsonBody } from '../../edge/validate.ts';
+import { forbidden, notConfigured } from '../../errors.ts';
+import { issueBodySchema, listQuerySchema, parseUploadId } from './schema.ts';
+import type { Uploads } from './service.ts';
+import type { ListQuery, Owner } from './store.ts';
+import { toUpload, type UploadRow, uploadNotFound } from './upload.ts';
 
 export interface UploadRoutesOptions {
   /** null: not configured; the clients hide the feature on 501. */
@@ -19,22 +17,27 @@ export interface UploadRoutesOptions {
   readonly requireUser: RequireUser;
 }
 
+type Answer = (uploads: Uploads, req: Request, res: Response) => Promise<unknown>;
+
 export function uploadRoutes({ uploads, requireUser }: UploadRoutesOptions): Route[] {
-  const route = (
-    method: RouteMethod,
-    path: string,
-    handler: (uploads: Uploads, ...parts: Parameters<RequestHandler>) => Promise<unknown>,
-  ): Route => ({
+  const route = (method: RouteMethod, path: string, answer: Answer): Route => ({
     method,
     path,
-    handler: async (req, res, next) => {
+    handler: async (req, res) => {
       // Before the token is looked at: "this server has no uploads" is true for everybody, and needs no database.
       if (uploads === null) throw notConfigured('Uploads are not configured on this server.');
-      const answer = await handler(uploads, req, res, next);
       res.set('Cache-Control', 'no-store');
-      res.status(200).json(answer);
+      const body = await answer(uploads, req, res);
+      if (!res.headersSent) res.status(200).json(body);
     },
   });
+  /** The upload that a path names, and whose it has to be. */
+  const named = async (req: Request): Promise<{ id: string; owner: Owner }> => {
+    const user = await requireUser(req);
+    const id = parseUploadId(req.params.id);
+    if (id === null) throw uploadNotFound();
+    return { id, owner: user.role === 'admin' ? 'any' : user.id };
+  };
 
   return [
     route('POST', '/api/uploads', async ({ issue }, req, res) => {
@@ -44,5 +47,45 @@ export function uploadRoutes({ uploads, requireUser }: UploadRoutesOptions): Rou
       const issued = await withDatabaseDeadline(req, (untilMs) => issue(user.id, files, untilMs));
       return 'files' in body ? { uploads: issued } : issued[0];
     }),
+    route('GET', '/api/uploads', async ({ store, publicUrl }, req) => {
+      const user = await requireUser(req);
+      const query = listQuery(req.query, user);
+      const page = await withDatabaseDeadline(req, (untilMs) => store.list(query, { untilMs }));
+      const items = page.rows.map((row) => toUpload(row, publicUrl));
+      return { items, next_cursor: page.nextCursor };
+    }),
+    route('GET', '/api/uploads/limits', async ({ limits }, req, res) => {
+      const etag = `"${hash('sha256', JSON.stringify(limits)).slice(0, 32)}"`;
+      res.set({ 'Cache-Control': 'public, max-age=300', ETag: etag });
+      if (isKnown(req.headers['if-none-match'], etag)) res.status(304).end();
+      return limits;
+    }),
+    route('GET', '/api/uploads/:id', async (uploads, req) => {
+      const { id, owner } = await named(req);
+      return toUpload(await found(uploads, req, id, owner), uploads.publicUrl);
+    }),
+    route('POST', '/api/uploads/:id/url', async ({ renew }, req) => {
+      const { id, owner } = await named(req);
+      return withDatabaseDeadline(req, (untilMs) => renew(id, owner, untilMs));
+    }),
   ];
+}
+
+/** RFC 9110 §13.1.2. Not Express's own look: that lets a Cache-Control of the request decide, which every fetch() sends along. */
+const isKnown = (ifNoneMatch: string | undefined, etag: string) =>
+  ifNoneMatch?.split(',').some((tag) => ['*', etag, `W/${etag}`].includes(tag.trim())) ?? false;
+
+/** @throws AppError 404 */
+async function found({ store }: Uploads, req: Request, id: string, owner: Owner): Promise<UploadRow> {
+  const row = await withDatabaseDeadline(req, (untilMs) => store.find(id, owner, { untilMs }));
+  if (row === null) throw uploadNotFound();
+  return row;
+}
+
+/** @throws AppError 403, 422 */
+function listQuery(query: unknown, user: { readonly id: number; readonly role: string | null }): ListQuery {
+  const { user_id: asked, ...rest } = parseInput(listQuerySchema, query);
+  if (asked !== undefined && user.role !== 'admin')
+    throw forbidden('Only an admin may ask for others’ uploads.');
+  return { ...rest, owner: asked ?? user.id };
 }

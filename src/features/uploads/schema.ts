@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { storableText } from '../../edge/validate.ts';
 import { registeredType, UPLOAD_KINDS } from './kinds.ts';
+import { UPLOAD_STATUSES } from './upload.ts';
 
 const sizeMessage = 'must be a whole number of bytes, at least 1';
 const shaMessage = 'must be 64 hexadecimal digits';
@@ -66,6 +67,52 @@ export const issueBodySchema: z.ZodType<IssueBody> = z.unknown().transform((body
   }
   return 'files' in result.data ? result.data : { file: result.data };
 });
+
+/** An upload's id in a path; null for what is none, of which there can be no upload. */
+export const parseUploadId = (text: unknown): string | null => {
+  const result = z.uuid().safeParse(text);
+  return result.success ? result.data.toLowerCase() : null;
+};
+
+const MAX_PAGE_SIZE = 200;
+const DEFAULT_PAGE_SIZE = 50;
+const limitMessage = `must be a whole number from 1 to ${MAX_PAGE_SIZE}`;
+const cursorMessage = 'must be a next_cursor of an earlier page of the same list';
+const userMessage = 'must be a user id, or any';
+const MAX_BIGINT = 2n ** 63n - 1n;
+const isBigint = (text: string) => /^\d{1,19}$/.test(text) && BigInt(text) <= MAX_BIGINT;
+
+/** Where a page begins: behind an upload's number among its user's, or behind a time (µs since 1970) and an id among all. */
+const CURSOR = /^(\d{1,19})(?:_([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}))?$/;
+
+export const listQuerySchema = z
+  .object({
+    limit: z
+      .string({ error: limitMessage })
+      .regex(/^\d{1,9}$/, limitMessage)
+      .transform(Number)
+      .refine((limit) => limit >= 1 && limit <= MAX_PAGE_SIZE, limitMessage)
+      .default(DEFAULT_PAGE_SIZE),
+    cursor: z.string({ error: cursorMessage }).regex(CURSOR, cursorMessage).optional(),
+    status: z.enum(UPLOAD_STATUSES, { error: `must be one of ${UPLOAD_STATUSES.join(', ')}` }).optional(),
+    kind: z.enum(UPLOAD_KINDS, { error: `must be one of ${UPLOAD_KINDS.join(', ')}` }).optional(),
+    user_id: z
+      .string({ error: userMessage })
+      .refine((id) => id === 'any' || isBigint(id), userMessage)
+      .optional(),
+  })
+  .refine(({ cursor, user_id }) => isCursorOf(cursor, user_id === 'any'), {
+    error: cursorMessage,
+    path: ['cursor'],
+  });
+
+/** 2^53 µs are the year 2255. */
+function isCursorOf(cursor: string | undefined, ofAll: boolean): boolean {
+  const [, first = '0', id] = CURSOR.exec(cursor ?? '0') ?? [];
+  if (!isBigint(first)) return false;
+  if (cursor === undefined) return true;
+  return ofAll ? id !== undefined && Number.isSafeInteger(Number(first)) : id === undefined;
+}
 
 /** `Video/MP4; codecs=avc1` → `video/mp4` (RFC 9110 §8.3.1: type and subtype are case-insensitive); `image/jpg` → `image/jpeg`. */
 export const mediaTypeOf = (contentType: string) =>

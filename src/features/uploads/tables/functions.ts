@@ -82,6 +82,54 @@ BEGIN
    WHERE user_id = whose;
 END`;
 
+/**
+ * The row of the upload is locked before that of the user, as every change of an upload does it. No row of the result: there is
+ * no such upload of `whose` (null: anybody).
+ */
+export const RENEW_BODY = `
+DECLARE
+  upload sidecar_uploads;
+  usage sidecar_upload_usage;
+BEGIN
+  SELECT * INTO upload FROM sidecar_uploads
+   WHERE sidecar_uploads.id = wanted AND (whose IS NULL OR user_id = whose) FOR UPDATE;
+  IF NOT FOUND THEN RETURN; END IF;
+  id := upload.id;
+  IF upload.status <> 'issued' OR upload.multipart_id IS NOT NULL THEN
+    refusal := CASE WHEN upload.status = 'issued' THEN 'multipart' ELSE upload.status END;
+    RETURN NEXT;
+    RETURN;
+  END IF;
+  SELECT * INTO usage FROM sidecar_upload_usage WHERE user_id = upload.user_id FOR UPDATE;
+  expires_at := clock_timestamp() + make_interval(secs => url_seconds);
+
+  IF quota_bytes > 0 AND upload.expires_at <= clock_timestamp() THEN
+    IF upload.size_bytes + usage.bytes - (
+         SELECT coalesce(sum(other.size_bytes), 0) FROM sidecar_uploads AS other
+          WHERE other.user_id = upload.user_id AND other.status = 'issued'
+            AND other.expires_at > usage.swept_until AND other.expires_at <= clock_timestamp()) > quota_bytes THEN
+      refusal := 'quota_exceeded';
+      retry_after_seconds := (
+        SELECT greatest(1, coalesce(ceil(extract(epoch FROM min(other.expires_at) - clock_timestamp())), 3600))
+          FROM sidecar_uploads AS other
+         WHERE other.user_id = upload.user_id AND other.status = 'issued' AND other.expires_at > clock_timestamp());
+      RETURN NEXT;
+      RETURN;
+    END IF;
+  END IF;
+
+  UPDATE sidecar_uploads
+     SET expires_at = greatest(upload.expires_at, sidecar_renew_upload.expires_at),
+         settles_at = greatest(settles_at, sidecar_renew_upload.expires_at
+                                           + make_interval(secs => least(url_seconds, ${LONGEST_GRACE_SECONDS})))
+   WHERE sidecar_uploads.id = wanted;
+  key := upload.key;
+  content_type := upload.content_type;
+  size_bytes := upload.size_bytes;
+  sha256 := upload.sha256;
+  RETURN NEXT;
+END`;
+
 /** Whatever happens to an upload, and whoever does it: what it counted before goes, what it counts now comes. */
 export const KEEP_USAGE_BODY = `
 BEGIN

@@ -4,7 +4,7 @@
  */
 import type { Knex } from 'knex';
 import type { Migration } from '../../../infra/postgres/migrate.ts';
-import { ISSUE_BODY, KEEP_USAGE_BODY } from './functions.ts';
+import { ISSUE_BODY, KEEP_USAGE_BODY, RENEW_BODY } from './functions.ts';
 
 export const uploadTables: Migration = {
   name: 'uploads-0001-life-of-an-upload',
@@ -66,6 +66,7 @@ const TABLES = [
 const REMOVE = [
   'DROP TABLE IF EXISTS sidecar_uploads, sidecar_upload_usage',
   'DROP FUNCTION IF EXISTS sidecar_issue_uploads(bigint, json, integer, integer, bigint)',
+  'DROP FUNCTION IF EXISTS sidecar_renew_upload(uuid, bigint, integer, bigint)',
   'DROP FUNCTION IF EXISTS sidecar_keep_upload_usage()',
 ];
 
@@ -81,6 +82,10 @@ async function makeFunctions(trx: Knex.Transaction): Promise<void> {
        whose bigint, files json, url_seconds integer, rate_per_minute integer, quota_bytes bigint,
        OUT refusal text, OUT retry_after_seconds integer, OUT created_at timestamptz, OUT expires_at timestamptz)
      ${header} AS $body$${ISSUE_BODY}$body$`,
+    `CREATE OR REPLACE FUNCTION sidecar_renew_upload(wanted uuid, whose bigint, url_seconds integer, quota_bytes bigint)
+     RETURNS TABLE (refusal text, retry_after_seconds integer, expires_at timestamptz, id uuid, key text,
+                    content_type text, size_bytes bigint, sha256 text)
+     ${header} AS $body$${RENEW_BODY}$body$`,
     `CREATE OR REPLACE FUNCTION sidecar_keep_upload_usage() RETURNS trigger ${header} AS $body$${KEEP_USAGE_BODY}$body$`,
     'DROP TRIGGER IF EXISTS sidecar_uploads_usage ON sidecar_uploads',
     `CREATE TRIGGER sidecar_uploads_usage AFTER DELETE OR UPDATE OF status, expires_at ON sidecar_uploads

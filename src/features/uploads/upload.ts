@@ -1,0 +1,74 @@
+/** An upload: a row of sidecar_uploads, and what clients see of it. */
+import { notFound } from '../../errors.ts';
+import type { UploadKind } from './kinds.ts';
+
+export const UPLOAD_STATUSES = ['issued', 'ready', 'rejected', 'expired', 'deleted'] as const;
+export type UploadStatus = (typeof UPLOAD_STATUSES)[number];
+/** Why one is `rejected`. */
+export type RejectionReason = 'too_large' | 'too_small' | 'wrong_type' | 'changed';
+
+/** As node-postgres gives it: bigint as text. */
+export interface UploadRow {
+  readonly id: string;
+  readonly user_id: string;
+  readonly number: string;
+  readonly kind: UploadKind;
+  readonly filename: string;
+  readonly content_type: string;
+  readonly size_bytes: string;
+  readonly key: string;
+  readonly sha256: string | null;
+  readonly multipart_id: string | null;
+  readonly part_size: string | null;
+  readonly status: UploadStatus;
+  readonly reason: RejectionReason | null;
+  readonly etag: string | null;
+  readonly created_at: Date;
+  readonly expires_at: Date;
+  readonly settles_at: Date;
+  readonly finished_at: Date | null;
+  /** `deleted`, or the reason of a rejection, while the storage has been asked to delete and has not been heard to. */
+  readonly intent: 'deleted' | RejectionReason | null;
+  /** By the database's clock, when the row was read. */
+  readonly is_settled: boolean;
+}
+
+/** As shared with clients and with receivers of events. */
+export interface Upload {
+  readonly upload_id: string;
+  readonly kind: UploadKind;
+  readonly filename: string;
+  readonly content_type: string;
+  readonly size_bytes: number;
+  readonly multipart: boolean;
+  readonly status: UploadStatus;
+  readonly reason: RejectionReason | null;
+  readonly key: string;
+  readonly file_url: string;
+  readonly etag: string | null;
+  /** ISO 8601, UTC. */
+  readonly created_at: string;
+  readonly expires_at: string;
+  readonly finished_at: string | null;
+}
+
+/** @param publicUrl of a key */
+export const toUpload = (row: UploadRow, publicUrl: (key: string) => string): Upload => ({
+  upload_id: row.id,
+  kind: row.kind,
+  filename: row.filename,
+  content_type: row.content_type,
+  size_bytes: Number(row.size_bytes),
+  multipart: row.multipart_id !== null,
+  status: row.status,
+  reason: row.reason,
+  key: row.key,
+  file_url: publicUrl(row.key),
+  etag: row.etag,
+  created_at: row.created_at.toISOString(),
+  expires_at: row.expires_at.toISOString(),
+  finished_at: row.finished_at?.toISOString() ?? null,
+});
+
+/** 404: there is none, or it is somebody else's, which looks the same. */
+export const uploadNotFound = () => notFound('There is no such upload.');
