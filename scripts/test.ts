@@ -8,7 +8,7 @@ import { resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
-import { missingTools } from '../test/support/requirements.ts';
+import { missingTools } from './lab/tools.ts';
 import { numberFrom, readCommandLine } from './lib/command-line.ts';
 import { watchTestProcesses } from './test/processes.ts';
 import { watchProgress } from './test/progress.ts';

@@ -6,8 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { freePort } from '../lab/ports.ts';
 import { type Program, startProgram, untilListening } from '../lab/programs.ts';
 import { makeScratchFolder } from '../lab/scratch-folder.ts';
-import { outputOf } from '../lab/tools.ts';
-import { PYTHON } from '../lab/uvicorn.ts';
+import { outputOf, PYTHON } from '../lab/tools.ts';
 import type { BackendKind } from './drill.ts';
 import { readJournal } from './journal.ts';
 

@@ -2,12 +2,10 @@
 import { resolve } from 'node:path';
 import { startProgram, untilSays } from './programs.ts';
 import { JWT_SECRET } from './tokens.ts';
+import { PYTHON } from './tools.ts';
 
 /** What `requireTools` must find before this can run. */
 export const UVICORN = 'uvicorn with FastAPI';
-
-/** By its path: another python3 may come first on PATH, without Debian's packages. */
-export const PYTHON = '/usr/bin/python3';
 
 /**
  * @param databaseUrl as the backend writes it, `postgresql+asyncpg://…`
