@@ -112,10 +112,11 @@ const CODES: Readonly<Record<number, string>> = {
 };
 
 /** The same error, with a `code` in its answer in any case. */
-export function withCode(thrown: unknown): AppError {
+export function withCode(thrown: unknown): unknown {
+  if (isHeadersSent(thrown)) return thrown;
   const error = toAppError(thrown);
   const { status, message, cause, headers, fields } = error;
-  if (isHeadersSent(thrown) || fields.code !== undefined) return error;
+  if (fields.code !== undefined) return error;
   return new AppError(status, message, { cause, headers, fields: { code: CODES[status], ...fields } });
 }
 

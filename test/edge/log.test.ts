@@ -1,11 +1,18 @@
 /** The id that a user reports leads to the reason: every line about a request names it, and nothing that is secret. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectRaw, exchangeRaw } from '../../scripts/lab/raw-connection.ts';
 import { type ScriptedBackend, startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
 import { type SidecarProcess, startProcess } from '../../scripts/lab/sidecar.ts';
 import { handshake } from '../../scripts/lab/websocket.ts';
+import { createErrorResponder } from '../../src/edge/error-response.ts';
+import { createLocalRoutes } from '../../src/edge/local-routes.ts';
+import type { Route } from '../../src/edge/route.ts';
+import { createLogger } from '../../src/infra/logger.ts';
 
 let backend: ScriptedBackend;
 let sidecar: SidecarProcess;
@@ -117,4 +124,22 @@ test('a client that resets its connection is 499, or nothing when it has asked n
   const [line] = await linesOf('gone', 1);
   assert.deepEqual([line?.status, line?.aborted], [499, true]);
   assert.equal(invalid(), before);
+});
+
+test('a route that answers late, since the edge has answered in its place, is no defect', async () => {
+  const lines: unknown[] = [];
+  const note = (line: unknown) => lines.push(line);
+  const log = Object.assign(createLogger('silent'), { error: note, warn: note });
+  const localRoutes = createLocalRoutes({ cors: '*', sendError: createErrorResponder({ cors: '*', log }) });
+  const handler: Route['handler'] = async (_req, res) => {
+    res.end('from the edge');
+    res.set('X-Late', '1');
+  };
+  const route = { method: 'GET', path: '/x', handler } as const;
+  const server = createServer((req, res) => localRoutes(req, res, { kind: 'local', route, params: {} }));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  assert.equal((await exchangeRaw(port, request('GET', '/x', ''))).body, 'from the edge');
+  server.close();
+  assert.deepEqual(lines, []);
 });
