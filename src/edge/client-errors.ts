@@ -46,7 +46,7 @@ export const MAX_HEAD_BYTES = 64 * 1024;
 
 /** CONNECT is answered 405 in its turn: behind the answers to earlier requests, and not at all behind a last one. */
 export function rejectConnect(req: IncomingMessage, socket: Socket, rejections: Rejections): void {
-  const response = responseUnderWay(socket);
+  const response = responseUnderWay(req.socket);
   if (response === undefined) {
     rejections.rejectSocket(socket, new AppError(405, 'CONNECT is not allowed.'), req);
     return;

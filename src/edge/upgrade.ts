@@ -50,7 +50,7 @@ export function createUpgradeHandler({
       return decide('GET', withoutAuthority(req.url ?? '')).kind === 'proxy';
     },
     handle(req, socket, head) {
-      if (isDraining() && hasServed(socket as Socket)) {
+      if (isDraining() && hasServed(req.socket)) {
         // Closed without an answer, as an idle connection is during a stop: a client that reuses connections (Nginx) expects
         // that, sends the handshake again on a new one, and so comes to a process that stays.
         socket.destroy();
