@@ -1,5 +1,5 @@
 /**
- * One connection to the backend: writes one request at a time, reads its response, and says what became of it. Knows
+ * One connection to the backend: writes one request at a time, passes its response on, and says what became of it. Knows
  * nothing of pools and retries.
  */
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
@@ -14,14 +14,9 @@ import {
 } from '../backend-client.ts';
 import { headLines } from '../headers.ts';
 import { onDestroy } from '../node-internals.ts';
-import { ChunkedDecoder } from './chunked-decoder.ts';
 import { RequestBody } from './request-body.ts';
-import {
-  checkPartialHead,
-  parseResponseHead,
-  type ResponseHead,
-  ResponseSyntaxError,
-} from './response-head.ts';
+import { type ResponseHead, ResponseSyntaxError } from './response-head.ts';
+import { type ResponseEvents, ResponseReader } from './response-reader.ts';
 
 /** What the pool needs to know. */
 export interface ConnectionOwner {
@@ -30,8 +25,6 @@ export interface ConnectionOwner {
   onClose(connection: Connection): void;
 }
 
-const HEAD_END = Buffer.from('\r\n\r\n');
-const MAX_INTERIM_RESPONSES = 32;
 /** Twice what one read from the client brings: with Node's own 64 KB each would fill it, and pause the client. */
 const WRITE_AHEAD_BYTES = 128 * 1024;
 /** How long an answer may be looked for after a failed write, ms. */
@@ -39,28 +32,19 @@ const READ_ON_MS = 500;
 /** Peers that vanished without a word are found after this, ms. */
 const TCP_KEEP_ALIVE_MS = 30_000;
 
-type Reading = 'nothing' | 'head' | 'length' | 'chunked' | 'until-close';
-
-export class Connection {
+export class Connection implements ResponseEvents {
   readonly #options: BackendClientOptions;
   readonly #owner: ConnectionOwner;
   readonly #socket: Socket;
+  readonly #reader: ResponseReader;
   #connected = false;
-  #reading: Reading = 'nothing';
   #handler: BackendResponseHandler | undefined;
   #body: RequestBody | undefined;
-  #isHead = false;
   /** Requests answered so far. */
   #served = 0;
   /** Whether any byte of the current response has come. */
   #answered = false;
-  #interim = 0;
-  /** The beginning of a head that is not complete. */
-  #partial: Buffer | undefined;
   #head: ResponseHead | undefined;
-  /** Body bytes still to come under Content-Length. */
-  #left = 0;
-  #decoder: ChunkedDecoder | undefined;
   #paused = false;
   /** The request could not be sent to its end; the connection serves no other. */
   #writeFailed = false;
@@ -77,12 +61,13 @@ export class Connection {
     this.#owner = owner;
     const { backend } = options;
     this.#socket = connect(connectOptions(backend));
+    this.#reader = new ResponseReader(options.maxHeaderBytes, this);
     this.deadline = deadlineIn(options.connectTimeoutMs);
     onDestroy(this.#socket, (error) => this.#mayHaveAnswered(error));
     this.#socket
       .on('connect', () => this.#onConnect())
       .on('data', (chunk: Buffer) => this.#onBytes(chunk))
-      .on('end', () => this.#onEnd())
+      .on('end', () => this.#onSocketEnd())
       .on('error', (error) => this.#onSocketError(error))
       .on('close', () => this.#onClose());
   }
@@ -91,11 +76,9 @@ export class Connection {
   send(request: BackendRequest, handler: BackendResponseHandler): void {
     this.#handler = handler;
     this.idleUntil = Number.POSITIVE_INFINITY;
-    this.#reading = 'head';
+    this.#reader.start(request.method === 'HEAD');
     this.#answered = false;
-    this.#interim = 0;
     this.#head = undefined;
-    this.#isHead = request.method === 'HEAD';
     const head = serialiseHead(request);
     if (request.body === null) {
       this.#socket.write(head, 'latin1');
@@ -107,7 +90,7 @@ export class Connection {
       onSent: () => this.#awaitHead(),
       onWaiting: (waiting) => {
         if (waiting) this.#awaitHead();
-        else if (this.#reading === 'head') this.deadline = Number.POSITIVE_INFINITY;
+        else if (this.#reader.awaitsHead) this.deadline = Number.POSITIVE_INFINITY;
       },
       onBroken: (error) =>
         this.fail(new BackendError('reset', 'the request body broke off', { cause: error })),
@@ -144,7 +127,7 @@ export class Connection {
     if (!this.#connected) this.fail(new BackendError('connect', 'connecting took too long'));
     else if (this.#handler === undefined) this.#socket.destroy();
     else if (this.#writeFailed) this.#fail('reset', 'the connection to the backend broke');
-    else if (this.#reading === 'head')
+    else if (this.#reader.awaitsHead)
       this.fail(new BackendError('headers-timeout', 'no response head in time'));
     else this.fail(new BackendError('body-timeout', 'the response body stood still'));
   }
@@ -159,16 +142,14 @@ export class Connection {
 
   #release(): void {
     this.#handler = undefined;
-    this.#reading = 'nothing';
+    this.#reader.stop();
     this.#body?.detach();
     this.#body = undefined;
-    this.#partial = undefined;
-    this.#decoder = undefined;
     this.#paused = false;
   }
 
   #awaitHead(): void {
-    if (!this.#connected || this.#reading !== 'head') return;
+    if (!this.#connected || !this.#reader.awaitsHead) return;
     const { headersTimeoutMs } = this.#options;
     this.deadline = headersTimeoutMs === 0 ? Number.POSITIVE_INFINITY : deadlineIn(headersTimeoutMs);
   }
@@ -188,7 +169,7 @@ export class Connection {
     this.#answered = true;
     const handler = this.#handler;
     try {
-      this.#consume(chunk);
+      this.#reader.read(chunk);
       if (this.#handler === handler) handler.onBatchEnd?.();
     } catch (error) {
       const message =
@@ -197,107 +178,19 @@ export class Connection {
     }
   }
 
-  #consume(chunk: Buffer): void {
-    let rest: Buffer | undefined = chunk;
-    while (rest !== undefined && this.#reading === 'head') rest = this.#readHead(rest);
-    if (rest === undefined || rest.length === 0) return;
-    switch (this.#reading) {
-      case 'length':
-        this.#readLength(rest);
-        break;
-      case 'chunked':
-        this.#readChunked(rest);
-        break;
-      case 'until-close':
-        this.#pass(rest);
-        break;
-      default:
-        // The response is over and more came with it.
-        this.#socket.destroy();
-    }
+  // What its reader tells it.
+
+  onInterim(head: ResponseHead): void {
+    this.#handler?.onInterim(head.status, head.headers);
   }
 
-  /** @returns the bytes behind the head, undefined when the head is not complete */
-  #readHead(bytes: Buffer): Buffer | undefined {
-    const all = this.#partial === undefined ? bytes : Buffer.concat([this.#partial, bytes]);
-    // The end may be split over two reads: look a little before the new bytes, too.
-    const end = all.indexOf(
-      HEAD_END,
-      this.#partial === undefined ? 0 : Math.max(0, this.#partial.length - 3),
-    );
-    if ((end === -1 ? all.length : end) > this.#options.maxHeaderBytes) {
-      throw new ResponseSyntaxError('response head too large');
-    }
-    if (end === -1) {
-      checkPartialHead(all);
-      this.#partial = all;
-      return undefined;
-    }
-    this.#partial = undefined;
-    const head = parseResponseHead(all.toString('latin1', 0, end));
-    const rest = end + 4 === all.length ? undefined : all.subarray(end + 4);
-    if (head.status < 200) this.#onInterim(head);
-    else if (this.#onHead(head)) return rest;
-    else {
-      this.#finish([], rest !== undefined);
-      return undefined;
-    }
-    return rest;
-  }
-
-  #onInterim(head: ResponseHead): void {
-    this.#interim += 1;
-    // A 101 that nobody asked for, or a body where none can be, would desynchronise the connection.
-    if (head.status === 101 || head.chunked || this.#interim > MAX_INTERIM_RESPONSES) {
-      throw new ResponseSyntaxError('unexpected interim response');
-    }
-    if (head.status !== 100) this.#handler?.onInterim(head.status, head.headers);
-  }
-
-  /** RFC 9112 §6.3: where the body ends. @returns whether there is one */
-  #onHead(head: ResponseHead): boolean {
+  onHead(head: ResponseHead): void {
     this.#head = head;
-    const { status, contentLength, chunked } = head;
-    const bodyless = this.#isHead || status === 204 || status === 304;
-    this.#reading = 'nothing';
-    if (!bodyless && chunked) {
-      this.#reading = 'chunked';
-      this.#decoder = new ChunkedDecoder(this.#options.maxHeaderBytes);
-    } else if (!bodyless && contentLength > 0) {
-      this.#reading = 'length';
-      this.#left = contentLength;
-    } else if (!bodyless && contentLength === -1 && status !== 205) {
-      // A 205 without framing ends here: waiting for the end of the connection would be its only use of a body.
-      this.#reading = 'until-close';
-    }
     this.#touchBody();
-    this.#handler?.onHead(status, head.reason, head.headers);
-    return this.#reading !== 'nothing' || this.#handler === undefined;
+    this.#handler?.onHead(head.status, head.reason, head.headers);
   }
 
-  #readLength(bytes: Buffer): void {
-    const surplus = bytes.length - this.#left;
-    if (surplus <= 0) {
-      this.#left -= bytes.length;
-      this.#pass(bytes);
-    } else {
-      const last = bytes.subarray(0, this.#left);
-      this.#left = 0;
-      this.#pass(last);
-    }
-    if (this.#left > 0) return;
-    this.#finish([], surplus > 0);
-  }
-
-  #readChunked(bytes: Buffer): void {
-    const decoder = this.#decoder;
-    if (decoder === undefined) return;
-    const used = decoder.decode(bytes, (data) => this.#pass(data));
-    // The handler may have ended the exchange in between.
-    if (decoder.done && this.#decoder === decoder) this.#finish(decoder.trailers, used < bytes.length);
-  }
-
-  #pass(data: Buffer): void {
+  onData(data: Buffer): void {
     if (this.#handler === undefined) return;
     this.#touchBody();
     if (this.#handler.onData(data) || this.#paused) return;
@@ -313,14 +206,13 @@ export class Connection {
     this.deadline = unlimited ? Number.POSITIVE_INFINITY : deadlineIn(bodyTimeoutMs);
   }
 
-  /** The response is complete. @param surplus bytes followed that belong to no response */
-  #finish(trailers: string[], surplus = false): void {
+  onEnd(trailers: string[], hasSurplus: boolean): void {
     const handler = this.#handler;
     const requestSent = this.#body === undefined || this.#body.sent;
     const reusable =
       requestSent &&
       !this.#writeFailed &&
-      !surplus &&
+      !hasSurplus &&
       this.#head?.keepAlive === true &&
       this.#socket.writable;
     const paused = this.#paused;
@@ -338,9 +230,9 @@ export class Connection {
   }
 
   /** The backend sends no more. */
-  #onEnd(): void {
+  #onSocketEnd(): void {
     if (this.#handler === undefined) return;
-    if (this.#reading === 'until-close') this.#finish([]);
+    if (this.#reader.endsWithConnection) this.onEnd([], false);
     else this.#fail('reset', 'the backend closed the connection');
   }
 
@@ -350,7 +242,7 @@ export class Connection {
    */
   #mayHaveAnswered(error?: Error): boolean {
     const isFailedWrite = error !== undefined && 'syscall' in error && error.syscall === 'write';
-    if (!isFailedWrite || this.#writeFailed || this.#reading !== 'head' || this.#body === undefined)
+    if (!isFailedWrite || this.#writeFailed || !this.#reader.awaitsHead || this.#body === undefined)
       return false;
     this.#writeFailed = true;
     this.#body.detach();
