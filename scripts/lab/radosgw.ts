@@ -2,11 +2,13 @@
  * Ceph's radosgw: one monitor, one OSD in memory, one gateway, all on loopback, without root or systemd.
  */
 import { execFile } from 'node:child_process';
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { CreateBucketCommand, PutBucketCorsCommand, S3Client } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { createObjectStorage } from '../../src/infra/object-storage/object-storage.ts';
+import { createStorageClock } from '../../src/infra/object-storage/storage-clock.ts';
 import { freePorts, isListening } from './ports.ts';
 import { type Program, startProgram, until } from './programs.ts';
 import { makeScratchFolder } from './scratch-folder.ts';
@@ -105,28 +107,18 @@ async function createBucket(config: RunningStore['config']): Promise<void> {
     region: config.region,
     credentials: { accessKeyId: config.accessKeyId, secretAccessKey: config.secretAccessKey },
     forcePathStyle: true,
-    requestChecksumCalculation: 'WHEN_REQUIRED',
   });
-  // The SDK sends a CRC32 where this call still wants the MD5 that S3 used to demand.
-  s3.middlewareStack.add(
-    (next) => (args) => {
-      const { body, headers } = args.request as { body?: unknown; headers: Record<string, string> };
-      if (typeof body === 'string') headers['content-md5'] = createHash('md5').update(body).digest('base64');
-      return next(args);
-    },
-    { step: 'build', priority: 'low' },
-  );
   await s3.send(new CreateBucketCommand({ Bucket: config.bucket }));
+  s3.destroy();
   const rule = {
     AllowedOrigins: ['*'],
     AllowedMethods: ['GET', 'PUT', 'HEAD'],
     AllowedHeaders: ['*'],
     ExposeHeaders: ['ETag'],
   };
-  await s3.send(
-    new PutBucketCorsCommand({ Bucket: config.bucket, CORSConfiguration: { CORSRules: [rule] } }),
-  );
-  s3.destroy();
+  const storage = createObjectStorage(config, createStorageClock({ warn() {}, info() {} }));
+  await storage.putCorsRules([rule], AbortSignal.timeout(PATIENCE_MS));
+  storage.close();
 }
 
 const cephConf = (folder: string, fsid: string, monitorPort: number, port: number) => `[global]

@@ -70,11 +70,7 @@ test('development store: whoever reads while an object is replaced gets the old 
       replacing = false;
     });
     await Promise.all([writer, ...readers]);
-    assert.equal(
-      (await readdir(store.dataDir)).length,
-      3,
-      'bytes, facts, and the folder of what is under way',
-    );
+    assert.equal((await readdir(store.dataDir)).length, 5, 'bytes, facts, and three folders');
   } finally {
     storage.close();
     await store.stop();

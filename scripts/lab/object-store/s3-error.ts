@@ -1,4 +1,4 @@
-/** An error as S3 answers it: status, code and a sentence, in XML. */
+/** An error as S3 answers it: status, code and a sentence. */
 export class S3Error extends Error {
   readonly status: number;
   readonly code: string;
@@ -9,10 +9,10 @@ export class S3Error extends Error {
     this.status = status;
     this.code = code;
   }
-
-  toXml(): string {
-    return `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${this.code}</Code><Message>${escapeXml(this.message)}</Message></Error>`;
-  }
 }
 
-export const escapeXml = (text: string) => text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+export const accessDenied = () => new S3Error(403, 'AccessDenied', 'Access Denied');
+export const notImplemented = () =>
+  new S3Error(501, 'NotImplemented', 'This store does not have what the request asks for.');
+export const malformedXml = () =>
+  new S3Error(400, 'MalformedXML', 'The XML you provided was not well-formed or did not validate.');

@@ -14,6 +14,7 @@ export function serveObject(
   res: ServerResponse,
 ): Promise<boolean> {
   res.setHeader('Content-Type', object.contentType);
+  if (object.cacheControl !== null) res.setHeader('Cache-Control', object.cacheControl);
   res.setHeader('ETag', `"${object.etag}"`);
   // What people uploaded must never run in the page's name.
   res.setHeader('X-Content-Type-Options', 'nosniff');

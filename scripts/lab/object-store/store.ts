@@ -2,46 +2,39 @@
  * Objects on disk: a file of facts, named by a hash of the key so that no key can point outside the folder, and a file of
  * bytes, new for every upload, that the facts name. An object appears and is replaced by one rename, of the facts.
  */
-import { createHash, hash, randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { hash, randomUUID } from 'node:crypto';
+import { link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { type Readable, Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { S3Error } from './s3-error.ts';
 
-export interface StoredObject {
-  readonly key: string;
+/** What is stored of a request's fields, and given back. */
+export interface ObjectFields {
   readonly contentType: string;
+  readonly cacheControl: string | null;
+  readonly acl: string | null;
+}
+
+export interface StoredObject extends ObjectFields {
+  readonly key: string;
   readonly size: number;
-  /** Hex MD5 of the bytes, without quotes. */
+  /** Hex MD5 of the bytes, without quotes; of an upload in parts that of their MD5s, with `-` and their number. */
   readonly etag: string;
   readonly lastModified: string;
-  readonly acl: string | null;
   /** Of the bytes, in the folder. Gone once the object is removed or replaced. */
   readonly file: string;
 }
 
-export interface PutInput {
-  readonly key: string;
-  readonly contentType: string;
-  readonly acl: string | null;
-  readonly size: number;
-  /** Hex SHA-256 that the bytes must have; null: not checked. */
-  readonly sha256: string | null;
-}
-
 export type ObjectFolder = Awaited<ReturnType<typeof openObjectFolder>>;
 
-/** What an interrupted upload left there is removed. */
-export async function openObjectFolder(folder: string) {
-  const partial = join(folder, 'partial');
-  await rm(partial, { recursive: true, force: true });
-  await mkdir(partial, { recursive: true });
+/** What interrupted uploads left there is removed. @param others folders in it that are somebody else's */
+export async function openObjectFolder(folder: string, others: readonly string[]) {
+  const unfinished = join(folder, 'partial');
+  await rm(unfinished, { recursive: true, force: true });
+  await mkdir(unfinished, { recursive: true });
   const factsOf = (key: string) => join(folder, `${hash('sha256', key)}.json`);
   const read = async (path: string): Promise<StoredObject | null> => {
     const text = await readFile(path, 'utf8').catch(() => null);
-    return text === null ? null : { file: basename(path, '.json'), ...JSON.parse(text) };
+    return text === null ? null : { file: basename(path, '.json'), cacheControl: null, ...JSON.parse(text) };
   };
   const find = (key: string) => read(factsOf(key));
   const removeBytes = (object: StoredObject | null) =>
@@ -49,28 +42,37 @@ export async function openObjectFolder(folder: string) {
   const list = async () => {
     const names = (await readdir(folder)).filter((name) => name.endsWith('.json'));
     const objects = await Promise.all(names.map((name) => read(join(folder, name))));
-    return objects.filter((object) => object !== null).sort((a, b) => (a.key < b.key ? -1 : 1));
+    return objects.filter((object) => object !== null).sort((a, b) => compareKeys(a.key, b.key));
   };
-  await removeStrays(folder, await list());
+  await removeStrays(folder, ['partial', ...others, ...(await list()).map(({ file }) => file)]);
+
   return {
+    /** Folder of what is under way and not yet anything. Empty at the start. */
+    unfinished,
     find,
-    /** Every object, by key. */
+    /** Every object, by the bytes of its key. */
     list,
-    /** Stores exactly `size` bytes; anything else leaves nothing behind. @throws S3Error */
-    async put(body: Readable, { size, sha256, ...input }: PutInput): Promise<StoredObject> {
-      const file = randomUUID();
-      const unfinished = join(partial, file);
+    /** A file of `unfinished` becomes an object. @param once only if there is none @throws S3Error 412 */
+    async publish(
+      path: string,
+      facts: Omit<StoredObject, 'file' | 'lastModified'>,
+      once: boolean,
+    ): Promise<void> {
+      const object = { ...facts, lastModified: new Date().toUTCString(), file: randomUUID() };
+      const bytes = join(folder, object.file);
+      const unfinishedFacts = join(unfinished, randomUUID());
+      await writeFile(unfinishedFacts, JSON.stringify(object));
+      await rename(path, bytes);
       try {
-        const etag = await receive(body, unfinished, size, sha256);
-        const object = { ...input, size, etag, lastModified: new Date().toUTCString(), file };
-        await rename(unfinished, join(folder, file));
-        await writeFile(unfinished, JSON.stringify(object));
-        const replaced = await find(input.key);
-        await rename(unfinished, factsOf(input.key));
+        const replaced = once ? null : await find(facts.key);
+        if (once) await link(unfinishedFacts, factsOf(facts.key));
+        else await rename(unfinishedFacts, factsOf(facts.key));
         await removeBytes(replaced);
-        return object;
+      } catch (error) {
+        await rm(bytes, { force: true });
+        throw isTaken(error) ? alreadyThere() : error;
       } finally {
-        await rm(unfinished, { force: true });
+        await rm(unfinishedFacts, { force: true });
       }
     },
     async remove(key: string) {
@@ -82,29 +84,16 @@ export async function openObjectFolder(folder: string) {
 }
 
 /** Bytes that no facts name. */
-async function removeStrays(folder: string, objects: readonly StoredObject[]): Promise<void> {
-  const known = new Set(['partial', ...objects.map(({ file }) => file)]);
-  const strays = (await readdir(folder)).filter((name) => !name.endsWith('.json') && !known.has(name));
+async function removeStrays(folder: string, known: readonly string[]): Promise<void> {
+  const kept = new Set(known);
+  const strays = (await readdir(folder)).filter((name) => !name.endsWith('.json') && !kept.has(name));
   for (const name of strays) await rm(join(folder, name), { force: true });
 }
 
-/** Writes a body to a file. @returns its MD5 @throws S3Error when it is not what was announced */
-async function receive(body: Readable, path: string, size: number, sha256: string | null): Promise<string> {
-  const md5 = createHash('md5');
-  const sha = createHash('sha256');
-  let bytes = 0;
-  const measure = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      bytes += chunk.length;
-      md5.update(chunk);
-      sha.update(chunk);
-      done(null, chunk);
-    },
-  });
-  await pipeline(body, measure, createWriteStream(path));
-  if (bytes !== size) throw new S3Error(400, 'IncompleteBody', 'The body is shorter than Content-Length.');
-  if (sha256 !== null && sha.digest('hex') !== sha256) {
-    throw new S3Error(400, 'XAmzContentSHA256Mismatch', 'The body does not have the announced SHA-256.');
-  }
-  return md5.digest('hex');
-}
+/** In the order in which S3 lists keys: that of their bytes. */
+export const compareKeys = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b));
+
+const isTaken = (error: unknown) => error instanceof Error && 'code' in error && error.code === 'EEXIST';
+
+const alreadyThere = () =>
+  new S3Error(412, 'PreconditionFailed', 'At least one of the pre-conditions you specified did not hold');

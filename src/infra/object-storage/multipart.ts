@@ -32,6 +32,9 @@ export interface OpenMultipart {
 const isRefused = (error: unknown, ...codes: string[]) =>
   error instanceof StorageFailure && error.httpStatus !== null && codes.includes(error.code ?? '');
 
+/** Ceph's ListParts calls it NoSuchKey. */
+const isUnknown = (error: unknown) => isRefused(error, 'NoSuchUpload', 'NoSuchKey');
+
 /** Operations on multipart uploads of one bucket. @param configuredAcl for targets that name none */
 export function createMultiparts(calls: S3Calls, bucket: string, configuredAcl: string | null) {
   const addressOf = (key: string, uploadId: string) => ({ Bucket: bucket, Key: key, UploadId: uploadId });
@@ -59,7 +62,7 @@ export function createMultiparts(calls: S3Calls, bucket: string, configuredAcl: 
     for (let after = 0; ; ) {
       const page = new ListPartsCommand({ ...addressOf(key, uploadId), PartNumberMarker: String(after) });
       const answer = await calls.send(page, signal).catch((error) => {
-        if (isRefused(error, 'NoSuchUpload')) return null;
+        if (isUnknown(error)) return null;
         throw error;
       });
       if (answer === null) return null;
@@ -93,9 +96,13 @@ export function createMultiparts(calls: S3Calls, bucket: string, configuredAcl: 
       );
       return 'completed';
     } catch (error) {
-      if (isRefused(error, 'NoSuchUpload')) return 'unknown';
+      if (isUnknown(error)) return 'unknown';
       if (isRefused(error, 'InvalidPart', 'InvalidPartOrder', 'EntityTooSmall', 'MalformedXML'))
         return 'bad_parts';
+      // Ceph 16 answers 500 when the upload is gone, for ever.
+      const isBroken =
+        error instanceof StorageFailure && error.httpStatus !== null && error.httpStatus >= 500;
+      if (isBroken && (await listParts(key, uploadId, signal)) === null) return 'unknown';
       throw error;
     }
   }
@@ -106,7 +113,7 @@ export function createMultiparts(calls: S3Calls, bucket: string, configuredAcl: 
       await calls.send(new AbortMultipartUploadCommand(addressOf(key, uploadId)), signal);
       return 'aborted';
     } catch (error) {
-      if (isRefused(error, 'NoSuchUpload')) return 'unknown';
+      if (isUnknown(error)) return 'unknown';
       throw error;
     }
   }

@@ -74,8 +74,9 @@ export interface ObjectStorage {
   /** All of them, in order. null: no such upload (any more). @throws StorageFailure 503 */
   listParts(key: string, uploadId: string, signal: AbortSignal): Promise<UploadedPart[] | null>;
   /**
-   * `unknown`: no such upload: aborted, or completed before, which `head` tells. `bad_parts`: one is not there, is another
-   * one by now, or is too small. @param parts in order @throws StorageFailure 503, after which it may still be completed
+   * `completed`: also, on some storages, when it had been before. `unknown`: no such upload: aborted, or completed before,
+   * which `head` tells. `bad_parts`: one is not there, is another one by now, or is too small. @param parts in order
+   * @throws StorageFailure 503, after which it may still be completed
    */
   completeMultipart(
     key: string,
