@@ -5,27 +5,33 @@
 import { ConfigError, parseSetting } from './config/config.ts';
 import type { DatabaseTarget } from './config/database-url.ts';
 import { keepOwnEnvironment } from './config/environment.ts';
-import { migrations } from './infra/migrations/index.ts';
-import { migrateDatabase, migrationStatus, rollBackDatabase } from './infra/postgres/migrate.ts';
+import { migrateDatabase, rollBackDatabase, schemaStatus } from './infra/postgres/migrate.ts';
+import { schema } from './schema.ts';
 
-const HELP = `Usage: node src/migrate.ts [--status | --down] [--help]
+const HELP = `Usage: node src/migrate.ts [--status | --repair | --down] [--help]
 
-Brings the sidecar's tables in DATABASE_URL up to date. Safe to run twice and by several processes at once.
+Brings the sidecar's tables in DATABASE_URL up to date and puts right what is missing or wrong in them. Safe to run
+twice and by several processes at once.
 
-  --status   list what is applied and what is not; changes nothing
+  --status   list what is applied, what is not and what is wrong; changes nothing
+  --repair   also compute anew which reviews are current, and their counts and averages (after a restored backup)
   --down     take back the newest migration (reviews stay; see docs/operations.md)
   --help     this text
 
-Exit status: 0 done, 1 the database refused, 2 unknown argument, 78 DATABASE_URL is missing or malformed.
+Exit status: 0 done, 1 the database refused, 2 unknown argument, 3 --status found something wrong,
+78 DATABASE_URL is missing or malformed.
 `;
 
 const EX_CONFIG = 78;
+const EX_WRONG = 3;
+/** Of the longest usual label. */
+const WIDTH = 'applied'.length;
 
 async function main(args: readonly string[]): Promise<void> {
   const [action = '--up', ...rest] = args;
   if (action === '--help' || action === '-h') {
     process.stdout.write(HELP);
-  } else if (rest.length > 0 || !['--up', '--status', '--down'].includes(action)) {
+  } else if (rest.length > 0 || !['--up', '--status', '--repair', '--down'].includes(action)) {
     fail(2, HELP);
   } else {
     const target = readTarget();
@@ -36,16 +42,35 @@ async function main(args: readonly string[]): Promise<void> {
 async function act(action: string, target: DatabaseTarget): Promise<void> {
   keepOwnEnvironment(process.env);
   if (action === '--status') {
-    const { applied, pending } = await migrationStatus(target, migrations);
-    print([...applied.map((name) => `applied  ${name}`), ...pending.map((name) => `pending  ${name}`)]);
+    await showStatus(target);
   } else if (action === '--down') {
-    const { undone } = await rollBackDatabase(target, migrations);
-    print(undone.length === 0 ? ['Nothing to take back.'] : undone.map((name) => `taken back  ${name}`));
+    const { undone } = await rollBackDatabase(target, schema);
+    print(undone.length === 0 ? ['Nothing to take back.'] : labelled('taken back', undone));
   } else {
-    const { applied } = await migrateDatabase(target, migrations);
-    print(applied.length === 0 ? ['The database is up to date.'] : applied.map((name) => `applied  ${name}`));
+    const repair = action === '--repair';
+    const { applied, repaired, advice } = await migrateDatabase(target, schema, { repair });
+    const done = [...labelled('applied', applied), ...labelled('repaired', repaired)];
+    if (done.length === 0) done.push(repair ? 'Everything is right.' : 'The database is up to date.');
+    print([...done, ...labelled('note', advice)]);
   }
 }
+
+async function showStatus(target: DatabaseTarget): Promise<void> {
+  const { applied, pending, newer, problems, advice } = await schemaStatus(target, schema);
+  print([
+    ...labelled(
+      'applied',
+      applied.map((name) => (newer.includes(name) ? `${name} (by a newer release)` : name)),
+    ),
+    ...labelled('pending', pending),
+    ...labelled('wrong', problems),
+    ...labelled('note', advice),
+  ]);
+  if (problems.length > 0) process.exitCode = EX_WRONG;
+}
+
+const labelled = (label: string, lines: readonly string[]) =>
+  lines.map((line) => `${label.padEnd(WIDTH)}  ${line}`);
 
 function readTarget(): DatabaseTarget | undefined {
   try {

@@ -33,8 +33,10 @@ import { createMetrics, type Metrics, serveMetrics } from './infra/metrics.ts';
 import { createObjectStorage } from './infra/object-storage/object-storage.ts';
 import { createStorageClock } from './infra/object-storage/storage-clock.ts';
 import { createDatabase } from './infra/postgres/database.ts';
+import { createDatabaseReadiness } from './infra/postgres/readiness.ts';
 import { startMigrations } from './infra/postgres/start-migrations.ts';
 import { createUserDirectory } from './infra/user-directory.ts';
+import { schema } from './schema.ts';
 
 export interface Sidecar {
   /**
@@ -62,12 +64,13 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
   const database = createDatabase(config.database, { poolMax: config.databasePoolMax });
   const storage = config.storage && createObjectStorage(config.storage, createStorageClock(log));
   const requireUser = createRequireUser({ token: config.token, findUser: createUserDirectory(database) });
+  const reviews = createReviewStore({ database });
   const routes = [
     ...uploadRoutes({
       uploads: storage && createUploads({ database, storage, limits: config.uploads, ...config.uploads }),
       requireUser,
     }),
-    ...reviewRoutes({ reviews: createReviewStore({ database }), requireUser }),
+    ...reviewRoutes({ reviews, requireUser }),
   ];
 
   const backend = createHttp1Client({
@@ -87,7 +90,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
   const endWithError = createSocketErrorResponder(log);
   const health = createHealth({
     backend: () => pingBackend(backend),
-    database: () => database.ping(),
+    database: createDatabaseReadiness({ database, schema, probe: reviews.probe, log }),
     storage: storage && (() => storage.ping()),
   });
   const webSockets = createWebSocketForwarder({
@@ -166,7 +169,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
       overload.start();
       await listen(listening.server, config.port, config.host, passed);
       if (config.metricsPort !== null) metrics = await startMetrics(config.metricsPort);
-      if (config.migrateOnStart) migrations = startMigrations(config.database, log);
+      if (config.migrateOnStart) migrations = startMigrations(config.database, schema, log);
       events?.start();
       const address = listening.server.address();
       return { port: address !== null && typeof address === 'object' ? address.port : null };

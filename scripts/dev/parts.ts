@@ -1,9 +1,10 @@
 /**
  * The parts around the sidecar: each is either the developer's own, named in the settings, or an embedded one.
  */
+
 import { parseDatabaseUrl } from '../../src/config/database-url.ts';
-import { migrations } from '../../src/infra/migrations/index.ts';
 import { migrateDatabase } from '../../src/infra/postgres/migrate.ts';
+import { schema } from '../../src/schema.ts';
 import { belongsToAnotherBackend, startDemoBackend } from '../lab/demo-backend/server.ts';
 import {
   type ObjectStoreOptions,
@@ -55,7 +56,7 @@ export async function startDatabase({
   });
   parts.onStop(server.stop);
   // The sidecar would do it too, but beside its start: the first review could come before the table.
-  await migrateDatabase(parseDatabaseUrl(server.url), migrations);
+  await migrateDatabase(parseDatabaseUrl(server.url), schema);
   return {
     url: server.url,
     what: `PostgreSQL on 127.0.0.1:${server.port}, data in ${state.at('postgres')}`,

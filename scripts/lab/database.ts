@@ -16,6 +16,8 @@ export interface TestDatabaseOptions {
   readonly tls?: boolean;
   /** Whether what was acknowledged is there after a kill. */
   readonly durable?: boolean;
+  /** Folder with the programs of an installed PostgreSQL, to run that one. */
+  readonly installed?: string;
 }
 
 /** Nothing listens there: for what needs no database (port 9 is discard, never served on loopback). */
@@ -30,7 +32,11 @@ const MEMORY = '/dev/shm';
 
 export type TestDatabaseServer = Awaited<ReturnType<typeof startTestDatabase>>;
 
-export async function startTestDatabase({ tls = false, durable = false }: TestDatabaseOptions = {}) {
+export async function startTestDatabase({
+  tls = false,
+  durable = false,
+  installed,
+}: TestDatabaseOptions = {}) {
   const folder = makeScratchFolder('test-db', durable && existsSync(MEMORY) ? MEMORY : tmpdir());
   const certificate = tls ? await makeCertificate(folder.path) : null;
   // PostgreSQL reads a key only when it belongs to the user that it runs as.
@@ -38,6 +44,7 @@ export async function startTestDatabase({ tls = false, durable = false }: TestDa
   const options = {
     ...{ dataDir: folder.at('data'), port: await freePort(), user: 'app', password: PASSWORD },
     ...{ database: 'first', throwaway: !durable, ...(certificate ? { tls: certificate } : {}) },
+    ...(installed === undefined ? {} : { installed }),
   };
   let server = await startEmbeddedPostgres(options);
   let count = 0;

@@ -30,16 +30,23 @@ export interface PostgresProgram {
 /** "nobody" on Linux and macOS alike for our purpose: a user that owns nothing else. */
 const UNPRIVILEGED_ID = 65_534;
 
-/** Makes the programs ready to run. @throws Error when there are none for this platform */
-export async function preparePostgresProgram(): Promise<PostgresProgram> {
-  const native = nativeFolder();
+/**
+ * Makes the programs ready to run. @param installed a folder with those of the system, to run them instead
+ * @throws Error when there are none for this platform
+ */
+export async function preparePostgresProgram(installed?: string): Promise<PostgresProgram> {
   const isRoot = process.getuid?.() === 0;
+  const identity = isRoot ? { uid: UNPRIVILEGED_ID, gid: UNPRIVILEGED_ID } : {};
+  if (installed !== undefined) {
+    return { initdb: join(installed, 'initdb'), postgres: join(installed, 'postgres'), identity };
+  }
+  const native = nativeFolder();
   const folder = isRoot ? await readableCopy(native) : native;
   if (!isRoot) await linkLibraries(folder);
   return {
     initdb: join(folder, 'bin', 'initdb'),
     postgres: join(folder, 'bin', 'postgres'),
-    identity: isRoot ? { uid: UNPRIVILEGED_ID, gid: UNPRIVILEGED_ID } : {},
+    identity,
   };
 }
 

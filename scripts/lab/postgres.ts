@@ -23,6 +23,8 @@ export interface EmbeddedPostgresOptions {
   readonly tls?: { readonly certPath: string; readonly keyPath: string };
   /** For data that is thrown away: does not wait for the disk, so a crash of the machine may lose it. */
   readonly throwaway?: boolean;
+  /** Folder with the programs of an installed PostgreSQL, to run that one. */
+  readonly installed?: string;
 }
 
 export interface EmbeddedPostgres {
@@ -47,7 +49,7 @@ const run = promisify(execFile);
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const dataDir = resolve(options.dataDir);
   refuseRunningServer(dataDir);
-  const program = await preparePostgresProgram();
+  const program = await preparePostgresProgram(options.installed);
   if (!existsSync(join(dataDir, 'PG_VERSION'))) await initialise(program, dataDir, options);
   const port = options.port === 0 ? await freePort() : options.port;
   const server = await startServer(program, dataDir, port, options);

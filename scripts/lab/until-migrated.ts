@@ -1,7 +1,8 @@
 /**
  * Migrations run beside the sidecar; a test that needs the tables waits for them.
  */
-import { migrations } from '../../src/infra/migrations/index.ts';
+import { migrationsOf } from '../../src/infra/postgres/schema-parts.ts';
+import { schema } from '../../src/schema.ts';
 import { query } from './database.ts';
 import { until } from './programs.ts';
 
@@ -10,5 +11,5 @@ const COUNT = 'SELECT count(*)::integer AS n FROM gogomarket_sidecar_migrations'
 export const untilMigrated = (url: string): Promise<void> =>
   until('the migrations', async () => {
     const rows = await query<{ n: number }>(url, COUNT).catch(() => []);
-    return rows[0]?.n === migrations.length;
+    return rows[0]?.n === migrationsOf(schema).length;
   });

@@ -14,14 +14,15 @@ import { type PgBouncer, POOL_SIZE, startPgBouncer } from '../../scripts/lab/pgb
 import { startProcess } from '../../scripts/lab/sidecar.ts';
 import { untilMigrated } from '../../scripts/lab/until-migrated.ts';
 import { parseDatabaseUrl } from '../../src/config/database-url.ts';
-import { migrations } from '../../src/infra/migrations/index.ts';
+import { rebuild } from '../../src/features/reviews/tables/repair.ts';
 import {
-  type Migration,
+  longTransaction,
   migrateDatabase,
-  migrationStatus,
   rollBackDatabase,
+  schemaStatus,
 } from '../../src/infra/postgres/migrate.ts';
-import { checkReviewStats, rebuildReviewStats } from '../../src/infra/review-stats.ts';
+import { type Migration, migrationsOf } from '../../src/infra/postgres/schema-parts.ts';
+import { schema } from '../../src/schema.ts';
 import { api } from '../support/api.ts';
 import { skipWithout } from '../support/requirements.ts';
 import { startSidecar, type TestSidecar } from '../support/start-sidecar.ts';
@@ -83,7 +84,10 @@ test('requests at once share its few connections, each transaction for itself', 
     `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'gogomarket-sidecar'`,
   );
   assert.ok(sessions.length <= POOL_SIZE, `${sessions.length} connections`);
-  assert.deepEqual(await checkReviewStats(parseDatabaseUrl(url)), { reviews: 0, products: 0 });
+  assert.deepEqual(await longTransaction(parseDatabaseUrl(url), 'rollback', rebuild), {
+    reviews: 0,
+    products: 0,
+  });
 });
 
 test('the first requests after a start are answered, however many come at once', { skip }, async () => {
@@ -181,7 +185,7 @@ test('what the role sets for its sessions changes neither times nor transactions
     },
     down: async () => undefined,
   };
-  assert.deepEqual((await migrateDatabase(target, [slow])).applied, ['0001-slow']);
+  assert.deepEqual((await migrateDatabase(target, [{ migrations: [slow] }])).applied, ['0001-slow']);
   await usingDatabase(target, async (database) => {
     const { rows } = await database.transaction((trx) =>
       trx.raw(`SELECT now()::text AS now, current_setting('transaction_isolation') AS isolation`),
@@ -246,7 +250,9 @@ test('sidecars that start at once migrate exactly once through it', { skip }, as
     .flatMap((line) => (line.msg === 'database migrated' ? line.applied : []));
   assert.deepEqual(
     applied.toSorted(),
-    migrations.map(({ name }) => name),
+    migrationsOf(schema)
+      .map(({ name }) => name)
+      .toSorted(),
   );
 });
 
@@ -254,16 +260,16 @@ test('a migration is taken back and applied again through it, and figures that w
   skip,
 }, async () => {
   const target = parseDatabaseUrl(pooler.through(url));
-  const names = migrations.map(({ name }) => name);
-  assert.deepEqual((await rollBackDatabase(target, migrations)).undone, names.slice(-1));
-  assert.deepEqual((await migrationStatus(target, migrations)).pending, names.slice(-1));
-  assert.deepEqual((await migrateDatabase(target, migrations)).applied, names.slice(-1));
+  const names = migrationsOf(schema).map(({ name }) => name);
+  assert.deepEqual((await rollBackDatabase(target, schema)).undone, names.slice(-1));
+  assert.deepEqual((await schemaStatus(target, schema)).pending, names.slice(-1));
+  assert.deepEqual((await migrateDatabase(target, schema)).applied, names.slice(-1));
   await query(
     url,
     `BEGIN; SET LOCAL session_replication_role = replica;
      INSERT INTO product_reviews (product_id, author_id, author_name, rating) VALUES ('1', '9', 'x', 1);
      COMMIT`,
   );
-  assert.equal((await rebuildReviewStats(target)).products, 1);
-  assert.deepEqual(await checkReviewStats(target), { reviews: 0, products: 0 });
+  assert.deepEqual(await longTransaction(target, 'commit', rebuild), { reviews: 1, products: 1 });
+  assert.deepEqual(await longTransaction(target, 'rollback', rebuild), { reviews: 0, products: 0 });
 });

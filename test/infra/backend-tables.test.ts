@@ -8,8 +8,8 @@ import {
   type TestDatabaseServer,
 } from '../../scripts/lab/database.ts';
 import { parseDatabaseUrl } from '../../src/config/database-url.ts';
-import { migrations } from '../../src/infra/migrations/index.ts';
 import { migrateDatabase } from '../../src/infra/postgres/migrate.ts';
+import { schema } from '../../src/schema.ts';
 import { api } from '../support/api.ts';
 import { startSidecar } from '../support/start-sidecar.ts';
 
@@ -39,7 +39,7 @@ async function answers(url: string, user: number): Promise<number[]> {
 async function migratedDatabase(prepare: (url: string) => Promise<unknown>): Promise<string> {
   const url = await server.createDatabase();
   await prepare(url);
-  await migrateDatabase(parseDatabaseUrl(url), migrations);
+  await migrateDatabase(parseDatabaseUrl(url), schema);
   return url;
 }
 
@@ -62,7 +62,7 @@ test('a database that has lost the backend’s tables is 503, for a running side
   }
   assert.deepEqual(await answers(url, BLOCKED), [503, 503]);
   await query(url, 'DELETE FROM gogomarket_sidecar_migrations');
-  await migrateDatabase(parseDatabaseUrl(url), migrations);
+  await migrateDatabase(parseDatabaseUrl(url), schema);
   assert.deepEqual(await answers(url, BLOCKED), [503, 503], 'also when the migrations run once more');
 });
 
@@ -120,10 +120,10 @@ test('a search_path in DATABASE_URL leads to the backend’s tables, and ours ar
   await moveToShop(url);
   const ours = `SELECT DISTINCT relnamespace::regnamespace::text AS schema FROM pg_class
                  WHERE relname ~ '^(product_review|gogomarket)'`;
-  await assert.rejects(migrateDatabase(parseDatabaseUrl(url), migrations), /users.*shop.*search path/);
+  await assert.rejects(migrateDatabase(parseDatabaseUrl(url), schema), /users.*shop.*search path/);
   assert.deepEqual(await query(url, ours), [], 'none where the backend is not');
   const honoured = `${url}?search_path=shop`;
-  await migrateDatabase(parseDatabaseUrl(honoured), migrations);
+  await migrateDatabase(parseDatabaseUrl(honoured), schema);
   assert.deepEqual(await answers(honoured, BLOCKED), [403, 200]);
   assert.deepEqual(await answers(honoured, ACTIVE), [200, 200]);
   assert.deepEqual(await query(url, ours), [{ schema: 'shop' }]);

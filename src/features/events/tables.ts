@@ -2,7 +2,7 @@
  * The outbox: an event is a row, written in the transaction that makes the change and delivered from here
  * (docs/decisions/0016-events-from-an-outbox.md). A row is in one of three states, and the time in it says which.
  */
-import type { Migration } from '../../infra/postgres/migrate.ts';
+import type { Migration } from '../../infra/postgres/schema-parts.ts';
 
 export const eventOutbox: Migration = {
   name: 'events-0001-outbox',

@@ -7,7 +7,7 @@ import { storableText } from '../../edge/validate.ts';
 export const DEFAULT_PAGE_SIZE = 50;
 export const MAX_PAGE_SIZE = 200;
 /** Code points, after trimming: what a person would count as characters. */
-const MAX_TEXT_LENGTH = 1000;
+export const MAX_TEXT_LENGTH = 1000;
 const MAX_PRODUCT_ID_LENGTH = 64;
 const MAX_BIGINT = 2n ** 63n - 1n;
 

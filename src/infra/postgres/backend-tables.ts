@@ -6,7 +6,7 @@
 import type { Knex } from 'knex';
 import type { Database, RunOptions } from './database.ts';
 import { isUndefinedTable } from './failure.ts';
-import type { Migration } from './migrate.ts';
+import type { Migration } from './schema-parts.ts';
 
 /** In any schema, since to_regclass() finds only what the search path leads to and the role may use. */
 const tablesCalled = (...names: readonly string[]) => `

@@ -56,7 +56,7 @@ export const isUnanswered = (error: unknown): boolean =>
 /** No such table, SQLSTATE 42P01. */
 export const isUndefinedTable = (error: unknown): error is Error => codeOf(error) === '42P01';
 
-/** No such table, column (42703) or function (42883): what the migrations make is not there yet. */
+/** No such table, column (42703) or function (42883). */
 export const isSchemaMissing = (error: unknown): boolean =>
   ['42P01', '42703', '42883'].includes(codeOf(error));
 

@@ -1,30 +1,50 @@
 /**
- * Brings the schema up to date: Knex's migrator with the list in migrations/, under our own table names (the backend
- * keeps its own migrations in the same database), one process at a time.
+ * Brings a schema up to date: Knex's migrator under our own table names (the backend keeps its own migrations in the same
+ * database), then what is not as it must be, one process at a time. Knows no table of a feature: those come as a Schema.
  *
- * Each migration is one transaction on one connection: lock, change and record stand or fall together, whatever kills
- * the process, and also behind a pooler that hands out connections per transaction.
+ * Each step is one transaction on one connection: lock, change and record stand or fall together, whatever kills the
+ * process, and also behind a pooler that hands out connections per transaction.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
 import type { DatabaseTarget } from '../../config/database-url.ts';
 import { refuseHiddenBackend } from './backend-tables.ts';
 import { createKnex, LONG_STATEMENT_MS } from './knex.ts';
-
-export interface Migration {
-  /** Never changes once released: it is what the migrations table remembers. */
-  readonly name: string;
-  /** Runs in a transaction of its own. */
-  up(trx: Knex.Transaction): Promise<void>;
-  down(trx: Knex.Transaction): Promise<void>;
-}
+import {
+  appliedMigrations,
+  findAdvice,
+  findProblems,
+  MIGRATIONS_TABLE,
+  type Migration,
+  migrationsOf,
+  newerMigrations,
+  rehearseWriting,
+  type Schema,
+} from './schema-parts.ts';
 
 export interface MigrateOptions {
   /** Ends it at once, by cutting the connection: what is not finished is as if it had never begun. */
   readonly signal?: AbortSignal;
+  /** Repairs also what cannot be seen to be wrong. */
+  readonly repair?: boolean;
 }
 
-const TABLE = 'gogomarket_sidecar_migrations';
+export interface Migrated {
+  readonly applied: readonly string[];
+  /** What was wrong besides, and no longer is. */
+  readonly repaired: readonly string[];
+  readonly advice: readonly string[];
+}
+
+export interface SchemaStatus {
+  readonly applied: readonly string[];
+  readonly pending: readonly string[];
+  /** Applied by a newer release: what must be is for that one to say. */
+  readonly newer: readonly string[];
+  readonly problems: readonly string[];
+  readonly advice: readonly string[];
+}
+
 /** Any number, as long as nobody else uses it: the advisory lock that makes migrating processes take turns. */
 const ADVISORY_LOCK = 7_206_150_331;
 const TURN_POLL_MS = 200;
@@ -36,46 +56,96 @@ const LOCK_TIMEOUT_MS = 2_000;
 const LOCK_TRIES = 15;
 const LOCK_NOT_AVAILABLE = '55P03';
 
-/** Applies what is missing; safe to run twice and by several processes at once. @throws Error of the database */
+/**
+ * Applies what is missing and puts right what is wrong; safe to run twice and by several processes at once.
+ * @throws Error of the database, or a sentence about what cannot be put right
+ */
 export function migrateDatabase(
   target: DatabaseTarget,
-  migrations: readonly Migration[],
+  schema: Schema,
   options: MigrateOptions = {},
-): Promise<{ readonly applied: readonly string[] }> {
+): Promise<Migrated> {
   return connected(target, options, async (knex) => {
     await refuseHiddenBackend(knex);
     const applied: string[] = [];
-    for (;;) {
-      const names = await oneStep(knex, options, (trx) => trx.migrate.up(migratorConfig(migrations)));
-      if (names.length === 0) return { applied };
-      applied.push(...names);
+    for (let names = ['']; names.length > 0; applied.push(...names)) {
+      names = await oneStep(knex, options, (trx) => migrateOnce(trx, 'up', schema));
+    }
+    const newer = await newerMigrations(knex, schema);
+    if (newer.length === 0) return { applied, ...(await putRight(knex, schema, options)) };
+    // Expanding only, it left everything that we need; and what it added we would take for wrong.
+    if (options.repair) throw new Error(ofNewerRelease(newer));
+    return { applied, repaired: [], advice: [] };
+  });
+}
+
+async function putRight(
+  knex: Knex,
+  schema: Schema,
+  options: MigrateOptions,
+): Promise<Pick<Migrated, 'repaired' | 'advice'>> {
+  const repaired = await findProblems(knex, schema);
+  for (const repair of schema.flatMap(({ repairs = [] }) => repairs)) {
+    await oneStep(knex, options, (trx) => repair(trx, { always: options.repair ?? false }));
+  }
+  const left = await findProblems(knex, schema);
+  if (left.length > 0) throw new Error(`The database cannot be used as it is: ${left.join(', ')}.`);
+  await rehearseWriting(knex, schema);
+  return { repaired, advice: await findAdvice(knex, schema) };
+}
+
+/** Takes back the newest migration, for a way back by hand. @throws Error when a newer release has been there */
+export function rollBackDatabase(
+  target: DatabaseTarget,
+  schema: Schema,
+  options: MigrateOptions = {},
+): Promise<{ readonly undone: readonly string[] }> {
+  return connected(target, options, async (knex) => {
+    const newer = await newerMigrations(knex, schema);
+    if (newer.length > 0) throw new Error(ofNewerRelease(newer));
+    return { undone: await oneStep(knex, options, (trx) => migrateOnce(trx, 'down', schema)) };
+  });
+}
+
+/** What is applied, what is not and what is wrong, without changing anything. */
+export function schemaStatus(target: DatabaseTarget, schema: Schema): Promise<SchemaStatus> {
+  return connected(target, {}, async (knex) => {
+    const applied = await appliedMigrations(knex);
+    const newer = await newerMigrations(knex, schema);
+    return {
+      applied,
+      newer,
+      pending: migrationsOf(schema)
+        .map(({ name }) => name)
+        .filter((name) => !applied.includes(name)),
+      problems: newer.length > 0 ? [] : await findProblems(knex, schema),
+      advice: await findAdvice(knex, schema),
+    };
+  });
+}
+
+/** One transaction that may take minutes. @param end `rollback` to see what it would do */
+export function longTransaction<T>(
+  target: DatabaseTarget,
+  end: 'commit' | 'rollback',
+  work: (trx: Knex.Transaction) => Promise<T>,
+): Promise<T> {
+  return connected(target, {}, async (knex) => {
+    const trx = await knex.transaction();
+    try {
+      await trx.raw(`SET LOCAL statement_timeout = ${LONG_STATEMENT_MS}`);
+      const result = await work(trx);
+      await trx[end]();
+      return result;
+    } finally {
+      // Open still, after an error: its connection would never come back, and destroy() wait for it.
+      if (!trx.isCompleted()) await trx.rollback();
     }
   });
 }
 
-/** Takes back the newest migration, for a way back by hand. */
-export function rollBackDatabase(
-  target: DatabaseTarget,
-  migrations: readonly Migration[],
-  options: MigrateOptions = {},
-): Promise<{ readonly undone: readonly string[] }> {
-  return connected(target, options, async (knex) => ({
-    undone: await oneStep(knex, options, (trx) => trx.migrate.down(migratorConfig(migrations))),
-  }));
-}
-
-/** Which are applied and which are not, without changing anything. */
-export function migrationStatus(
-  target: DatabaseTarget,
-  migrations: readonly Migration[],
-): Promise<{ readonly applied: readonly string[]; readonly pending: readonly string[] }> {
-  return connected(target, {}, async (knex) => {
-    const there = await knex.schema.hasTable(TABLE);
-    const rows: { name: string }[] = there ? await knex(TABLE).select('name').orderBy('id') : [];
-    const applied = rows.map((row) => row.name);
-    return { applied, pending: migrations.map(({ name }) => name).filter((name) => !applied.includes(name)) };
-  });
-}
+const ofNewerRelease = (names: readonly string[]) =>
+  `A newer release has brought this database up to date (${names.join(', ')}): use that one.`;
 
 async function connected<T>(
   target: DatabaseTarget,
@@ -90,12 +160,12 @@ async function connected<T>(
   }
 }
 
-/** At most one migration, in one transaction; again when a lock was not to be had. @returns its name, if there was one */
-async function oneStep(
+/** One step in one transaction; again when a lock was not to be had. */
+async function oneStep<T>(
   knex: Knex,
   { signal }: MigrateOptions,
-  migrate: (trx: Knex.Transaction) => Promise<unknown>,
-): Promise<string[]> {
+  step: (trx: Knex.Transaction) => Promise<T>,
+): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await knex.transaction(async (trx) => {
@@ -103,8 +173,7 @@ async function oneStep(
         await trx.raw(
           `SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}; SET LOCAL statement_timeout = ${LONG_STATEMENT_MS}`,
         );
-        const [, names] = (await migrate(trx)) as [batch: number, names: string[]];
-        return names;
+        return await step(trx);
       });
     } catch (error) {
       const locked = error instanceof Error && 'code' in error && error.code === LOCK_NOT_AVAILABLE;
@@ -125,8 +194,17 @@ async function takeTurn(trx: Knex.Transaction, signal?: AbortSignal): Promise<vo
   }
 }
 
+/** At most one migration. @returns its name, if there was one */
+async function migrateOnce(trx: Knex.Transaction, way: 'up' | 'down', schema: Schema): Promise<string[]> {
+  const [, names] = (await trx.migrate[way](migratorConfig(migrationsOf(schema)))) as [
+    batch: number,
+    names: string[],
+  ];
+  return names;
+}
+
 const migratorConfig = (migrations: readonly Migration[]): Knex.MigratorConfig => ({
-  tableName: TABLE,
+  tableName: MIGRATIONS_TABLE,
   disableMigrationsListValidation: true,
   migrationSource: {
     getMigrations: async () => [...migrations],

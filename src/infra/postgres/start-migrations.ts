@@ -5,16 +5,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DatabaseTarget } from '../../config/database-url.ts';
 import type { Log } from '../logger.ts';
-import { migrations } from '../migrations/index.ts';
 import { migrateDatabase } from './migrate.ts';
+import type { Schema } from './schema-parts.ts';
 
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 15_000;
 
-/** Tries until the migrations are applied; `stop()` ends a migration in progress as well, which changes nothing then. */
-export function startMigrations(target: DatabaseTarget, log: Log): { stop(): Promise<void> } {
+/** Tries until everything is there and right; `stop()` ends a step in progress as well, which changes nothing then. */
+export function startMigrations(target: DatabaseTarget, schema: Schema, log: Log): { stop(): Promise<void> } {
   const stopping = new AbortController();
-  const done = run(target, log, stopping.signal);
+  const done = run(target, schema, log, stopping.signal);
   return {
     stop() {
       stopping.abort();
@@ -23,11 +23,13 @@ export function startMigrations(target: DatabaseTarget, log: Log): { stop(): Pro
   };
 }
 
-async function run(target: DatabaseTarget, log: Log, signal: AbortSignal): Promise<void> {
+async function run(target: DatabaseTarget, schema: Schema, log: Log, signal: AbortSignal): Promise<void> {
   for (let delayMs = FIRST_RETRY_MS; !signal.aborted; delayMs = Math.min(delayMs * 2, LONGEST_RETRY_MS)) {
     try {
-      const { applied } = await migrateDatabase(target, migrations, { signal });
+      const { applied, repaired, advice } = await migrateDatabase(target, schema, { signal });
       if (applied.length > 0) log.info({ applied }, 'database migrated');
+      if (repaired.length > 0) log.warn({ repaired }, 'database repaired');
+      if (advice.length > 0) log.warn({ advice }, 'the database can be used, within limits');
       return;
     } catch (error) {
       if (signal.aborted) return;

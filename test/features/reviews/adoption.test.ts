@@ -9,8 +9,9 @@ import {
 } from '../../../scripts/lab/database.ts';
 import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
 import { createReviewStore } from '../../../src/features/reviews/store.ts';
-import { migrations } from '../../../src/infra/migrations/index.ts';
 import { migrateDatabase, rollBackDatabase } from '../../../src/infra/postgres/migrate.ts';
+import { migrationsOf } from '../../../src/infra/postgres/schema-parts.ts';
+import { schema } from '../../../src/schema.ts';
 import { createOldTable, oldInsert, statsAgree } from '../../support/old-reviews.ts';
 
 let server: TestDatabaseServer;
@@ -22,7 +23,7 @@ before(async () => {
 after(() => server.stop());
 
 const oldTable = (id: string, createdAt: string) => createOldTable(server, id, createdAt);
-const migrate = (url: string) => migrateDatabase(parseDatabaseUrl(url), migrations);
+const migrate = (url: string) => migrateDatabase(parseDatabaseUrl(url), schema);
 
 const list = (url: string, productId: string) =>
   usingDatabase(url, (database) =>
@@ -81,23 +82,40 @@ test('ISO text without a zone is UTC, and a time that nobody can read breaks not
   );
 });
 
-test('missing and impossible ratings of the old module are shown and counted as the nearest there is', async () => {
+test('impossible ratings of the old module are shown and counted as the nearest there is', async () => {
   const url = await oldTable('serial', 'text');
   await oldInsert(url, ['3', '1', 'A', 0, null, 'x']);
-  await oldInsert(url, ['3', '2', 'B', null, null, 'x']);
   await oldInsert(url, ['3', '3', 'C', 9, null, 'x']);
   await migrate(url);
   const { items, summary } = await list(url, '3');
   assert.deepEqual(
     items.map((item) => item.rating),
-    [5, 1, 1],
+    [5, 1],
   );
-  assert.deepEqual(summary, { count: 3, avg_rating: 2.33 });
+  assert.deepEqual(summary, { count: 2, avg_rating: 3 });
+});
+
+test('a row without a rating is neither listed nor counted, and hides no rated one of its author', async () => {
+  const url = await oldTable('serial', 'text');
+  await oldInsert(url, ['1', '8', 'Bob', null, 'no stars', 'x']);
+  await oldInsert(url, ['3', '2', 'B', null, null, 'x']);
+  await migrate(url);
+  await oldInsert(url, ['1', '7', 'Ann', null, 'nor here', 'x']);
+  const ids = async () => (await list(url, '1')).items.map(({ id }) => id);
+  assert.deepEqual(await ids(), [3, 2]);
+  assert.deepEqual((await list(url, '1')).summary, { count: 2, avg_rating: 4.5 });
+  assert.deepEqual((await list(url, '3')).summary, { count: 0, avg_rating: 0 });
+  await statsAgree(url);
+  await query(url, 'UPDATE product_reviews SET rating = 1 WHERE id = 5');
+  assert.deepEqual(await ids(), [5, 3]);
+  await query(url, 'UPDATE product_reviews SET rating = NULL WHERE id = 3');
+  assert.deepEqual(await ids(), [5, 1]);
+  await statsAgree(url);
 });
 
 test('migrating twice changes nothing', async () => {
   const url = await oldTable('serial', 'text');
-  assert.equal((await migrate(url)).applied.length, migrations.length);
+  assert.equal((await migrate(url)).applied.length, migrationsOf(schema).length);
   const before = await query(url, 'SELECT * FROM product_reviews ORDER BY id');
   assert.deepEqual((await migrate(url)).applied, []);
   assert.deepEqual(await query(url, 'SELECT * FROM product_reviews ORDER BY id'), before);
@@ -115,7 +133,7 @@ test('several processes migrate at once while the old module goes on inserting',
   const applied = await Promise.all([migrate(url), migrate(url), migrate(url)]);
   inserting = false;
   const inserted = await inserts;
-  assert.equal(applied.flatMap((result) => result.applied).length, migrations.length);
+  assert.equal(applied.flatMap((result) => result.applied).length, migrationsOf(schema).length);
   const rows = await query<{ n: number }>(url, 'SELECT count(*)::integer AS n FROM product_reviews');
   assert.equal(rows[0]?.n, 4 + inserted);
   await statsAgree(url);
@@ -179,7 +197,9 @@ test('after a rollback of the migrations the old module’s table is as it was, 
   const url = await oldTable('serial', 'text');
   await migrate(url);
   await oldInsert(url, ['1', '9', 'Cy', 3, null, '2024-06-01T00:00:00']);
-  for (const _ of migrations) await rollBackDatabase(parseDatabaseUrl(url), migrations);
+  for (const { name } of migrationsOf(schema).toReversed()) {
+    assert.deepEqual((await rollBackDatabase(parseDatabaseUrl(url), schema)).undone, [name]);
+  }
   const columns = await query<{ column_name: string }>(
     url,
     `SELECT column_name FROM information_schema.columns WHERE table_name = 'product_reviews' ORDER BY ordinal_position`,

@@ -8,8 +8,11 @@ import {
   type TestDatabaseServer,
 } from '../../../scripts/lab/database.ts';
 import { untilMigrated } from '../../../scripts/lab/until-migrated.ts';
+import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
+import { migrateDatabase, schemaStatus } from '../../../src/infra/postgres/migrate.ts';
+import { schema } from '../../../src/schema.ts';
 import { api } from '../../support/api.ts';
-import { createOldTable, oldInsert } from '../../support/old-reviews.ts';
+import { createOldTable, oldInsert, statsAgree } from '../../support/old-reviews.ts';
 import { startSidecar } from '../../support/start-sidecar.ts';
 
 let server: TestDatabaseServer;
@@ -50,7 +53,7 @@ const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 for (const { id, varchar, rating, createdAt } of [
   { id: 'serial', varchar: 'varchar(64)', rating: 'smallint', createdAt: 'varchar(64)' },
   { id: 'bigserial', varchar: 'text', rating: 'integer', createdAt: 'timestamptz' },
-  { id: 'serial', varchar: 'varchar', rating: 'integer', createdAt: 'timestamp' },
+  { id: 'serial', varchar: 'varchar', rating: 'bigint', createdAt: 'timestamp' },
 ]) {
   test(`every value has the contract's type with ${id}, ${varchar}, ${rating} and ${createdAt} columns`, async () => {
     const url = await createOldTable(server, id, createdAt);
@@ -109,3 +112,26 @@ test('a time without a zone in a timestamp column is UTC, whatever the zone of t
     assert.equal((await api('GET', reviews)).body.items[0].created_at, '2024-06-01T10:00:00.000Z');
   });
 });
+
+for (const change of [
+  'ALTER id TYPE bigint',
+  'ALTER id TYPE integer',
+  'ALTER product_id TYPE varchar(64)',
+  'ALTER author_id TYPE varchar(64), ALTER author_name TYPE varchar(120)',
+  'ALTER rating TYPE smallint',
+  'ALTER rating TYPE bigint',
+  'ALTER text TYPE varchar(500)',
+  `ALTER created_at TYPE text`,
+]) {
+  test(`the backend's migrations may ${change} with everything of ours there, which works on`, async () => {
+    const url = await createOldTable(server, change.includes('id TYPE bigint') ? 'serial' : 'bigserial');
+    const target = parseDatabaseUrl(url);
+    await migrateDatabase(target, schema);
+    await query(url, `ALTER TABLE product_reviews ${change}`);
+    assert.deepEqual((await schemaStatus(target, schema)).problems, []);
+    await oldInsert(url, ['1', '7', 'Ann', 1, null, '2024-06-01T10:00:00']);
+    await query(url, `DELETE FROM product_reviews WHERE id = 2`);
+    await statsAgree(url);
+    assert.deepEqual(await migrateDatabase(target, schema).then(({ repaired }) => repaired), []);
+  });
+}

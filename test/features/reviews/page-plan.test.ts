@@ -9,9 +9,9 @@ import {
 } from '../../../scripts/lab/database.ts';
 import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
 import { pageSql } from '../../../src/features/reviews/store.ts';
-import { migrations } from '../../../src/infra/migrations/index.ts';
 import { createDatabase, type Database } from '../../../src/infra/postgres/database.ts';
 import { migrateDatabase } from '../../../src/infra/postgres/migrate.ts';
+import { schema } from '../../../src/schema.ts';
 
 const PAGE = 51;
 const NEWEST = '9223372036854775807';
@@ -23,7 +23,7 @@ before(async () => {
   server = await startTestDatabase();
   const url = await server.createDatabase();
   await createBackendTables(url);
-  await migrateDatabase(parseDatabaseUrl(url), migrations);
+  await migrateDatabase(parseDatabaseUrl(url), schema);
   await query(
     url,
     `INSERT INTO product_reviews (product_id, author_id, author_name, rating)
@@ -64,7 +64,8 @@ for (const productId of ['old', 'busy', '7', 'unknown']) {
       for (const node of reads) {
         const what = JSON.stringify(node);
         assert.notEqual(node['Index Name'], 'product_reviews_pkey', what);
-        if (node['Relation Name'] === 'users') continue;
+        // An empty table is read as a whole, whatever its indexes.
+        if (['users', 'product_reviews_unsettled'].includes(node['Relation Name'] ?? '')) continue;
         assert.notEqual(node['Node Type'], 'Seq Scan', what);
         const seen = (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)) * node['Actual Loops'];
         assert.ok(seen <= PAGE, what);

@@ -5,8 +5,8 @@ import { after, before, test } from 'node:test';
 import { query, startTestDatabase, type TestDatabaseServer } from '../../../scripts/lab/database.ts';
 import { runNode } from '../../../scripts/lab/sidecar.ts';
 import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
-import { migrations } from '../../../src/infra/migrations/index.ts';
 import { migrateDatabase } from '../../../src/infra/postgres/migrate.ts';
+import { schema } from '../../../src/schema.ts';
 
 const SCRIPT = resolve(import.meta.dirname, '../../../scripts/rebuild-review-stats.ts');
 let server: TestDatabaseServer;
@@ -22,7 +22,7 @@ const rebuild = (url: string, ...args: string[]) => runNode(SCRIPT, args, { DATA
 /** Author 7 has two rows for product 1, of which the newer one should be current, and product 3 does not exist. */
 async function damaged(): Promise<string> {
   const url = await server.createDatabase();
-  await migrateDatabase(parseDatabaseUrl(url), migrations);
+  await migrateDatabase(parseDatabaseUrl(url), schema);
   await query(
     url,
     `ALTER TABLE product_reviews DISABLE TRIGGER USER;
@@ -71,7 +71,7 @@ test('a database that was never migrated is a failure that says so', async () =>
 
 test('more reviews than fit into the server’s working memory are rebuilt all the same', async () => {
   const url = await server.createDatabase();
-  await migrateDatabase(parseDatabaseUrl(url), migrations);
+  await migrateDatabase(parseDatabaseUrl(url), schema);
   // Comparing each with a list of the newest took longer than anybody waits, from 300,000 rows on; with little memory
   // 80,000 are enough.
   await query(

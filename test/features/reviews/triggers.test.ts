@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { query, startTestDatabase, type TestDatabaseServer } from '../../../scripts/lab/database.ts';
 import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
-import { migrations } from '../../../src/infra/migrations/index.ts';
 import { migrateDatabase } from '../../../src/infra/postgres/migrate.ts';
+import { schema } from '../../../src/schema.ts';
 import { createOldTable, oldInsert, statsAgree } from '../../support/old-reviews.ts';
 
 let server: TestDatabaseServer;
@@ -19,7 +19,7 @@ after(() => server.stop());
 
 async function migrated(): Promise<string> {
   const url = await createOldTable(server);
-  await migrateDatabase(parseDatabaseUrl(url), migrations);
+  await migrateDatabase(parseDatabaseUrl(url), schema);
   return url;
 }
 
@@ -56,7 +56,7 @@ test('a statement of 20,000 rows for one product is one change of its stats', as
 
 test('an insert reads its own author’s rows, however many others the product has, also with a plan from before', async () => {
   const url = await server.createDatabase();
-  await migrateDatabase(parseDatabaseUrl(url), migrations);
+  await migrateDatabase(parseDatabaseUrl(url), schema);
   const read = async () => {
     const rows = await query<{ n: string }>(
       url,
@@ -109,7 +109,7 @@ test('rows without an author or a product are kept, and belong to nobody', async
     `ALTER TABLE product_reviews ALTER product_id DROP NOT NULL, ALTER author_id DROP NOT NULL;
      INSERT INTO product_reviews (product_id, author_id, rating) VALUES (NULL, '7', 1), ('1', NULL, 1), (NULL, NULL, 1)`,
   );
-  await migrateDatabase(parseDatabaseUrl(url), migrations);
+  await migrateDatabase(parseDatabaseUrl(url), schema);
   await oldInsert(url, [null, '7', 'Ann', 2, null, new Date()]);
   await oldInsert(url, ['1', null, 'Ann', 2, null, new Date()]);
   assert.deepEqual(await current(url), [2, 3, 4]);
@@ -156,7 +156,7 @@ test('temporary tables of the writer’s do not stand in for the real ones', asy
 test('a restore of data alone, stats before reviews, does not count twice', async () => {
   const url = await migrated();
   const target = await server.createDatabase();
-  await migrateDatabase(parseDatabaseUrl(target), migrations);
+  await migrateDatabase(parseDatabaseUrl(target), schema);
   const columns = 'id, product_id, author_id, author_name, rating, superseded_at';
   const [stats, reviews] = [
     await query(url, 'SELECT * FROM product_review_stats'),

@@ -3,7 +3,7 @@
  * and the quota cost the same however many uploads the user has (docs/decisions/0019-rate-and-quota-of-uploads-in-the-database.md).
  */
 import type { Knex } from 'knex';
-import type { Migration } from '../../../infra/postgres/migrate.ts';
+import type { Migration } from '../../../infra/postgres/schema-parts.ts';
 import { ISSUE_BODY, KEEP_USAGE_BODY, RENEW_BODY } from './functions.ts';
 
 export const uploadTables: Migration = {

@@ -1,0 +1,74 @@
+/**
+ * What it means that the database refused a statement about reviews: the client's input is to blame (422), or the
+ * database is not as it should be (503, with the reason in the log). An old table may have narrower columns, rules of
+ * its own or another encoding.
+ */
+import { AppError, unavailable, unprocessable } from '../../errors.ts';
+
+/** @param reading the product that was only read */
+export function whatItMeans(error: unknown, { reading }: { readonly reading?: string } = {}): unknown {
+  if (error instanceof AppError || !isFromDatabase(error)) return error;
+  if (reading === undefined) {
+    const sentence = faultOfInput(error);
+    if (sentence !== undefined) return unprocessable(sentence);
+  } else if (isUntranslatable(error) && NOT_ASCII.test(reading)) {
+    return unprocessable('The product id is not valid.');
+  }
+  // The tables are not there yet, or not as they must be; 42601 is a syntax error, a defect.
+  if (/^42/.test(error.code) && error.code !== '42601') {
+    return unavailable('Reviews are being set up. Please try again.', error);
+  }
+  return DATA_REFUSED.test(error.code)
+    ? unavailable('Reviews are not available. Please try again.', error)
+    : error;
+}
+
+/** Fields of https://www.postgresql.org/docs/current/protocol-error-fields.html */
+interface DatabaseRefusal extends Error {
+  readonly code: string;
+  readonly column?: string;
+  readonly constraint?: string;
+}
+
+const isFromDatabase = (error: unknown): error is DatabaseRefusal =>
+  error instanceof Error &&
+  'code' in error &&
+  typeof error.code === 'string' &&
+  /^[0-9A-Z]{5}$/.test(error.code);
+
+/** Data exceptions, broken constraints, limits of the server's, what a trigger of somebody else's objects to. */
+const DATA_REFUSED = /^(22|23|44|54|0A)|^P0001$/;
+const isUntranslatable = ({ code }: DatabaseRefusal) => code === '22P05' || code === '22021';
+const NOT_ASCII = /[^\x20-\x7e]/;
+
+function faultOfInput(error: DatabaseRefusal): string | undefined {
+  switch (error.code) {
+    case '22001': {
+      // "value too long for type character varying(500)", in the server's language.
+      const length = /\((\d+)\)/.exec(error.message)?.[1];
+      return length === undefined
+        ? 'text: is too long'
+        : `text: must not be longer than ${length} characters`;
+    }
+    case '22P05':
+    case '22021':
+      return 'The review has characters that this server cannot store.';
+    case '23514':
+      return `The review breaks a rule of this server (${error.constraint ?? 'unnamed'}).`;
+    case '23502':
+      return error.column === 'text' ? 'text: must not be empty' : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** A deadlock or a serialization failure has undone everything: the same again may well succeed. */
+export async function retriedOnce<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const cause = error instanceof AppError ? error.cause : error;
+    if (!isFromDatabase(cause) || !/^40(001|P01)$/.test(cause.code)) throw error;
+    return work();
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * The functions and triggers on product_reviews: one current row per author and product, and the stats of every
+ * product, for each writer alike: this sidecar, the old module after a rollback, a person with psql.
+ *
+ * A new row waits, superseded, until its statement is complete; then the newest row of each author and product becomes
+ * current, and the stats change once per product. Work per statement, not per row: an import of many rows stays
+ * linear, and what it locks it locks in order. A row without a rating cannot be shown, and belongs to nobody, like one
+ * without an author or a product.
+ *
+ * **Nobody's statement fails because of this work**, whatever its session is like. Where it cannot be done at once (a
+ * transaction with a snapshot of its own, which may not touch what others have changed since; a lock that is not to be
+ * had; a part that is missing) the author and product are noted in product_reviews_unsettled instead. Deleting such
+ * notes settles them, which the store does before it reads.
+ *
+ * The order of locks is the same everywhere, so that writers wait for each other and never in a circle: the turn of
+ * statements with many rows → author's turn → the rows to supersede → stats. A delete has its rows before it knows
+ * their authors, so it leaves out the second; whoever waits for its rows has no stats yet. What breaks the order (an
+ * UPDATE that moves rows) waits LOCK_TIMEOUT_MS at most.
+ */
+import {
+  applyDeltas,
+  atOnceOrNoted,
+  difference,
+  forPairs,
+  HOLD,
+  MAKE_CURRENT,
+  OWNERSHIP,
+  PROMOTE,
+  SETTLE,
+  STATE,
+  TAKE_TURNS,
+} from './function-bodies.ts';
+
+export interface WantedFunction {
+  /** As PostgreSQL writes a regprocedure. */
+  readonly signature: string;
+  readonly parameters: string;
+  readonly returns: 'trigger' | 'void' | 'integer' | 'bigint';
+  readonly language: 'plpgsql' | 'sql';
+  readonly immutable: boolean;
+  /**
+   * Runs as its owner: a writer needs rights on product_reviews only, as before the migration. Nobody else may call it
+   * or put it on a table of their own.
+   */
+  readonly definer: boolean;
+  /** Besides search_path, which every function has: whoever fires them may have another one. */
+  readonly settings: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/**
+ * Less than PostgreSQL's deadlock_timeout (1 s): what waits for somebody who waits for it gives up first and makes a
+ * note, instead of one of the two being failed.
+ */
+const LOCK_TIMEOUT_MS = 500;
+/** A plan is kept while the table grows: what was right for fifty rows would read fifty thousand. */
+const BY_INDEX = { enable_seqscan: 'off' };
+const plain = { language: 'plpgsql', immutable: false, definer: false, settings: {} } as const;
+
+const trigger = (
+  name: string,
+  body: string,
+  settings: Readonly<Record<string, string>> = { lock_timeout: `${LOCK_TIMEOUT_MS}ms` },
+): WantedFunction => ({
+  ...plain,
+  signature: `product_reviews_${name}()`,
+  parameters: '',
+  returns: 'trigger',
+  definer: true,
+  settings,
+  body,
+});
+
+const forAuthors = (name: string, body: string): WantedFunction => ({
+  ...plain,
+  signature: `product_reviews_${name}(text[],text[])`,
+  parameters: 'products text[], authors text[]',
+  returns: 'void',
+  settings: BY_INDEX,
+  body,
+});
+
+export const FUNCTIONS: readonly WantedFunction[] = [
+  {
+    // One of 1024 advisory locks, so that a statement of any size fits into the server's lock table. The store takes
+    // it before it looks for a review to edit.
+    ...{ ...plain, language: 'sql', immutable: true },
+    signature: 'product_review_turn(text,text)',
+    parameters: 'product text, author text',
+    returns: 'bigint',
+    body: ` SELECT 7206150332000 + (hashtextextended(product || chr(31) || author, 0) & 1023) `,
+  },
+  {
+    // For release 0.1.0, whose rebuild of the stats calls it, should that come back.
+    ...{ ...plain, language: 'sql', immutable: true },
+    signature: 'product_review_stars(integer)',
+    parameters: 'rating integer',
+    returns: 'integer',
+    body: ` SELECT least(5, greatest(1, coalesce(rating, 1))) `,
+  },
+  forAuthors('make_current', MAKE_CURRENT),
+  forAuthors('promote', PROMOTE),
+  { ...plain, signature: 'product_reviews_hold()', parameters: '', returns: 'trigger', body: HOLD },
+  trigger('take_turns', TAKE_TURNS, {}),
+  trigger('after_insert', atOnceOrNoted(forPairs('make_current', 'TABLE new_rows'), 'TABLE new_rows')),
+  trigger(
+    'after_update',
+    atOnceOrNoted(
+      forPairs('make_current', difference(OWNERSHIP, 'new_rows', 'old_rows')) +
+        applyDeltas(`SELECT product_id, rating, 1 AS sign FROM new_rows WHERE superseded_at IS NULL
+             UNION ALL SELECT product_id, rating, -1 FROM old_rows WHERE superseded_at IS NULL`) +
+        forPairs('promote', difference(OWNERSHIP, 'old_rows', 'new_rows')),
+      `(${difference(STATE, 'new_rows', 'old_rows')}) UNION ALL (${difference(STATE, 'old_rows', 'new_rows')})`,
+    ),
+  ),
+  trigger(
+    'after_delete',
+    atOnceOrNoted(
+      applyDeltas('SELECT product_id, rating, -1 AS sign FROM old_rows WHERE superseded_at IS NULL') +
+        forPairs('promote', 'SELECT * FROM old_rows WHERE superseded_at IS NULL'),
+      'SELECT * FROM old_rows WHERE superseded_at IS NULL',
+    ),
+  ),
+  trigger(
+    'after_truncate',
+    atOnceOrNoted(
+      'DELETE FROM product_review_stats;',
+      'SELECT product_id, NULL AS author_id FROM product_review_stats',
+    ),
+  ),
+  trigger('settle', SETTLE, BY_INDEX),
+  {
+    ...plain,
+    signature: 'product_review_stats_ignore()',
+    parameters: '',
+    returns: 'trigger',
+    body: ' BEGIN RETURN NULL; END ',
+  },
+];
+
+export const nameOfFunction = ({ signature }: WantedFunction) => signature.slice(0, signature.indexOf('('));
+
+/** @param path the schema of the tables, quoted: with temporary tables last, so that none stands in for a real one */
+export function createFunction(wanted: WantedFunction, path: string): string {
+  const settings = Object.entries(wanted.settings).map(([setting, value]) => `SET ${setting} = '${value}'`);
+  return `
+    CREATE OR REPLACE FUNCTION ${nameOfFunction(wanted)}(${wanted.parameters}) RETURNS ${wanted.returns}
+    LANGUAGE ${wanted.language} ${wanted.immutable ? 'IMMUTABLE PARALLEL SAFE' : 'VOLATILE'}
+    SECURITY ${wanted.definer ? 'DEFINER' : 'INVOKER'} SET search_path = ${path}, pg_temp ${settings.join(' ')}
+    AS $sidecar$${wanted.body}$sidecar$;
+    ${wanted.definer ? `REVOKE ALL ON FUNCTION ${wanted.signature} FROM PUBLIC;` : ''}`;
+}

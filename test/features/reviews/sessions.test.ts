@@ -1,0 +1,208 @@
+/** The old module's own sessions fire our triggers with whatever settings they have: its INSERT works as without us. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import pg from 'pg';
+import {
+  query,
+  startTestDatabase,
+  type TestDatabaseServer,
+  usingDatabase,
+} from '../../../scripts/lab/database.ts';
+import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
+import { createReviewStore } from '../../../src/features/reviews/store.ts';
+import { migrateDatabase } from '../../../src/infra/postgres/migrate.ts';
+import { schema } from '../../../src/schema.ts';
+import { createOldTable, oldInsert, statsAgree } from '../../support/old-reviews.ts';
+
+let server: TestDatabaseServer;
+
+before(async () => {
+  server = await startTestDatabase();
+});
+
+after(() => server.stop());
+
+async function migrated(): Promise<string> {
+  const url = await createOldTable(server);
+  await migrateDatabase(parseDatabaseUrl(url), schema);
+  return url;
+}
+
+/** Runs work in a session with settings of its own. */
+async function inSession<T>(
+  url: string,
+  settings: string,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(settings);
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+const INSERT = `INSERT INTO product_reviews (product_id, author_id, author_name, rating, text, created_at)
+                VALUES ($1, $2, 'x', $3, NULL, now())`;
+
+const list = (url: string, productId: string) =>
+  usingDatabase(url, (database) =>
+    createReviewStore({ database }).list(productId, { limit: 50, cursor: undefined }),
+  );
+
+const ratings = async (url: string) =>
+  (await list(url, '1')).items.map(({ author_id, rating }) => `${author_id}: ${rating}`);
+
+for (const level of ['REPEATABLE READ', 'SERIALIZABLE']) {
+  test(`an insert at ${level} works, whatever others have written since its transaction began, and is shown`, async () => {
+    const url = await migrated();
+    await inSession(url, `BEGIN ISOLATION LEVEL ${level}; SELECT 1 FROM product_reviews`, async (client) => {
+      // Author 7's former review, and the stats that the insert changes: updated behind the snapshot.
+      await query(url, 'UPDATE product_reviews SET rating = 1 WHERE product_id = $1', ['1']);
+      await oldInsert(url, ['1', '8', 'Bob', 2, null, new Date()]);
+      await client.query(INSERT, ['1', '7', 3]);
+      await client.query('COMMIT');
+    });
+    assert.deepEqual(await ratings(url), ['7: 3', '8: 2']);
+    assert.deepEqual((await list(url, '1')).summary, { count: 2, avg_rating: 2.5 });
+    await statsAgree(url);
+  });
+}
+
+test('updates, deletes and moves at REPEATABLE READ count as well', async () => {
+  const url = await migrated();
+  await inSession(url, 'SET default_transaction_isolation = "repeatable read"', async (client) => {
+    for (const sql of [
+      `UPDATE product_reviews SET rating = 3 WHERE id = 2`,
+      `DELETE FROM product_reviews WHERE id = 3`,
+      `UPDATE product_reviews SET product_id = '1', author_id = '9' WHERE id = 4`,
+      `UPDATE product_reviews SET rating = NULL WHERE id = 2`,
+    ]) {
+      await client.query(sql);
+    }
+  });
+  assert.deepEqual(await ratings(url), ['9: 1', '7: 2']);
+  assert.deepEqual((await list(url, '1')).summary, { count: 2, avg_rating: 1.5 });
+  assert.deepEqual((await list(url, '2')).summary, { count: 0, avg_rating: 0 });
+  await statsAgree(url);
+});
+
+test('many such inserts at once, beside posts of the sidecar, all succeed and all count', async () => {
+  const url = await migrated();
+  const inserts = Array.from({ length: 4 }, (_, writer) =>
+    inSession(url, 'SET default_transaction_isolation = serializable', async (client) => {
+      for (let n = 0; n < 15; n += 1)
+        await client.query(INSERT, ['1', String((writer + n) % 6), 1 + (n % 5)]);
+    }),
+  );
+  const posts = usingDatabase(url, async (database) => {
+    const reviews = createReviewStore({ database });
+    for (let n = 0; n < 15; n += 1) {
+      await reviews.put('1', { id: n % 6, name: 'x', avatarUrl: null }, { rating: 1 + (n % 5), text: null });
+    }
+  });
+  await Promise.all([...inserts, posts]);
+  assert.deepEqual((await list(url, '1')).summary.count, 8);
+  await statsAgree(url);
+});
+
+test('an edit meets the author’s newest review, also one that was not settled', async () => {
+  const url = await migrated();
+  await inSession(url, 'SET default_transaction_isolation = serializable', (client) =>
+    client.query(INSERT, ['1', '7', 1]),
+  );
+  await usingDatabase(url, async (database) => {
+    const { review, summary } = await createReviewStore({ database }).put(
+      '1',
+      { id: 7, name: 'Ann', avatarUrl: null },
+      { rating: 4, text: 'edited' },
+    );
+    assert.deepEqual([review.id, summary], [5, { count: 2, avg_rating: 4 }]);
+  });
+  assert.deepEqual(await ratings(url), ['7: 4', '8: 4']);
+});
+
+test('an insert does not wait for a review under way longer than its lock_timeout, nor long without one', async () => {
+  const url = await migrated();
+  await inSession(url, 'BEGIN', async (slow) => {
+    await slow.query(INSERT, ['1', '7', 1]);
+    for (const settings of [`SET lock_timeout = '50ms'`, 'SET lock_timeout = 0']) {
+      await inSession(url, `${settings}; SET statement_timeout = '20s'`, async (client) => {
+        await client.query(INSERT, ['1', '7', 2]);
+        await client.query('DELETE FROM product_reviews WHERE id = 2');
+      });
+    }
+    await slow.query('COMMIT');
+  });
+  assert.deepEqual(await ratings(url), ['7: 2']);
+  await statsAgree(url);
+});
+
+for (const settings of [
+  `SET search_path = pg_temp`,
+  `SET DateStyle = 'SQL, DMY'; SET IntervalStyle = sql_standard; SET TimeZone = 'Asia/Tashkent'`,
+  `SET row_security = off`,
+  `SET quote_all_identifiers = on; SET standard_conforming_strings = off`,
+  `SET enable_indexscan = off; SET enable_bitmapscan = off; SET plan_cache_mode = force_generic_plan`,
+]) {
+  test(`inserts count in a session with ${settings}`, async () => {
+    const url = await migrated();
+    await inSession(url, settings, async (client) => {
+      await client.query(INSERT.replace('product_reviews', 'public.product_reviews'), ['1', '7', 3]);
+      await client.query(INSERT.replace('product_reviews', 'public.product_reviews'), ['1', '9', 3]);
+    });
+    assert.deepEqual(await query(url, 'SELECT 1 FROM product_reviews_unsettled'), []);
+    assert.deepEqual(await ratings(url), ['9: 3', '7: 3', '8: 4']);
+    await statsAgree(url);
+  });
+}
+
+test('a session without triggers inserts without an error, and what it wrote counts after a repair', async () => {
+  const url = await migrated();
+  await inSession(url, 'SET session_replication_role = replica', (client) =>
+    client.query(INSERT, ['1', '7', 1]),
+  );
+  assert.deepEqual((await list(url, '1')).summary, { count: 2, avg_rating: 4.5 });
+  await migrateDatabase(parseDatabaseUrl(url), schema, { repair: true });
+  assert.deepEqual(await ratings(url), ['7: 1', '8: 4']);
+  await statsAgree(url);
+});
+
+test('the old module’s INSERT works while parts of ours are missing, and counts once they are back', async () => {
+  for (const damage of [
+    'DROP TABLE product_review_stats',
+    'DROP TABLE product_review_stats, product_reviews_unsettled',
+    'DROP FUNCTION product_reviews_make_current(text[], text[])',
+    'DROP FUNCTION product_review_turn(text, text)',
+    'DROP INDEX product_reviews_current; UPDATE product_reviews SET superseded_at = NULL',
+    'ALTER TABLE product_review_stats ALTER review_count TYPE smallint, ADD CHECK (review_count < 3)',
+  ]) {
+    const url = await migrated();
+    await query(url, damage);
+    await oldInsert(url, ['1', '7', 'Ann', 1, null, new Date()]);
+    await oldInsert(url, ['1', '9', 'Cy', 2, null, new Date()]);
+    await query(url, 'DELETE FROM product_reviews WHERE id = 2');
+    await migrateDatabase(parseDatabaseUrl(url), schema);
+    assert.deepEqual(await ratings(url), ['9: 2', '7: 1'], damage);
+    await statsAgree(url);
+  }
+});
+
+test('a role that may write reviews but not our tables is refused nothing', async () => {
+  const url = await migrated();
+  await query(
+    url,
+    `CREATE ROLE writer LOGIN PASSWORD 'word';
+     GRANT SELECT, INSERT, UPDATE, DELETE ON product_reviews TO writer;
+     GRANT USAGE ON SEQUENCE product_reviews_id_seq TO writer;`,
+  );
+  const asWriter = url.replace(/\/\/[^@]*@/, '//writer:word@');
+  await inSession(asWriter, 'SET default_transaction_isolation = "repeatable read"', async (client) => {
+    await client.query(INSERT, ['1', '7', 1]);
+    await client.query('DELETE FROM product_reviews WHERE id = 2');
+  });
+  assert.deepEqual(await ratings(url), ['7: 1']);
+  await statsAgree(url);
+});
