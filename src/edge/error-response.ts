@@ -43,7 +43,7 @@ export function createErrorResponder(options: { cors: CorsPolicy; log: Log }): E
 /** Up to here what is left of a refused body is read, so that the connection can go on, bytes. */
 const WORTH_READING = 64 * 1024;
 
-/** Beyond that the connection ends, and lingers, so that who still sends finds the answer (server.ts). */
+/** Beyond that the connection ends, but goes on reading for a while, so that the answer is found (client-connection.ts). */
 function dropBody(req: IncomingMessage, res: ServerResponse): void {
   if (req.complete) return;
   if (Number(req.headers['content-length'] ?? 0) > WORTH_READING) res.shouldKeepAlive = false;

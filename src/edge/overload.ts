@@ -4,7 +4,7 @@
  *
  * Two clocks. The lateness of a timer is what a request waits before anybody looks at it, whatever the process is busy
  * with. And requests that are ready together are read in one turn of the event loop, thousands of them when so many
- * connections are open: the time since the first is what the next has waited. The timer would tell when it is over
+ * connections are open: the time since the first is what the next has waited. The timer is late only behind that turn
  * (docs/decisions/0011-overload-refuses-early.md).
  */
 
@@ -18,7 +18,7 @@ export interface OverloadWatch {
 const LOOK_EVERY_MS = 100;
 /** One late tick is a pause (garbage collection, a module that is loaded); several in a row are a queue. */
 const LATE_TICKS = 3;
-/** Within a turn: what a pause held up is soon done; a queue still makes requests late so much later, ms. */
+/** For how long the requests of a turn must be late before it counts as crowded, ms: what a pause held up is done sooner. */
 const STAYS_MS = 100;
 
 /**

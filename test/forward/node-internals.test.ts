@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { globSync, readFileSync } from 'node:fs';
 import { type ClientRequest, createServer, request, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, createServer as createNetServer, type Socket } from 'node:net';
 import { test } from 'node:test';
@@ -272,4 +273,11 @@ test('a connection to the backend takes as much at once as it is told to', async
     async (near) => assert.equal(near.writableHighWaterMark, writableHighWaterMark),
     (port) => connect({ ...options, port, host: '127.0.0.1' }),
   );
+});
+
+test('no other file of edge and forward touches a private field', () => {
+  const files = globSync('src/{edge,forward}/**/*.ts').filter((file) => !file.endsWith('node-internals.ts'));
+  assert.ok(files.length > 30);
+  const touching = files.filter((file) => /[.{'] ?_[a-z]/.test(readFileSync(file, 'utf8')));
+  assert.deepEqual(touching, []);
 });

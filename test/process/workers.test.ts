@@ -238,3 +238,14 @@ test('no worker outlives its primary', async () => {
   sidecar.child.kill('SIGKILL');
   await until('all are gone', () => !pids.some(isAlive));
 });
+
+test('a worker closes what is beyond its MAX_CONNECTIONS, and does not hand it back', async () => {
+  const sidecar = await startProcess({ ...TWO, MAX_CONNECTIONS: '1' });
+  await running(sidecar, async () => {
+    const clients = await Promise.all(Array.from({ length: 8 }, () => connectRaw(sidecar.port)));
+    // Of eight at least six are surplus, whichever workers took them.
+    await until('the surplus is closed', () => clients.filter(({ ended }) => ended).length >= 6);
+    assert.ok(clients.some(({ ended }) => !ended));
+    for (const client of clients) client.destroy();
+  });
+});
