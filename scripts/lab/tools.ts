@@ -16,6 +16,7 @@ const PROBES: Readonly<Record<string, readonly [command: string, ...args: string
   ),
   openssl: ['openssl', 'version'],
   nginx: ['nginx', '-v'],
+  'PostgreSQL with pg_dump': ['sh', '-c', 'ls /usr/lib/postgresql/*/bin/pg_dump'],
   PyJWT: [PYTHON, '-c', 'import jwt'],
   'uvicorn with FastAPI': [PYTHON, '-c', 'import fastapi, uvicorn, asyncpg, jwt, multipart, websockets'],
 };
