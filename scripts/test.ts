@@ -54,6 +54,10 @@ async function runTests({
   const processes = watchTestProcesses(files, ({ file, pid, command }) =>
     complain(`${file} left process ${pid} behind: ${command}`),
   );
+  const settings = new URLSearchParams({
+    timeoutMs: String(timeoutMs),
+    ...(only === undefined ? {} : { only }),
+  });
   const aborting = new AbortController();
   const tests = run({
     signal: aborting.signal,
@@ -61,7 +65,7 @@ async function runTests({
     cwd: PROJECT,
     concurrency: FILES_AT_ONCE,
     timeout: timeoutMs,
-    execArgv: ['--import', `${import.meta.resolve('./test/watchdog.ts')}?timeoutMs=${timeoutMs}`],
+    execArgv: ['--import', `${import.meta.resolve('./test/watchdog.ts')}?${settings}`],
     coverage,
     ...(coverage ? { coverageIncludeGlobs: ['src/**'] } : {}),
     ...(only === undefined ? {} : { testNamePatterns: [only] }),

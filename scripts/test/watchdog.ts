@@ -10,8 +10,9 @@ import { after, afterEach, beforeEach } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { openThings } from './open-things.ts';
 
+const SETTINGS = new URL(import.meta.url).searchParams;
 /** A little before node:test gives up, while everything is still open. */
-const TELL_AFTER_MS = 0.95 * Number(new URL(import.meta.url).searchParams.get('timeoutMs'));
+const TELL_AFTER_MS = 0.95 * Number(SETTINGS.get('timeoutMs'));
 const LOOK_EVERY_MS = 1_000;
 const FILE = relative(process.cwd(), process.argv[1] ?? '');
 
@@ -19,12 +20,14 @@ const FILE = relative(process.cwd(), process.argv[1] ?? '');
 const END_AFTER_MS = Math.min(TELL_AFTER_MS, 60_000);
 const SECONDS = TELL_AFTER_MS / 1_000;
 
+let hasBegun = false;
 const tests = new Map<unknown, NodeJS.Timeout>();
 // Whatever hangs now is the file's own code; a hook, later, has a deadline of node:test's.
 const beforeTests = whenLate(`${FILE}, before its tests, has not ended after ${SECONDS} s`, giveUp);
 
 beforeEach(async (t) => {
   clearTimeout(beforeTests);
+  hasBegun = true;
   tests.set(t, whenLate(`"${t.fullName}" has not ended after ${SECONDS} s`));
   // The runner hears of the test before it can block this process.
   await setImmediate();
@@ -38,6 +41,8 @@ afterEach((t) => {
 // The first of these hooks, before the file's own.
 after(() => {
   clearTimeout(beforeTests);
+  // None of its tests was asked for: node:test would now run its `after`, and has not waited for its `before`.
+  if (!hasBegun && SETTINGS.has('only')) process.exit(0);
   whenLate(`${FILE} has not ended, though its tests have`, giveUp, END_AFTER_MS);
 });
 

@@ -23,7 +23,7 @@ import {
 } from '../../src/infra/postgres/migrate.ts';
 import { type Migration, migrationsOf } from '../../src/infra/postgres/schema-parts.ts';
 import { schema } from '../../src/schema.ts';
-import { api } from '../support/api.ts';
+import { api, untilAvailable } from '../support/api.ts';
 import { skipWithout } from '../support/requirements.ts';
 import { startSidecar, type TestSidecar } from '../support/start-sidecar.ts';
 
@@ -75,7 +75,9 @@ test('the sidecar migrates through it, and reviews are posted, edited and listed
 
 test('requests at once share its few connections, each transaction for itself', { skip }, async () => {
   const answers = await Promise.all(
-    Array.from({ length: 40 }, (_, i) => (i % 2 ? list(2) : post([1, 2, 5][i % 3] ?? 1, 2, 1 + (i % 5)))),
+    Array.from({ length: 40 }, (_, i) =>
+      untilAvailable(() => (i % 2 ? list(2) : post([1, 2, 5][i % 3] ?? 1, 2, 1 + (i % 5)))),
+    ),
   );
   for (const { status, body } of answers) assert.equal(status, 200, JSON.stringify(body));
   assert.equal((await list(2)).body.summary.count, 3);

@@ -21,6 +21,15 @@ export interface ApiRequest {
   readonly headers?: Record<string, string>;
 }
 
+/**
+ * On a machine that is busy enough some requests of many at once wait too long for a connection to the database: "Please
+ * try again", as the clients do. For tests of what many at once leave behind.
+ */
+export async function untilAvailable(ask: () => Promise<ApiAnswer>): Promise<ApiAnswer> {
+  const answer = await ask();
+  return answer.status === 503 ? untilAvailable(ask) : answer;
+}
+
 export async function api(method: string, url: string, request: ApiRequest = {}): Promise<ApiAnswer> {
   const token = request.token ?? (request.user === undefined ? undefined : tokenFor(request.user));
   const body = request.rawBody ?? (request.json === undefined ? undefined : JSON.stringify(request.json));

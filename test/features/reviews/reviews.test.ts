@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { query } from '../../../scripts/lab/database.ts';
-import { type ApiAnswer, api } from '../../support/api.ts';
+import { api, untilAvailable } from '../../support/api.ts';
 import { sidecarWithDatabase } from '../../support/sidecar-with-database.ts';
 import type { TestSidecar } from '../../support/start-sidecar.ts';
 
@@ -17,11 +17,6 @@ const reviewsUrl = (productId: string | number, query = '') =>
   `${sidecar.url}/api/products/${productId}/reviews${query}`;
 const post = (user: number, productId: string | number, json: unknown) =>
   api('POST', reviewsUrl(productId), { user, json });
-/** On a machine that is busy enough some wait too long for a connection: "Please try again", as the clients do. */
-async function postUntilTaken(user: number, productId: number, json: unknown): Promise<ApiAnswer> {
-  const answer = await post(user, productId, json);
-  return answer.status === 503 ? postUntilTaken(user, productId, json) : answer;
-}
 const empty = () => query(url, 'TRUNCATE product_reviews');
 
 test('a product without reviews has an empty list, an average of 0 and a count of 0', async () => {
@@ -228,7 +223,7 @@ test('absurd limits, cursors and ids are 422', async () => {
 test('fifty posts of one author at once leave one review', async () => {
   await empty();
   const answers = await Promise.all(
-    Array.from({ length: 50 }, (_, i) => postUntilTaken(1, 1, { rating: 1 + (i % 5) })),
+    Array.from({ length: 50 }, (_, i) => untilAvailable(() => post(1, 1, { rating: 1 + (i % 5) }))),
   );
   assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
   const rows = await query<{ n: string }>(url, 'SELECT count(*) AS n FROM product_reviews');
@@ -243,7 +238,7 @@ test('posts of fifty authors at once are all counted', async () => {
     `INSERT INTO users (id, email, name) SELECT 100 + n, 'u' || n, 'User' || n FROM generate_series(1, 50) n ON CONFLICT DO NOTHING`,
   );
   const answers = await Promise.all(
-    Array.from({ length: 50 }, (_, i) => postUntilTaken(101 + i, 1, { rating: 1 + (i % 5) })),
+    Array.from({ length: 50 }, (_, i) => untilAvailable(() => post(101 + i, 1, { rating: 1 + (i % 5) }))),
   );
   assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
   assert.deepEqual((await api('GET', reviewsUrl(1))).body.summary, { count: 50, avg_rating: 3 });
