@@ -49,6 +49,7 @@ export function createS3Calls(config: StorageConfig, clock: StorageClock): S3Cal
     const operation = command.constructor.name.replace(/Command$/, '');
     const s3 = client();
     for (let tries = 1; ; tries += 1) {
+      if (isClosed) throw failureOf(operation, { name: 'Closed' });
       const skewMs = clock.now() - Date.now();
       try {
         // The SDK signs its requests by this; it would learn it only from the first refusal.
@@ -58,7 +59,7 @@ export function createS3Calls(config: StorageConfig, clock: StorageClock): S3Cal
         const failure = failureOf(operation, thrown);
         const isSkewKnownNow = Math.abs(clock.now() - Date.now() - skewMs) > 1_000;
         const isRefusedForIt = failure.httpStatus === 403 && isSkewKnownNow;
-        const isLast = tries === 2 || isClosed || signal.aborted;
+        const isLast = tries === 2 || signal.aborted;
         if (isLast || !(isRefusedForIt || mayPass(failure))) throw failure;
         const pauseMs = isRefusedForIt ? 0 : PAUSE_MS * Math.random();
         await sleep(pauseMs, undefined, { signal }).catch(() => {
@@ -120,7 +121,8 @@ function bounded(body: Readable): Readable {
   const limit = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       bytes += chunk.length;
-      if (bytes > MAX_ANSWER_BYTES) done(new Error('The answer is too long.'));
+      if (bytes > MAX_ANSWER_BYTES)
+        done(Object.assign(new Error('The answer is too long.'), { code: 'TooLong' }));
       else done(null, chunk);
     },
   });
