@@ -2,7 +2,7 @@
  * Everything of ours in the database, feature by feature: a composition root like sidecar.ts, for the processes that
  * migrate.
  */
-import { eventOutbox } from './features/events/tables.ts';
+import { eventTables } from './features/events/tables.ts';
 import { reviewTables } from './features/reviews/tables/review-tables.ts';
 import { uploadTables } from './features/uploads/tables/upload-tables.ts';
 import { backendTablesRecord } from './infra/postgres/backend-tables.ts';
@@ -12,5 +12,5 @@ export const schema: Schema = [
   reviewTables,
   { migrations: [backendTablesRecord] },
   { migrations: [uploadTables] },
-  { migrations: [eventOutbox] },
+  eventTables,
 ];

@@ -12,6 +12,7 @@ import { makeCertificate } from '../../scripts/lab/certificate.ts';
 import { startTestDatabase, type TestDatabaseServer } from '../../scripts/lab/database.ts';
 import { freePorts } from '../../scripts/lab/ports.ts';
 import { startProcess } from '../../scripts/lab/sidecar.ts';
+import { untilMigrated } from '../../scripts/lab/until-migrated.ts';
 import { all, createOutboxDatabase, letTimePass, record, rows, untilRows } from '../support/outbox.ts';
 import { startWebhookReceiver, WEBHOOK_SECRET } from '../support/webhook-receiver.ts';
 
@@ -28,6 +29,21 @@ const sending = (databaseUrl: string, webhookUrl: string) => ({
 });
 
 const event = (n: number) => ({ subject: `upload:${n}`, type: 'upload.ready', data: { n } });
+
+test('a sidecar makes its outbox at the start, and delivers from it', async (t) => {
+  const url = await server.createDatabase();
+  const receiver = await startWebhookReceiver();
+  t.after(receiver.stop);
+  const sidecar = await startProcess({ ...sending(url, receiver.url), MIGRATE_ON_START: 'true' });
+  t.after(() => sidecar.end());
+  await untilMigrated(url);
+  await record(url, [event(1)]);
+  await untilRows(url, all('delivered'));
+  assert.deepEqual(
+    sidecar.log().filter(({ level }) => level !== 'info'),
+    [],
+  );
+});
 
 test('what a process was sending when it was killed is sent by another', async (t) => {
   const url = await createOutboxDatabase(server);

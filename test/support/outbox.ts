@@ -5,16 +5,17 @@ import { parseDatabaseUrl } from '../../src/config/database-url.ts';
 import { createEventDelivery, type EventDelivery } from '../../src/features/events/delivery.ts';
 import { createOutbox } from '../../src/features/events/outbox.ts';
 import { createSend } from '../../src/features/events/send.ts';
-import { eventOutbox } from '../../src/features/events/tables.ts';
+import { eventTables } from '../../src/features/events/tables.ts';
 import { createEventWriter, type NewEvent } from '../../src/features/events/writer.ts';
 import { createLogger, type Log } from '../../src/infra/logger.ts';
 import { createDatabase } from '../../src/infra/postgres/database.ts';
+import { migrateDatabase } from '../../src/infra/postgres/migrate.ts';
 import { WEBHOOK_SECRET } from './webhook-receiver.ts';
 
 /** A new database with nothing but the outbox. */
 export async function createOutboxDatabase(server: TestDatabaseServer): Promise<string> {
   const url = await server.createDatabase();
-  await usingDatabase(url, (database) => database.transaction((trx) => eventOutbox.up(trx)));
+  await migrateDatabase(parseDatabaseUrl(url), [eventTables]);
   return url;
 }
 

@@ -1,0 +1,30 @@
+/** The outbox as part of the schema. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { query, startTestDatabase, type TestDatabaseServer } from '../../../scripts/lab/database.ts';
+import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
+import { eventTables } from '../../../src/features/events/tables.ts';
+import { migrateDatabase, schemaStatus } from '../../../src/infra/postgres/migrate.ts';
+import { createOutboxDatabase, record, rows } from '../../support/outbox.ts';
+
+let server: TestDatabaseServer;
+before(async () => {
+  server = await startTestDatabase();
+});
+after(() => server.stop());
+
+test('an outbox that a restored backup lacks, or one of its indexes, is found and made again', async () => {
+  const url = await createOutboxDatabase(server);
+  const target = parseDatabaseUrl(url);
+  for (const [what, problem] of Object.entries({
+    'TABLE sidecar_events': 'sidecar_events is missing',
+    'INDEX sidecar_events_due': 'sidecar_events_due is missing',
+  })) {
+    await query(url, `DROP ${what}`);
+    assert.equal((await schemaStatus(target, [eventTables])).problems[0], problem);
+    assert.equal((await migrateDatabase(target, [eventTables])).repaired[0], problem);
+    assert.deepEqual((await schemaStatus(target, [eventTables])).problems, []);
+  }
+  await record(url, [{ subject: 'upload:1', type: 'upload.ready', data: {} }]);
+  assert.equal((await rows(url))[0]?.state, 'waiting');
+});
