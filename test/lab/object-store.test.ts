@@ -3,11 +3,17 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { test } from 'node:test';
+import {
+  GetBucketPolicyCommand,
+  ListObjectsCommand,
+  PutObjectAclCommand,
+  PutObjectTaggingCommand,
+  S3Client,
+  type S3ServiceException,
+} from '@aws-sdk/client-s3';
+import { startObjectStore } from '../../scripts/lab/object-store/server.ts';
 import { startTestObjectStore } from '../../scripts/lab/throwaway-object-store.ts';
-import { createLogger } from '../../src/infra/logger.ts';
-import { createObjectStorage } from '../../src/infra/object-storage/object-storage.ts';
-import { createStorageClock } from '../../src/infra/object-storage/storage-clock.ts';
-import { objectStoreContract, send } from '../support/object-store-contract.ts';
+import { objectStoreContract, send, storageOf } from '../support/object-store-contract.ts';
 
 objectStoreContract('development store', startTestObjectStore);
 
@@ -40,7 +46,7 @@ test('development store: hostile requests are answered, not obeyed', async () =>
 
 test('development store: whoever reads while an object is replaced gets the old one or the new one, whole', async () => {
   const store = await startTestObjectStore(null);
-  const storage = createObjectStorage(store.config, createStorageClock(createLogger('silent')));
+  const storage = storageOf(store.config);
   const key = 'uploads/1/product_image/replaced.png';
   const replace = async (body: string) => {
     const { uploadUrl, headers } = await storage.presignPut({
@@ -73,6 +79,72 @@ test('development store: whoever reads while an object is replaced gets the old 
     assert.equal((await readdir(store.dataDir)).length, 5, 'bytes, facts, and three folders');
   } finally {
     storage.close();
+    await store.stop();
+  }
+});
+
+test('development store: what it has not is 501, and stores nothing', async () => {
+  const store = await startTestObjectStore(null);
+  const storage = storageOf(store.config);
+  const until = () => AbortSignal.timeout(30_000);
+  const s3 = new S3Client({ ...store.config, credentials: store.config, maxAttempts: 1 });
+  const object = { Bucket: store.config.bucket, Key: 'uploads/x' };
+  try {
+    for (const command of [
+      new PutObjectTaggingCommand({ ...object, Tagging: { TagSet: [] } }),
+      new PutObjectAclCommand({ ...object, ACL: 'private' }),
+      new ListObjectsCommand(object),
+      new GetBucketPolicyCommand(object),
+    ]) {
+      await assert.rejects(s3.send(command as never), (error: S3ServiceException) => {
+        assert.equal(error.$metadata.httpStatusCode, 501, command.constructor.name);
+        return true;
+      });
+    }
+    assert.equal(await storage.head('uploads/x', until()), null);
+  } finally {
+    s3.destroy();
+    storage.close();
+    await store.stop();
+  }
+});
+
+test('development store: rules, parts and objects are there again after a restart', async () => {
+  const store = await startTestObjectStore(null);
+  const storage = storageOf(store.config);
+  const until = () => AbortSignal.timeout(30_000);
+  const key = 'uploads/1/reel_video/resumed.mp4';
+  const rule = { AllowedOrigins: ['https://shop.example.com'], AllowedMethods: ['PUT'] };
+  const uploadId = await storage.createMultipart({ key, contentType: 'video/mp4' }, until());
+  const url = await storage.presignPart({
+    key,
+    uploadId,
+    partNumber: 1,
+    contentLength: 3,
+    expiresInSeconds: 60,
+  });
+  assert.equal((await send('PUT', url, {}, 'abc')).status, 200);
+  await storage.putCorsRules([rule], until());
+  storage.close();
+  const again = await startObjectStore({
+    ...store.config,
+    port: 0,
+    dataDir: store.dataDir,
+    publicRead: true,
+  });
+  const resumed = storageOf({ ...store.config, endpoint: again.url });
+  try {
+    const parts = (await resumed.listParts(key, uploadId, until())) ?? [];
+    assert.deepEqual(
+      parts.map(({ size }) => size),
+      [3],
+    );
+    assert.equal(await resumed.completeMultipart(key, uploadId, parts, until()), 'completed');
+    assert.equal((await resumed.readStart(key, 9, until()))?.bytes.toString(), 'abc');
+    assert.deepEqual(await resumed.corsRules(until()), [rule]);
+  } finally {
+    resumed.close();
+    await again.stop();
     await store.stop();
   }
 });

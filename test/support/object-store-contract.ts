@@ -19,7 +19,8 @@ import { createStorageClock } from '../../src/infra/object-storage/storage-clock
 import { type ClientAnswer, send as request } from './https-client.ts';
 
 const TARGET = { contentType: 'image/png', expiresInSeconds: 60 };
-const storageOf = (config: StorageConfig) =>
+/** The sidecar's side of a store. */
+export const storageOf = (config: StorageConfig) =>
   createObjectStorage(config, createStorageClock(createLogger('silent')));
 
 /**

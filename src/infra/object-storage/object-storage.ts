@@ -62,7 +62,10 @@ export interface ObjectStorage {
 
   /** null: there is no such object, while the bucket is there. @throws StorageFailure 503 */
   head(key: string, signal: AbortSignal): Promise<ObjectFacts | null>;
-  /** Its first bytes, at most `maxBytes`, with its facts, in one request. null: as with `head`. @throws StorageFailure 503 */
+  /**
+   * Its first bytes, with its facts, in one request; null: as with `head`. @param maxBytes below 8 MiB
+   * @throws StorageFailure 503
+   */
   readStart(key: string, maxBytes: number, signal: AbortSignal): Promise<ObjectStart | null>;
   /** Also when it is gone already. @throws StorageFailure 503 */
   delete(key: string, signal: AbortSignal): Promise<void>;

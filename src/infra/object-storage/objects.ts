@@ -139,7 +139,7 @@ export const unquoted = (etag: string) => /^(?:W\/)?"?([\x21\x23-\x7e]{1,256}?)"
 /** `bytes 0-9/1234` → 1234 */
 const sizeInRange = (contentRange: string) => Number(/^bytes 0-\d+\/(\d{1,16})$/.exec(contentRange)?.[1]);
 
-/** What a storage without ranges sends more is left. */
+/** Up to its end, so that the connection can be used again; what a storage without ranges sends more is left, with it. */
 async function readAtMost(body: Readable, maxBytes: number): Promise<Buffer> {
   const pieces: Buffer[] = [];
   let length = 0;
@@ -147,7 +147,7 @@ async function readAtMost(body: Readable, maxBytes: number): Promise<Buffer> {
     for await (const piece of body as AsyncIterable<Buffer>) {
       pieces.push(piece);
       length += piece.length;
-      if (length >= maxBytes) break;
+      if (length > maxBytes) break;
     }
   } catch {
     throw unintelligible('GetObject');

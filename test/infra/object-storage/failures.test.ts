@@ -7,6 +7,7 @@ import { freePort, listen } from '../../../scripts/lab/ports.ts';
 import { createObjectStorage, type ObjectStorage } from '../../../src/infra/object-storage/object-storage.ts';
 import { createStorageClock } from '../../../src/infra/object-storage/storage-clock.ts';
 import { StorageFailure } from '../../../src/infra/object-storage/storage-failure.ts';
+import { startDeafBackend } from '../../support/deaf-backend.ts';
 
 const signal = (ms = 30_000) => AbortSignal.timeout(ms);
 const storageAt = (port: number) =>
@@ -284,4 +285,36 @@ test('closing cuts what is under way, and nothing is sent afterwards', async (t)
   const { storage, asked } = await scripted(t, () => storage.close());
   for (const call of Object.values(CALLS)) await assert.rejects(call(storage, signal()), { status: 503 });
   assert.equal(asked.times, 1);
+});
+
+test('one connection serves calls that follow each other, refusals among them', async (t) => {
+  const ports = new Set<number | undefined>();
+  const { storage } = await scripted(t, (req, res) => {
+    ports.add(req.socket.remotePort);
+    if (req.method === 'DELETE') res.writeHead(204).end();
+    else if (req.url?.includes('missing')) xml(res, errorXml('NoSuchKey'), 404);
+    else {
+      res.writeHead(206, {
+        ETag: '"e"',
+        'Content-Length': '100000',
+        'Content-Range': 'bytes 0-99999/200000',
+      });
+      res.end(req.method === 'HEAD' ? '' : Buffer.alloc(100_000));
+    }
+  });
+  for (let i = 0; i < 3; i += 1) {
+    await storage.delete('k', signal());
+    await storage.head('k', signal());
+    assert.equal(await storage.readStart('missing', 10, signal()), null);
+    await storage.readStart('k', 100_000, signal());
+  }
+  assert.equal(ports.size, 1);
+});
+
+test('a storage that does not take connections is given up after 3 s, whatever the signal', async (t) => {
+  const deaf = await startDeafBackend();
+  t.after(() => deaf.stop());
+  const storage = storageAt(Number(new URL(deaf.url).port));
+  t.after(() => storage.close());
+  await assert.rejects(storage.delete('k', signal()), { status: 503, code: 'TimeoutError' });
 });
