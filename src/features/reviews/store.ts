@@ -49,7 +49,7 @@ export function createReviewStore({ database }: { readonly database: Database })
         const { found, unsettled } = await lookUp(database, productId, options);
         if (!found) throw notFound('Product not found');
         // Or a newer review that is not settled yet would take this one's place afterwards.
-        if (unsettled) await database.transaction((trx) => settle(trx, productId), options);
+        if (unsettled) await settleProduct(database, productId, options);
         return await retriedOnce(() =>
           database.transaction((trx) => putReview(trx, productId, author, content), options),
         );
@@ -120,7 +120,7 @@ async function listPage(
     });
   let { rows } = await read();
   if (rows[0]?.unsettled) {
-    await database.transaction((trx) => settle(trx, productId), options);
+    await settleProduct(database, productId, options);
     ({ rows } = await read());
   }
   const found = rows.filter((row) => row.id !== null);
@@ -132,6 +132,9 @@ async function listPage(
     summary: toSummary(rows[0]?.review_count ?? 0, rows[0]?.rating_sum ?? 0),
   };
 }
+
+const settleProduct = (database: Database, productId: string, options?: RunOptions) =>
+  retriedOnce(() => database.transaction((trx) => settle(trx, productId), options));
 
 interface LookedUp {
   /** There is such a product. */

@@ -1,6 +1,7 @@
 /** The old module's own sessions fire our triggers with whatever settings they have: its INSERT works as without us. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import {
   query,
@@ -10,7 +11,7 @@ import {
 } from '../../../scripts/lab/database.ts';
 import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
 import { createReviewStore } from '../../../src/features/reviews/store.ts';
-import { migrateDatabase } from '../../../src/infra/postgres/migrate.ts';
+import { migrateDatabase, schemaStatus } from '../../../src/infra/postgres/migrate.ts';
 import { schema } from '../../../src/schema.ts';
 import { createOldTable, oldInsert, statsAgree } from '../../support/old-reviews.ts';
 
@@ -205,4 +206,69 @@ test('a role that may write reviews but not our tables is refused nothing', asyn
   });
   assert.deepEqual(await ratings(url), ['7: 1']);
   await statsAgree(url);
+});
+
+/** In a database whose sessions are as odd as this. */
+const ODD = [
+  'default_transaction_isolation = "repeatable read"',
+  "DateStyle = 'German, DMY'",
+  'quote_all_identifiers = on',
+  'standard_conforming_strings = off',
+  "lock_timeout = '1ms'",
+  "IntervalStyle = 'iso_8601'",
+  'search_path = shop, "The Reviews"',
+];
+
+test('the sidecar’s own sessions may have any defaults, and the table any schema of the path', async () => {
+  const url = await createOldTable(server);
+  const database = new URL(url).pathname.slice(1);
+  await query(
+    url,
+    `CREATE SCHEMA shop; CREATE SCHEMA "The Reviews";
+     ALTER TABLE product_reviews SET SCHEMA "The Reviews";
+     ${ODD.map((setting) => `ALTER DATABASE ${database} SET ${setting}`).join('; ')}`,
+  );
+  const target = parseDatabaseUrl(url);
+  await migrateDatabase(target, schema);
+  assert.deepEqual((await schemaStatus(target, schema)).problems, []);
+  assert.deepEqual((await migrateDatabase(target, schema)).repaired, []);
+  assert.deepEqual(
+    await query(url, `SELECT tablename FROM pg_tables WHERE schemaname = 'The Reviews' ORDER BY 1`),
+    ['product_review_stats', 'product_reviews', 'product_reviews_unsettled'].map((tablename) => ({
+      tablename,
+    })),
+  );
+  await usingDatabase(url, async (own) => {
+    const reviews = createReviewStore({ database: own });
+    const taps = Array.from({ length: 6 }, (_, n) =>
+      reviews.put('1', { id: 5, name: 'Vera', avatarUrl: null }, { rating: 1 + (n % 5), text: null }),
+    );
+    assert.equal(new Set((await Promise.all(taps)).map(({ review }) => review.id)).size, 1);
+    const { items, summary } = await reviews.list('1', { limit: 5, cursor: undefined });
+    assert.deepEqual([items.length, summary.count], [3, 3]);
+    assert.match(items[0]?.edited_at ?? '', /^\d{4}-\d\d-\d\dT/);
+  });
+  await oldInsert(url, ['1', '7', 'Ann', 1, null, new Date()]);
+  await statsAgree(url);
+});
+
+test('a post that PostgreSQL chooses as the victim of a deadlock is done once more', async () => {
+  const url = await migrated();
+  await inSession(url, `SET deadlock_timeout = '60s'; BEGIN`, async (client) => {
+    await client.query('SELECT 1 FROM product_reviews WHERE id = 3 FOR UPDATE');
+    await usingDatabase(url, async (database) => {
+      const posted = createReviewStore({ database }).put(
+        '1',
+        { id: 7, name: 'Ann', avatarUrl: null },
+        { rating: 4, text: 'through' },
+      );
+      const waiting = `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
+      while ((await query(url, waiting)).length === 0) await sleep(20);
+      // From now on they wait for each other.
+      const turn = client.query(`SELECT pg_advisory_xact_lock(product_review_turn('1', '7'))`);
+      await turn.then(() => client.query('COMMIT'));
+      assert.equal((await posted).review.text, 'through');
+    });
+  });
+  assert.deepEqual(await query(url, 'SELECT text FROM product_reviews WHERE id = 3'), [{ text: 'through' }]);
 });

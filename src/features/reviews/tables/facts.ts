@@ -119,17 +119,17 @@ const FACTS = `
          coalesce(row_security_active(reviews.oid), false) AS "rowSecurity",
          (SELECT coalesce(json_object_agg(name, kind), '{}') FROM t) AS tables,
          (SELECT coalesce(json_agg(json_build_object(
-                   'table', t.name, 'name', attname, 'type', format_type(atttypid, NULL),
+                   'table', t.name, 'name', attname, 'type', replace(format_type(atttypid, NULL), '"', ''),
                    'maxLength', CASE WHEN atttypid = 'varchar'::regtype AND atttypmod > 4 THEN atttypmod - 4 END,
                    'notNull', attnotnull, 'filled', atthasdef OR attidentity <> '',
-                   'default', pg_get_expr(adbin, adrelid)) ORDER BY attnum), '[]')
+                   'default', replace(pg_get_expr(adbin, adrelid), '"', '')) ORDER BY attnum), '[]')
             FROM t JOIN pg_attribute ON attrelid = t.oid AND attnum > 0 AND NOT attisdropped
             LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum) AS columns,
          (SELECT coalesce(json_agg(json_build_object(
-                   'table', t.name, 'name', i.indexrelid::regclass::text, 'valid', indisvalid AND indisready,
+                   'table', t.name, 'name', c.relname, 'valid', indisvalid AND indisready,
                    'definition', regexp_replace(replace(pg_get_indexdef(i.indexrelid), '"', ''),
                                                 '^CREATE (UNIQUE )?INDEX .* USING ', E'\\\\1'))), '[]')
-            FROM t JOIN pg_index i ON i.indrelid = t.oid) AS indexes,
+            FROM t JOIN pg_index i ON i.indrelid = t.oid JOIN pg_class c ON c.oid = i.indexrelid) AS indexes,
          (SELECT coalesce(json_agg(json_build_object(
                    'table', t.name, 'name', tgname, 'enabled', tgenabled IN ('O', 'A'),
                    'definition', ${bare('pg_get_triggerdef(g.oid)')})), '[]')
@@ -137,7 +137,8 @@ const FACTS = `
            WHERE tgname IN (${list([...TRIGGERS.map(nameOf), ...FORMER_TRIGGERS])})) AS triggers,
          (SELECT coalesce(json_agg(json_build_object(
                    'signature', ${bare('p.oid::regprocedure::text')}, 'source', prosrc,
-                   'attributes', concat_ws(' ', lanname, provolatile, prosecdef, array_to_string(proconfig, ' ')),
+                   'attributes', replace(concat_ws(' ', lanname, provolatile, prosecdef,
+                                                   array_to_string(proconfig, ' ')), '"', ''),
                    'isPublic', has_function_privilege('public', p.oid, 'EXECUTE'),
                    'ownerMay', NOT prosecdef
                                OR coalesce(has_table_privilege(proowner, reviews.oid, 'SELECT')

@@ -79,14 +79,14 @@ export function functionProblem(facts: Facts, wanted: WantedFunction): string | 
   return isRight ? null : `the function ${wanted.signature} is not this release's`;
 }
 
-/** As facts.ts has them. */
+/** As facts.ts has them, without quotes. */
 function attributesOf({ language, immutable, definer, settings }: WantedFunction, path: string): string {
   const config = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
   return [
     language,
     immutable ? 'i' : 'v',
     definer ? 't' : 'f',
-    `search_path=${path}, pg_temp`,
+    `search_path=${path.replaceAll('"', '')}, pg_temp`,
     ...config,
   ].join(' ');
 }

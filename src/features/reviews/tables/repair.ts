@@ -129,16 +129,14 @@ async function withoutTriggers<T>(trx: Knex.Transaction, facts: Facts, work: () 
   return result;
 }
 
-/** Its name may have its schema in front. */
-const isNamed = (index: IndexFacts, name: string | null) => index.name.split('.').at(-1) === name;
 const isNamedAsOurs = (index: IndexFacts) =>
-  index.table === 'product_reviews' && INDEXES.some(({ name }) => isNamed(index, name));
+  index.table === 'product_reviews' && INDEXES.some(({ name }) => name === index.name);
 
 async function makeIndexes(trx: Knex.Transaction, facts: Facts): Promise<void> {
   for (const { table, name, definition } of INDEXES) {
     if (name === null || hasIndex(facts, table, definition)) continue;
     for (const broken of facts.indexes) {
-      if (broken.table === table && isNamed(broken, name)) await trx.raw(`DROP INDEX ${broken.name}`);
+      if (broken.table === table && broken.name === name) await trx.raw(`DROP INDEX ${name}`);
     }
     // A table that was renamed keeps its indexes, and their names.
     const { rows } = await trx.raw(`SELECT to_regclass(?) IS NULL AS "isFree"`, [name]);
