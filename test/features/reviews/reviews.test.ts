@@ -124,7 +124,7 @@ test('an unknown product cannot be reviewed', async () => {
   for (const id of ['999', '0', '01', 'abc', '99999999999']) {
     const answer = await post(1, id, { rating: 5 });
     assert.equal(answer.status, 404, id);
-    assert.deepEqual(answer.body, { detail: 'Product not found' });
+    assert.equal(answer.body.detail, 'Product not found');
   }
 });
 
@@ -175,7 +175,7 @@ test('a body in another charset than UTF-8 is 415', async () => {
   ] as const) {
     const rawBody = Buffer.from(json, encoding);
     const answer = await api('POST', reviewsUrl(1), { user: 1, rawBody, headers: type(charset) });
-    assert.deepEqual([answer.status, answer.body], [415, { detail: 'The charset must be UTF-8.' }], charset);
+    assert.deepEqual([answer.status, answer.body.detail], [415, 'The charset must be UTF-8.'], charset);
   }
   for (const charset of ['utf-8', 'UTF-8', '"utf-8"', 'utf8', 'UTF8', '"Utf8"']) {
     const answer = await api('POST', reviewsUrl(1), { user: 1, rawBody: json, headers: type(charset) });
@@ -213,7 +213,7 @@ test('absurd limits, cursors and ids are 422', async () => {
   }
   for (const id of ['%00', 'a%0Ab', 'x'.repeat(65), '%20']) {
     const answer = await api('GET', reviewsUrl(id));
-    assert.deepEqual([answer.status, answer.body], [422, { detail: 'The product id is not valid.' }], id);
+    assert.deepEqual([answer.status, answer.body.detail], [422, 'The product id is not valid.'], id);
   }
   assert.equal((await api('GET', reviewsUrl('%zz'))).status, 400);
   assert.deepEqual((await api('GET', reviewsUrl(1, '?cursor=0'))).body.items, []);

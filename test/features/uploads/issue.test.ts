@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { usingDatabase } from '../../../scripts/lab/database.ts';
 import { storageEnv } from '../../../scripts/lab/throwaway-object-store.ts';
+import { untilAvailable } from '../../support/api.ts';
 import { send } from '../../support/object-store-contract.ts';
 import { startSidecar, type TestSidecar } from '../../support/start-sidecar.ts';
 import { IMAGE, issue, type UploadScene, uploadScene } from '../../support/upload-scene.ts';
@@ -75,7 +76,9 @@ test('a hundred requests at once over two sidecars get exactly as many uploads a
   const sidecars = await Promise.all([1, 2].map(() => scene.sidecar({ UPLOAD_RATE_PER_MINUTE: '30' })));
   const user = await newUser();
   const answers = await Promise.all(
-    Array.from({ length: 100 }, (_, index) => issue(sidecars[index % 2] as TestSidecar, IMAGE, user)),
+    Array.from({ length: 100 }, (_, index) =>
+      untilAvailable(() => issue(sidecars[index % 2] as TestSidecar, IMAGE, user)),
+    ),
   );
   assert.deepEqual(statusesOf(answers), { 200: 30, 429: 70 });
   const refused = answers.find(({ status }) => status === 429);
