@@ -3,10 +3,8 @@
  * with a StorageFailure (503) when the storage is away, slow, broken or refuses us: nothing of that ever looks like
  * "not there". No call lasts longer than its signal; connecting takes 3 s at most.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { CORSRule, LifecycleRule } from '@aws-sdk/client-s3';
 import type { StorageConfig } from '../../config/config.ts';
-import { loadPackage } from '../../load-package.ts';
 import { createBucketRules } from './bucket-rules.ts';
 import {
   createMultiparts,
@@ -18,6 +16,7 @@ import { createObjects, type ListedObject, type ObjectFacts, type ObjectStart } 
 import { createPresigner, signingPlace, type UnsignedPut } from './presign.ts';
 import { createS3Calls, type S3Calls } from './s3-calls.ts';
 import type { StorageClock } from './storage-clock.ts';
+import { createPing, createTimeLearner } from './storage-time.ts';
 
 export interface UploadTarget {
   readonly key: string;
@@ -107,12 +106,6 @@ export interface ObjectStorage {
   close(): void;
 }
 
-const PING_TIMEOUT_MS = 2_000;
-/** How long the first upload waits for the storage to tell its time. */
-const FIRST_ANSWER_MS = 1_000;
-/** How long after a question that was not answered the next one is asked. */
-const ASK_AGAIN_AFTER_MS = 10_000;
-
 /** @param clock learns from every answer */
 export function createObjectStorage(config: StorageConfig, clock: StorageClock): ObjectStorage {
   const { bucket, publicBaseUrl } = config;
@@ -184,39 +177,5 @@ function createSigner(config: StorageConfig, calls: S3Calls): (put: UnsignedPut)
   return async (put) => {
     presign ??= createPresigner(config, await signingPlace(calls.client(), config.bucket));
     return presign(put);
-  };
-}
-
-function createPing(calls: S3Calls, bucket: string, clock: StorageClock): () => Promise<boolean> {
-  return async () => {
-    try {
-      // Loads the SDK the first time, which is not the storage's time.
-      calls.client();
-      const { HeadBucketCommand } = loadPackage('@aws-sdk/client-s3');
-      const signal = AbortSignal.timeout(PING_TIMEOUT_MS);
-      const head = () =>
-        calls.send(new HeadBucketCommand({ Bucket: bucket }), signal).then(
-          () => true,
-          () => false,
-        );
-      const isThere = await head();
-      return clock.isContradicted() ? (await head()) && !clock.isContradicted() : isThere;
-    } catch {
-      return false;
-    }
-  };
-}
-
-/** Once something is known, uploads do not wait for what is newer. */
-function createTimeLearner(clock: StorageClock, ping: () => Promise<boolean>): () => Promise<void> {
-  let answer: Promise<unknown> = Promise.resolve();
-  let askedAtMs = Number.NEGATIVE_INFINITY;
-  return async () => {
-    if (!clock.isStale()) return;
-    if (performance.now() - askedAtMs > ASK_AGAIN_AFTER_MS) {
-      askedAtMs = performance.now();
-      answer = Promise.race([ping(), sleep(FIRST_ANSWER_MS, undefined, { ref: false })]);
-    }
-    if (!clock.isKnown()) await answer;
   };
 }
