@@ -54,3 +54,8 @@ test('each rule of docs/forwarding.md has tests, and they exist', () => {
     }
   }
 });
+
+test('no two decisions have the same number', () => {
+  const numbers = globSync('docs/decisions/*.md', { cwd: PROJECT }).map((path) => basename(path).slice(0, 4));
+  assert.equal(new Set(numbers).size, numbers.length, numbers.join(' '));
+});

@@ -1,6 +1,6 @@
 /**
  * The uploads' tables: a row for every URL that was given out, and one for each user with the figures that make the rate limit
- * and the quota cost the same however many uploads the user has (docs/decisions/0019-rate-and-quota-of-uploads-in-the-database.md).
+ * and the quota cost the same however many uploads the user has (docs/decisions/0022-rate-and-quota-of-uploads-in-the-database.md).
  */
 import type { Knex } from 'knex';
 import type { Migration } from '../../../infra/postgres/schema-parts.ts';
