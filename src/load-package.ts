@@ -11,6 +11,7 @@ interface Packages {
   readonly '@aws-sdk/client-s3': typeof import('@aws-sdk/client-s3');
   readonly '@aws-sdk/s3-request-presigner': typeof import('@aws-sdk/s3-request-presigner');
   readonly express: typeof import('express');
+  readonly 'file-type': typeof import('file-type');
   readonly 'http-proxy-middleware': typeof import('http-proxy-middleware');
   readonly jsonwebtoken: typeof import('jsonwebtoken');
   readonly knex: typeof import('knex');

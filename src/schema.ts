@@ -11,6 +11,6 @@ import type { Schema } from './infra/postgres/schema-parts.ts';
 export const schema: Schema = [
   reviewTables,
   { migrations: [backendTablesRecord] },
-  { migrations: [uploadTables] },
+  uploadTables,
   eventTables,
 ];

@@ -20,10 +20,11 @@ import { createUpgradeHandler } from './edge/upgrade.ts';
 import { createEventDelivery } from './features/events/delivery.ts';
 import { createOutbox } from './features/events/outbox.ts';
 import { createSend } from './features/events/send.ts';
+import { createEventWriter } from './features/events/writer.ts';
 import { reviewRoutes } from './features/reviews/routes.ts';
 import { createReviewStore } from './features/reviews/store.ts';
 import { uploadRoutes } from './features/uploads/routes.ts';
-import { createUploads } from './features/uploads/service.ts';
+import { createUploadPass, createUploads } from './features/uploads/service.ts';
 import { createHttpForwarder } from './forward/http.ts';
 import { createHttp1Client } from './forward/http1/client.ts';
 import { pingBackend } from './forward/ping.ts';
@@ -65,9 +66,12 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
   const storage = config.storage && createObjectStorage(config.storage, createStorageClock(log));
   const requireUser = createRequireUser({ token: config.token, findUser: createUserDirectory(database) });
   const reviews = createReviewStore({ database });
+  const recordEvent = createEventWriter(config.webhook !== null).record;
   const routes = [
     ...uploadRoutes({
-      uploads: storage && createUploads({ database, storage, limits: config.uploads, ...config.uploads }),
+      uploads:
+        storage &&
+        createUploads({ database, storage, recordEvent, limits: config.uploads, ...config.uploads }),
       requireUser,
     }),
     ...reviewRoutes({ reviews, requireUser }),
@@ -144,6 +148,9 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
       log,
       counts: config.metricsPort !== null,
     });
+  const passDatabase = storage && createDatabase(config.database, { poolMax: 2 });
+  const uploadPass =
+    storage && passDatabase && createUploadPass({ database: passDatabase, storage, recordEvent, log });
   let migrations: { stop(): Promise<void> } | undefined;
 
   async function startMetrics(port: number): Promise<Metrics> {
@@ -171,6 +178,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
       if (config.metricsPort !== null) metrics = await startMetrics(config.metricsPort);
       if (config.migrateOnStart) migrations = startMigrations(config.database, schema, log);
       events?.start();
+      uploadPass?.start();
       const address = listening.server.address();
       return { port: address !== null && typeof address === 'object' ? address.port : null };
     },
@@ -183,11 +191,13 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
       health.drain();
       webSockets.endAll();
       metricsServer?.close();
+      const passStopped = uploadPass?.stop(config.shutdownGraceMs);
       const eventsStopped = events?.stop(config.shutdownGraceMs);
       await finishConnections(listening, ended, config.shutdownGraceMs);
-      await eventsStopped;
+      await Promise.all([eventsStopped, passStopped]);
       await migrations?.stop();
-      await Promise.all([backend.close(), database.close(), eventsDatabase?.close(), storage?.close()]);
+      const databases = [database, eventsDatabase, passDatabase].map((one) => one?.close());
+      await Promise.all([backend.close(), ...databases, storage?.close()]);
     },
   };
 }

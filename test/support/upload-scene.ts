@@ -36,8 +36,10 @@ export function uploadScene(use: (scene: UploadScene) => void | Promise<void>): 
     stops.push(store.stop);
     const url = await server.createDatabase();
     await createBackendTables(url);
+    // Many of them in one test share a server's hundred connections.
+    const base = { DATABASE_URL: url, DATABASE_POOL_MAX: '4' };
     const sidecar = async (env: Record<string, string> = {}) => {
-      const made = await startSidecar({ DATABASE_URL: url, ...storageEnv(store.config), ...env });
+      const made = await startSidecar({ ...base, ...storageEnv(store.config), ...env });
       stops.push(made.stop);
       await untilMigrated(url);
       return made;

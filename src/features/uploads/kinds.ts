@@ -54,6 +54,9 @@ const REGISTERED_TYPES = new Map([
 /** The registered name of a type, which is the one to store. @param type without parameters, in lower case */
 export const registeredType = (type: string) => REGISTERED_TYPES.get(type) ?? type;
 
+/** What files of a kind may turn out to be; which of its types was announced does not matter (old clients say video/mp4 for all). */
+export const mayBe = (kind: UploadKind, type: string) => (kind.endsWith('_video') ? VIDEO : IMAGE).has(type);
+
 /** The rules of every kind under the configured limits. */
 export function kindRules(limits: UploadLimits): Readonly<Record<UploadKind, KindRules>> {
   const video = { extensions: VIDEO, maxBytes: limits.maxVideoBytes };

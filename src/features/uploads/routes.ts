@@ -6,7 +6,8 @@ import { withDatabaseDeadline } from '../../edge/deadline.ts';
 import type { Route, RouteMethod } from '../../edge/route.ts';
 import { parseInput, readJsonBody } from '../../edge/validate.ts';
 import { forbidden, notConfigured } from '../../errors.ts';
-import { issueBodySchema, listQuerySchema, parseUploadId } from './schema.ts';
+import type { Limit } from './lifecycle.ts';
+import { emptyBodySchema, issueBodySchema, listQuerySchema, parseUploadId } from './schema.ts';
 import type { Uploads } from './service.ts';
 import type { ListQuery, Owner } from './store.ts';
 import { toUpload, type UploadRow, uploadNotFound } from './upload.ts';
@@ -68,7 +69,32 @@ export function uploadRoutes({ uploads, requireUser }: UploadRoutesOptions): Rou
       const { id, owner } = await named(req);
       return withDatabaseDeadline(req, (untilMs) => renew(id, owner, untilMs));
     }),
+    route('POST', '/api/uploads/:id/complete', async ({ lifecycle, publicUrl }, req, res) => {
+      const { id, owner } = await named(req);
+      await readEmptyBody(req, res);
+      return toUpload(await lifecycle.complete(id, owner, limitOf()), publicUrl);
+    }),
+    route('DELETE', '/api/uploads/:id', async ({ lifecycle, publicUrl }, req) => {
+      const { id, owner } = await named(req);
+      return toUpload(await lifecycle.remove(id, owner, limitOf()), publicUrl);
+    }),
   ];
+}
+
+/** From the request to its answer, however often the storage and the database are asked, ms. */
+const REQUEST_TIMEOUT_MS = 9_500;
+/** What is left of it for the row when the storage has taken too long. */
+const ROW_TIME_MS = 500;
+
+const limitOf = (): Limit => ({
+  signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS - ROW_TIME_MS),
+  untilMs: performance.now() + REQUEST_TIMEOUT_MS,
+});
+
+/** `{}` or nothing. @throws AppError 415, 422 */
+async function readEmptyBody(req: Request, res: Response): Promise<void> {
+  const { 'content-length': length = '0', 'transfer-encoding': coding } = req.headers;
+  if (Number(length) > 0 || coding !== undefined) await readJsonBody(req, res, emptyBodySchema);
 }
 
 /** RFC 9110 §13.1.2. Not Express's own look: that lets a Cache-Control of the request decide, which every fetch() sends along. */

@@ -68,6 +68,9 @@ export const issueBodySchema: z.ZodType<IssueBody> = z.unknown().transform((body
   return 'files' in result.data ? result.data : { file: result.data };
 });
 
+/** Unknown fields are ignored here as well. */
+export const emptyBodySchema = z.object({}, { error: 'The body must be a JSON object, or empty.' });
+
 /** An upload's id in a path; null for what is none, of which there can be no upload. */
 export const parseUploadId = (text: unknown): string | null => {
   const result = z.uuid().safeParse(text);

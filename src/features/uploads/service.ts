@@ -1,5 +1,10 @@
 /** The parts of the feature, put together. */
+
+import type { Log } from '../../infra/logger.ts';
+import { type BackgroundPass, createBackgroundPass } from './background-pass.ts';
+import { createChanges, type RecordEvent } from './changes.ts';
 import { createIssue, createRenew, type IssueOptions, type IssueUploads, type RenewUpload } from './issue.ts';
+import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { uploadLimits } from './limits.ts';
 import { createUploadStore, type UploadStore } from './store.ts';
 
@@ -8,18 +13,39 @@ export interface Uploads {
   readonly issue: IssueUploads;
   readonly renew: RenewUpload;
   readonly store: UploadStore;
+  readonly lifecycle: Lifecycle;
   readonly publicUrl: (key: string) => string;
   /** The answer of GET /api/uploads/limits, which never changes while the process runs. */
   readonly limits: object;
 }
 
-export function createUploads(options: IssueOptions): Uploads {
-  const { database, storage, limits, urlTtlSeconds } = options;
+export interface UploadsOptions extends IssueOptions {
+  readonly recordEvent: RecordEvent;
+}
+
+export function createUploads(options: UploadsOptions): Uploads {
+  const { database, storage, limits, urlTtlSeconds, recordEvent } = options;
+  const changes = createChanges({ database, recordEvent, publicUrl: storage.publicUrl });
   return {
     issue: createIssue(options),
     renew: createRenew(options),
     store: createUploadStore(database),
+    lifecycle: createLifecycle({ changes, storage }),
     publicUrl: storage.publicUrl,
     limits: uploadLimits(limits, urlTtlSeconds),
   };
+}
+
+/** @param options.database for it alone: neither do requests wait for it, nor it for requests */
+export function createUploadPass({
+  log,
+  pollMs,
+  ...options
+}: Pick<UploadsOptions, 'database' | 'storage' | 'recordEvent'> & {
+  readonly log: Log;
+  readonly pollMs?: number;
+}): BackgroundPass {
+  const changes = createChanges({ ...options, publicUrl: options.storage.publicUrl });
+  const lifecycle = createLifecycle({ changes, storage: options.storage });
+  return createBackgroundPass({ changes, lifecycle, log, ...(pollMs === undefined ? {} : { pollMs }) });
 }

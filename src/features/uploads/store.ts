@@ -33,7 +33,7 @@ export function unlessMissing(error: unknown): never {
 }
 
 export const COLUMNS = `id, user_id, number, kind, filename, content_type, size_bytes, key, sha256, multipart_id, part_size,
-  status, reason, etag, created_at, expires_at, settles_at, finished_at, intent, settles_at <= now() AS is_settled`;
+  status, reason, etag, created_at, expires_at, settles_at, finished_at, lease, intent, settles_at <= now() AS is_settled`;
 
 export function createUploadStore(database: Database): UploadStore {
   const run = async <Row>(sql: string, values: readonly (string | number)[], options: RunOptions) =>

@@ -27,6 +27,8 @@ export interface UploadRow {
   readonly expires_at: Date;
   readonly settles_at: Date;
   readonly finished_at: Date | null;
+  /** Of who may change it just now. */
+  readonly lease: string | null;
   /** `deleted`, or the reason of a rejection, while the storage has been asked to delete and has not been heard to. */
   readonly intent: 'deleted' | RejectionReason | null;
   /** By the database's clock, when the row was read. */

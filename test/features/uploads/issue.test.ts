@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { usingDatabase } from '../../../scripts/lab/database.ts';
+import { createBackendTables, query, usingDatabase } from '../../../scripts/lab/database.ts';
+import { until } from '../../../scripts/lab/programs.ts';
 import { storageEnv } from '../../../scripts/lab/throwaway-object-store.ts';
-import { untilAvailable } from '../../support/api.ts';
+import { untilMigrated } from '../../../scripts/lab/until-migrated.ts';
+import { api, untilAvailable } from '../../support/api.ts';
 import { send } from '../../support/object-store-contract.ts';
 import { startSidecar, type TestSidecar } from '../../support/start-sidecar.ts';
 import { IMAGE, issue, type UploadScene, uploadScene } from '../../support/upload-scene.ts';
@@ -253,4 +255,25 @@ test('what is configured, and a checksum, is signed and returned in the headers'
   }
   assert.equal((await send('PUT', body.upload_url, body.headers, content)).status, 200);
   assert.equal((await issue(sidecar, { ...IMAGE, sha256: 'abc' })).status, 422);
+});
+
+test('tables that a restored backup lacks make /readyz say so, and are made again', async () => {
+  const url = await scene.server.createDatabase();
+  await createBackendTables(url);
+  const at = await startSidecar({ ...storageEnv(scene.store.config), DATABASE_URL: url });
+  const database = async () => (await api('GET', `${at.url}/readyz`)).body.checks.database;
+  await untilMigrated(url);
+  await until('readiness', async () => (await database()) === 'ok', { everyMs: 200 });
+  await query(url, 'DROP TRIGGER sidecar_uploads_usage ON sidecar_uploads');
+  await until('the trigger to be missed', async () => (await database()) === 'down', { everyMs: 200 });
+  await query(url, 'DROP TABLE sidecar_uploads');
+  assert.equal((await issue(at, IMAGE)).status, 503);
+  await at.stop();
+  const again = await startSidecar({ ...storageEnv(scene.store.config), DATABASE_URL: url });
+  try {
+    await until('the tables', async () => (await issue(again, IMAGE)).status === 200, { everyMs: 100 });
+    assert.equal((await api('GET', `${again.url}/readyz`)).body.checks.database, 'ok');
+  } finally {
+    await again.stop();
+  }
 });

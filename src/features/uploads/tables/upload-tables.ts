@@ -2,22 +2,68 @@
  * The uploads' tables: a row for every URL that was given out, and one for each user with the figures that make the rate limit
  * and the quota cost the same however many uploads the user has (docs/decisions/0022-rate-and-quota-of-uploads-in-the-database.md).
  */
+import { randomUUID } from 'node:crypto';
 import type { Knex } from 'knex';
-import type { Migration } from '../../../infra/postgres/schema-parts.ts';
+import type { SchemaPart } from '../../../infra/postgres/schema-parts.ts';
 import { ISSUE_BODY, KEEP_USAGE_BODY, RENEW_BODY } from './functions.ts';
 
-export const uploadTables: Migration = {
-  name: 'uploads-0001-life-of-an-upload',
-
-  async up(trx) {
-    for (const sql of TABLES) await trx.raw(sql);
-    await makeFunctions(trx);
-  },
-
-  async down(trx) {
-    for (const sql of REMOVE) await trx.raw(sql);
+export const uploadTables: SchemaPart = {
+  migrations: [
+    {
+      name: 'uploads-0001-life-of-an-upload',
+      up: create,
+      async down(trx) {
+        for (const sql of REMOVE) await trx.raw(sql);
+      },
+    },
+  ],
+  // A backup may have been restored without them. Not unasked: making a trigger waits for whoever writes.
+  repairs: [
+    async (trx, { always }) => {
+      if (always || (await findProblems(trx)).length > 0) await create(trx);
+    },
+  ],
+  findProblems,
+  async rehearse(trx) {
+    const id = randomUUID();
+    const file = { id, kind: 'x', filename: 'x', content_type: 'x', size_bytes: 1, key: 'x' };
+    await trx.raw('SELECT * FROM sidecar_issue_uploads(0, ?, 1, 1000000, 1000000)', [JSON.stringify([file])]);
+    await trx.raw('SELECT * FROM sidecar_renew_upload(?, 0, 1, 1000000)', [id]);
+    await trx.raw(`UPDATE sidecar_uploads SET status = 'deleted' WHERE id = ?`, [id]);
   },
 };
+
+async function create(trx: Knex.Transaction): Promise<void> {
+  for (const sql of TABLES) await trx.raw(sql);
+  await makeFunctions(trx);
+}
+
+async function findProblems(knex: Knex): Promise<string[]> {
+  const { rows } = await knex.raw<{ rows: { name: string }[] }>(
+    `SELECT name FROM unnest(?::text[]) AS name WHERE to_regclass(name) IS NULL
+      UNION ALL SELECT name FROM unnest(?::text[]) AS name WHERE to_regprocedure(name) IS NULL
+      UNION ALL SELECT name FROM unnest(?::text[]) AS name
+                 WHERE NOT EXISTS (SELECT FROM pg_trigger WHERE tgname = name AND tgenabled IN ('O', 'A')
+                                      AND tgrelid = to_regclass('sidecar_uploads'))`,
+    [RELATIONS, FUNCTIONS, [TRIGGER]],
+  );
+  return rows.map(({ name }) => `${name} is missing`);
+}
+
+const RELATIONS = [
+  'sidecar_uploads',
+  'sidecar_uploads_number',
+  'sidecar_uploads_age',
+  'sidecar_uploads_reserved',
+  'sidecar_uploads_due',
+  'sidecar_upload_usage',
+];
+const FUNCTIONS = [
+  'sidecar_issue_uploads(bigint, json, integer, integer, bigint)',
+  'sidecar_renew_upload(uuid, bigint, integer, bigint)',
+  'sidecar_keep_upload_usage()',
+];
+const TRIGGER = 'sidecar_uploads_usage';
 
 /**
  * `number` counts a user's uploads from 1, without a gap: the one that may have to be older than a minute is found by it, and
@@ -65,9 +111,7 @@ const TABLES = [
 
 const REMOVE = [
   'DROP TABLE IF EXISTS sidecar_uploads, sidecar_upload_usage',
-  'DROP FUNCTION IF EXISTS sidecar_issue_uploads(bigint, json, integer, integer, bigint)',
-  'DROP FUNCTION IF EXISTS sidecar_renew_upload(uuid, bigint, integer, bigint)',
-  'DROP FUNCTION IF EXISTS sidecar_keep_upload_usage()',
+  `DROP FUNCTION IF EXISTS ${FUNCTIONS.join(', ')}`,
 ];
 
 /** Their names mean this schema for good, whatever search_path the caller has. */
@@ -87,8 +131,8 @@ async function makeFunctions(trx: Knex.Transaction): Promise<void> {
                     content_type text, size_bytes bigint, sha256 text)
      ${header} AS $body$${RENEW_BODY}$body$`,
     `CREATE OR REPLACE FUNCTION sidecar_keep_upload_usage() RETURNS trigger ${header} AS $body$${KEEP_USAGE_BODY}$body$`,
-    'DROP TRIGGER IF EXISTS sidecar_uploads_usage ON sidecar_uploads',
-    `CREATE TRIGGER sidecar_uploads_usage AFTER DELETE OR UPDATE OF status, expires_at ON sidecar_uploads
+    `DROP TRIGGER IF EXISTS ${TRIGGER} ON sidecar_uploads`,
+    `CREATE TRIGGER ${TRIGGER} AFTER DELETE OR UPDATE OF status, expires_at ON sidecar_uploads
        FOR EACH ROW EXECUTE FUNCTION sidecar_keep_upload_usage()`,
   ]) {
     await trx.raw(sql);

@@ -1,0 +1,165 @@
+/**
+ * SQL that changes an upload: every statement but the claim itself holds only for who has the row's lease. Times are the
+ * database's, so that sidecars whose clocks differ agree.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Knex } from 'knex';
+import { unavailable } from '../../errors.ts';
+import type { Database, RunOptions } from '../../infra/postgres/database.ts';
+import { COLUMNS, createUploadStore, type UploadStore, unlessMissing } from './store.ts';
+import { type RejectionReason, toUpload, type UploadRow, type UploadStatus } from './upload.ts';
+
+/** How an event is written in the transaction of its change. */
+export type RecordEvent = (
+  trx: Knex.Transaction,
+  event: {
+    readonly subject: string;
+    readonly type: string;
+    readonly data: unknown;
+    readonly occurredAt: Date;
+  },
+) => Promise<void>;
+
+/** What becomes of an upload. */
+export type Change =
+  | { readonly to: 'ready'; readonly etag: string }
+  | { readonly to: 'rejected'; readonly reason: RejectionReason }
+  | { readonly to: 'expired' | 'deleted' };
+
+export interface Changes {
+  readonly find: UploadStore['find'];
+  /**
+   * Takes the lease of an upload that is in one of these states. null: it is not, or another has its lease.
+   * @param intent is written down with it
+   */
+  claim(
+    id: string,
+    states: readonly UploadStatus[],
+    intent: 'deleted' | null,
+    options: RunOptions,
+  ): Promise<UploadRow | null>;
+  /** Takes the leases of some that are due. */
+  claimDue(limit: number): Promise<UploadRow[]>;
+  /** Says what the storage is about to be asked for. */
+  intend(row: UploadRow, intent: UploadRow['intent'], options: RunOptions): Promise<void>;
+  /** A change, with its event; the lease is given back. */
+  become(row: UploadRow, change: Change, options: RunOptions): Promise<UploadRow>;
+  /** No change; the lease is given back. */
+  keep(row: UploadRow, options: RunOptions): Promise<UploadRow>;
+  /** After a failure: looked at again soon, with its intent. */
+  release(row: UploadRow): Promise<void>;
+}
+
+/** Twice what a request may take. What a killed sidecar had waits for this. */
+const LEASE = `interval '20 seconds'`;
+/** After a failure. */
+const AGAIN = `interval '10 seconds'`;
+
+export interface ChangesOptions {
+  readonly database: Database;
+  readonly recordEvent: RecordEvent;
+  readonly publicUrl: (key: string) => string;
+}
+
+export function createChanges({ database, recordEvent, publicUrl }: ChangesOptions): Changes {
+  type Values = readonly (string | number | null)[];
+  const inTrx = async (trx: Knex | Knex.Transaction, sql: string, values: Values) =>
+    (await trx.raw<{ rows: UploadRow[] }>(sql, values as string[])).rows;
+  const run = (sql: string, values: Values, options: RunOptions = {}) =>
+    database.run((knex) => inTrx(knex, sql, values), options).catch(unlessMissing);
+
+  return {
+    find: createUploadStore(database).find,
+    async claim(id, states, intent, options) {
+      const marks = states.map(() => '?').join(', ');
+      const [row] = await run(
+        CLAIM.replace('$states', marks),
+        [randomUUID(), intent, id, ...states],
+        options,
+      );
+      return row ?? null;
+    },
+    claimDue: (limit) => run(CLAIM_DUE, [randomUUID(), limit]),
+    async intend(row, intent, options) {
+      const [mine] = await run(INTEND, [intent, row.id, row.lease], options);
+      if (mine === undefined) throw leaseLost();
+    },
+    async become(row, change, options) {
+      const work = async (trx: Knex.Transaction): Promise<UploadRow> => {
+        const reason = change.to === 'rejected' ? change.reason : null;
+        const etag = change.to === 'ready' ? change.etag : null;
+        const [changed] = await inTrx(trx, BECOME, [change.to, reason, etag, row.id, row.lease, row.status]);
+        if (changed === undefined) throw leaseLost();
+        await recordEvent(trx, {
+          subject: `upload:${row.id}`,
+          type: `upload.${change.to}`,
+          data: { ...toUpload(changed, publicUrl), user_id: Number(row.user_id) },
+          occurredAt: changed.finished_at ?? new Date(),
+        });
+        return changed;
+      };
+      return database.transaction(work, options).catch(unlessMissing);
+    },
+    async keep(row, options) {
+      const [kept] = await run(row.status === 'issued' ? KEEP_WAITING : KEEP, [row.id, row.lease], options);
+      if (kept === undefined) throw leaseLost();
+      return kept;
+    },
+    async release(row) {
+      await run(RELEASE, [row.id, row.lease]);
+    },
+  };
+}
+
+/** This process stood still for longer than its lease; whatever is right now, another call finds out. */
+const leaseLost = () => unavailable('The upload was looked at by somebody else. Please try again.');
+
+const TAKEN = `lease_until = now() + ${LEASE}, due_at = least(due_at, now() + ${LEASE})`;
+const FREE = `(lease_until IS NULL OR lease_until <= now())`;
+
+const CLAIM = `
+  UPDATE sidecar_uploads SET lease = ?, intent = coalesce(?, intent), ${TAKEN}
+   WHERE id = ? AND status IN ($states) AND ${FREE}
+  RETURNING ${COLUMNS}`;
+
+/** SKIP LOCKED: sidecars take different rows. */
+const CLAIM_DUE = `
+  UPDATE sidecar_uploads SET lease = ?, lease_until = now() + ${LEASE}, due_at = now() + ${LEASE}
+   WHERE id IN (SELECT id FROM sidecar_uploads WHERE due_at <= now() AND ${FREE}
+                 ORDER BY due_at LIMIT ? FOR UPDATE SKIP LOCKED)
+  RETURNING ${COLUMNS}`;
+
+const INTEND = `UPDATE sidecar_uploads SET intent = ? WHERE id = ? AND lease = ? RETURNING ${COLUMNS}`;
+
+const GIVEN_BACK = 'lease = NULL, lease_until = NULL, intent = NULL';
+
+/**
+ * Once more when the URL can no longer be in use, unless that was so before the look this comes from. An upload whose URL was
+ * renewed meanwhile does not expire.
+ */
+const BECOME = `
+  UPDATE sidecar_uploads
+     SET status = new_status, reason = new_reason, etag = coalesce(new_etag, etag),
+         finished_at = clock_timestamp(), ${GIVEN_BACK},
+         due_at = CASE WHEN new_status <> 'expired' AND settles_at > lease_until - ${LEASE} THEN settles_at END
+    FROM (SELECT ?::text AS new_status, ?::text AS new_reason, ?::text AS new_etag) AS change
+   WHERE id = ? AND lease = ? AND status = ? AND (new_status <> 'expired' OR settles_at <= now())
+  RETURNING ${COLUMNS}`;
+
+/** Nothing there yet: each pause as long as the upload is old, so that an abandoned one costs few looks. */
+const KEEP_WAITING = `
+  UPDATE sidecar_uploads
+     SET ${GIVEN_BACK},
+         due_at = CASE WHEN now() < expires_at THEN least(expires_at, now() + (now() - created_at)) ELSE settles_at END
+   WHERE id = ? AND lease = ?
+  RETURNING ${COLUMNS}`;
+
+const KEEP = `
+  UPDATE sidecar_uploads
+     SET ${GIVEN_BACK}, due_at = CASE WHEN settles_at > lease_until - ${LEASE} THEN settles_at END
+   WHERE id = ? AND lease = ?
+  RETURNING ${COLUMNS}`;
+
+const RELEASE = `
+  UPDATE sidecar_uploads SET lease = NULL, lease_until = NULL, due_at = least(due_at, now() + ${AGAIN})
+   WHERE id = ? AND lease = ?`;

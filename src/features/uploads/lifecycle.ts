@@ -1,0 +1,153 @@
+/**
+ * The state machine of an upload. Which change a look at the storage means is a table (`decide`); how a change is made is the
+ * same for each: the storage's part first, then the row and its event in one transaction, and only by whoever has
+ * the row's lease. So two sidecars never change one upload at once, and what a killed one left is found again: by the next call
+ * or the background pass, when its lease has ended. Where the storage's part cannot be seen afterwards (an object that is gone:
+ * deleted, rejected, or never there?), `intent` says it beforehand.
+ */
+import { AppError, conflict, unavailable } from '../../errors.ts';
+import type { ObjectStorage } from '../../infra/object-storage/object-storage.ts';
+import type { Change, Changes } from './changes.ts';
+import { type Found, judge } from './judge.ts';
+import type { Owner } from './store.ts';
+import type { RejectionReason, UploadRow } from './upload.ts';
+import { uploadNotFound } from './upload.ts';
+
+export interface Limit {
+  /** Ends what the storage is asked. */
+  readonly signal: AbortSignal;
+  /** When to give the database up, on performance.now()'s clock. */
+  readonly untilMs: number;
+}
+
+export interface Lifecycle {
+  /** Looks at what is in the storage. @returns the upload, `ready` @throws AppError 404, 409, 422, 503 */
+  complete(id: string, owner: Owner, limit: Limit): Promise<UploadRow>;
+  /** Deletes the object, then says so. @returns the upload, `deleted` @throws AppError 404, 409, 503 */
+  remove(id: string, owner: Owner, limit: Limit): Promise<UploadRow>;
+  /** One look at an upload whose lease the caller has; gives the lease back, also when it fails. @throws AppError 503 */
+  settle(row: UploadRow, limit: Limit): Promise<UploadRow>;
+}
+
+/** `stays`: as it was. `mustGo`: an object that is there, and is deleted first. */
+export type Decision = (Change | { readonly to: 'stays' }) & { readonly mustGo?: true };
+
+/** What a look at the storage means for an upload. Reads as the table of the README. */
+export function decide(
+  { status, etag, intent, is_settled }: Pick<UploadRow, 'status' | 'etag' | 'intent' | 'is_settled'>,
+  found: Found,
+): Decision {
+  switch (status) {
+    case 'issued':
+      if (found !== null && found.reason === null) return { to: 'ready', etag: found.etag };
+      if (found?.reason) return { to: 'rejected', reason: found.reason, mustGo: true };
+      if (intent === 'deleted') return { to: 'deleted' };
+      if (intent !== null) return { to: 'rejected', reason: intent };
+      return { to: is_settled ? 'expired' : 'stays' };
+    case 'ready':
+      if (found !== null && found.etag === etag) return { to: 'stays' };
+      if (found !== null) return { to: 'rejected', reason: 'changed', mustGo: true };
+      return intent === 'deleted' ? { to: 'deleted' } : { to: 'rejected', reason: 'changed' };
+    case 'rejected':
+    case 'deleted':
+      return found === null ? { to: 'stays' } : { to: 'stays', mustGo: true };
+    case 'expired':
+      return { to: 'stays' };
+  }
+}
+
+/** Between two looks whether somebody else is done with an upload. */
+const BUSY_POLL_MS = 100;
+
+export function createLifecycle({
+  changes,
+  storage,
+}: {
+  readonly changes: Changes;
+  readonly storage: Pick<ObjectStorage, 'readStart' | 'head' | 'delete'>;
+}): Lifecycle {
+  /** Whether there is an object, and (only where that decides something) whether it is what was announced. */
+  async function look(row: UploadRow, { signal }: Limit): Promise<Found> {
+    if (row.status === 'issued') return judge(storage, row, signal);
+    const facts = await storage.head(row.key, signal);
+    return facts && { etag: facts.etag, reason: null };
+  }
+
+  async function carryOut(row: UploadRow, decision: Decision, limit: Limit): Promise<UploadRow> {
+    if (decision.mustGo) {
+      if (decision.to === 'rejected') await changes.intend(row, decision.reason, limit);
+      await storage.delete(row.key, limit.signal);
+    }
+    return decision.to === 'stays' ? changes.keep(row, limit) : changes.become(row, decision, limit);
+  }
+
+  /** Whatever fails, the row is soon anybody's again. */
+  async function leased<T>(row: UploadRow, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      // Not waited for: whoever asked has waited long enough.
+      changes.release(row).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  const settle = (row: UploadRow, limit: Limit) =>
+    leased(row, async () => carryOut(row, decide(row, await look(row, limit)), limit));
+
+  /**
+   * Has `work` done on an upload while it is in one of these states. @returns what it then is, or what it is already
+   */
+  async function whileIn(
+    states: readonly UploadRow['status'][],
+    [id, owner, limit]: [string, Owner, Limit],
+    intent: 'deleted' | null,
+    work: (row: UploadRow) => Promise<UploadRow>,
+  ): Promise<UploadRow> {
+    for (;;) {
+      const row = await changes.find(id, owner, limit);
+      if (row === null) throw uploadNotFound();
+      if (!states.includes(row.status)) return row;
+      const claimed = await changes.claim(id, states, intent, limit);
+      if (claimed !== null) return work(claimed);
+      // Somebody else is at it, who may be gone.
+      await new Promise((resolve) => setTimeout(resolve, BUSY_POLL_MS));
+      if (limit.signal.aborted) throw unavailable('The upload is being looked at. Please try again.');
+    }
+  }
+
+  return {
+    settle,
+    async complete(...named) {
+      const row = await whileIn(['issued'], named, null, (claimed) => settle(claimed, named[2]));
+      if (row.status === 'ready') return row;
+      throw refusalOf(row);
+    },
+    async remove(...named) {
+      const [, , limit] = named;
+      const row = await whileIn(['issued', 'ready'], named, 'deleted', (claimed) =>
+        leased(claimed, async () => {
+          await storage.delete(claimed.key, limit.signal);
+          return changes.become(claimed, { to: 'deleted' }, limit);
+        }),
+      );
+      if (row.status === 'deleted') return row;
+      throw conflict(row.status, `This upload is ${row.status}: there is nothing to delete.`);
+    },
+  };
+}
+
+const REASONS: Readonly<Record<RejectionReason, string>> = {
+  too_large: 'The file is larger than announced.',
+  too_small: 'The file is smaller than announced.',
+  wrong_type: 'The file is not of a type that is accepted here.',
+  changed: 'The file was changed after it had been checked.',
+};
+
+/** Why an upload that is not ready cannot be completed. */
+function refusalOf({ status, reason }: UploadRow): AppError {
+  if (status === 'issued') return conflict('not_uploaded', 'The file has not arrived yet.');
+  if (status !== 'rejected' || reason === null)
+    return conflict(status, `This upload is ${status}: please begin a new one.`);
+  return new AppError(422, REASONS[reason], { fields: { code: 'rejected', reason } });
+}
