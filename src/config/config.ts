@@ -47,7 +47,9 @@ export interface Config {
   readonly uploads: {
     readonly maxVideoBytes: number;
     readonly maxImageBytes: number;
+    readonly maxMultipartBytes: number;
     readonly urlTtlSeconds: number;
+    readonly multipartTtlSeconds: number;
     /** Files of one user in any 60 s; 0: no limit. */
     readonly ratePerMinute: number;
     /** Of one user, bytes; 0: no limit. */
@@ -161,7 +163,9 @@ function toConfig(s: Settings): Config {
     uploads: {
       maxVideoBytes: s.UPLOAD_MAX_VIDEO_MB * MIB,
       maxImageBytes: s.UPLOAD_MAX_IMAGE_MB * MIB,
+      maxMultipartBytes: s.UPLOAD_MAX_MULTIPART_MB * MIB,
       urlTtlSeconds: s.UPLOAD_URL_TTL_SECONDS,
+      multipartTtlSeconds: s.UPLOAD_MULTIPART_TTL_SECONDS,
       ratePerMinute: s.UPLOAD_RATE_PER_MINUTE,
       cacheControl: s.S3_UPLOAD_CACHE_CONTROL ?? null,
       once: s.S3_UPLOAD_ONCE,

@@ -83,6 +83,8 @@ export const settings = z.object({
   UPLOAD_URL_TTL_SECONDS: integer(1, 604_800).default(900),
   UPLOAD_MAX_VIDEO_MB: integer(1, 5_000).default(50),
   UPLOAD_MAX_IMAGE_MB: integer(1, 5_000).default(10),
+  UPLOAD_MAX_MULTIPART_MB: integer(1, 5_242_880).default(5120),
+  UPLOAD_MULTIPART_TTL_SECONDS: integer(1, 604_800).default(86_400),
   UPLOAD_RATE_PER_MINUTE: integer(0, 1_000_000).default(30),
   UPLOAD_QUOTA_MB_PER_USER: integer(0, 1_000_000).default(0),
   EVENTS_WEBHOOK_URL: parsedBy(parseWebhookUrl).optional(),

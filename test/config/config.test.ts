@@ -37,7 +37,9 @@ test('two settings are enough; the others have the documented defaults', () => {
   assert.deepEqual(config.uploads, {
     maxVideoBytes: 52_428_800,
     maxImageBytes: 10_485_760,
+    maxMultipartBytes: 5 * 2 ** 30,
     urlTtlSeconds: 900,
+    multipartTtlSeconds: 86_400,
     ratePerMinute: 30,
     quotaBytes: 0,
     cacheControl: null,
@@ -206,6 +208,8 @@ test('settings of the storage that would only fail at the first upload are refus
     S3_UPLOAD_ACL: ['public-reed', 'public'],
     S3_UPLOAD_CACHE_CONTROL: ['public,  max-age=1', 'public, ж'],
     UPLOAD_RATE_PER_MINUTE: ['-1', '1000001', 'x'],
+    UPLOAD_MAX_MULTIPART_MB: ['0', '5242881'],
+    UPLOAD_MULTIPART_TTL_SECONDS: ['0', '604801'],
     UPLOAD_QUOTA_MB_PER_USER: ['-1', '1000001', '1.5'],
     S3_PUBLIC_BASE_URL: ['https://:pw@cdn.example.com', 'https://cdn.example.com/?'],
     S3_SECRET_ACCESS_KEY: ['two words', 'ключ'],

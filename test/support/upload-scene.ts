@@ -37,7 +37,7 @@ export function uploadScene(use: (scene: UploadScene) => void | Promise<void>): 
     const url = await server.createDatabase();
     await createBackendTables(url);
     // Many of them in one test share a server's hundred connections.
-    const base = { DATABASE_URL: url, DATABASE_POOL_MAX: '4' };
+    const base = { DATABASE_URL: url, DATABASE_POOL_MAX: '6' };
     const sidecar = async (env: Record<string, string> = {}) => {
       const made = await startSidecar({ ...base, ...storageEnv(store.config), ...env });
       stops.push(made.stop);

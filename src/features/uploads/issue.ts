@@ -4,6 +4,7 @@ import { conflict, tooLarge, tooMany, unsupportedType } from '../../errors.ts';
 import type { ObjectStorage } from '../../infra/object-storage/object-storage.ts';
 import type { Database } from '../../infra/postgres/database.ts';
 import { type KindRules, kindRules, type UploadKind, type UploadLimits } from './kinds.ts';
+import { partCount, partLength, partSizeFor } from './multipart.ts';
 import { type AnnouncedFile, mediaTypeOf } from './schema.ts';
 import { type Owner, unlessMissing } from './store.ts';
 import { type UploadStatus, uploadNotFound } from './upload.ts';
@@ -18,6 +19,8 @@ export interface SigningOptions {
 }
 
 export interface IssueOptions extends SigningOptions {
+  /** Of a multipart, and of the URLs of its parts. */
+  readonly multipartTtlSeconds: number;
   readonly database: Database;
   readonly limits: UploadLimits;
   /** Files in any 60 s; 0: no limit. */
@@ -62,6 +65,8 @@ interface NewUpload extends SignableUpload {
   readonly kind: UploadKind;
   readonly filename: string;
   readonly size_bytes: number;
+  readonly part_size: number | null;
+  readonly multipart_id?: string;
 }
 
 export function createIssue(options: IssueOptions): IssueUploads {
@@ -70,13 +75,62 @@ export function createIssue(options: IssueOptions): IssueUploads {
 
   return async (userId, files, untilMs) => {
     const uploads = files.map((file) => newUpload(userId, file, rules[file.kind]));
-    const bytes = uploads.reduce((sum, { size_bytes }) => sum + size_bytes, 0);
-    if (quotaBytes > 0 && bytes > quotaBytes)
-      throw tooLarge(`That is more than one user may store: at most ${quotaBytes / MIB} MB.`);
-    const expiresAt = await writeRows(options, userId, uploads, untilMs);
+    refuseLarger(quotaBytes, uploads);
+    const expiresAt = await writeRows(options, userId, uploads, options.urlTtlSeconds, untilMs);
     return Promise.all(uploads.map((upload) => sign(options, upload, expiresAt)));
   };
 }
+
+/** @throws AppError 413 */
+function refuseLarger(quotaBytes: number, uploads: readonly NewUpload[]): void {
+  const bytes = uploads.reduce((sum, { size_bytes }) => sum + size_bytes, 0);
+  if (quotaBytes > 0 && bytes > quotaBytes)
+    throw tooLarge(`That is more than one user may store: at most ${quotaBytes / MIB} MB.`);
+}
+
+/** So many parts have their URLs in the first answer. */
+const FIRST_PARTS = 20;
+
+/**
+ * A file in parts. The multipart is made before its row: what a killed process leaves of that is for the bucket's rule about stale
+ * ones, while a row without a multipart would count for a day.
+ * @throws AppError 413, 415, 429, 503
+ */
+export function createIssueMultipart(options: IssueOptions) {
+  const { storage, multipartTtlSeconds, cacheControl } = options;
+  const rules = kindRules(options.limits);
+  return async (userId: number, file: AnnouncedFile, untilMs: number, signal: AbortSignal) => {
+    const upload = newUpload(userId, file, rules[file.kind]);
+    refuseLarger(options.quotaBytes, [upload]);
+    const { id, key, content_type: contentType, size_bytes: size } = upload;
+    const multipartId = await storage.createMultipart({ key, contentType, cacheControl }, signal);
+    const row = { ...upload, multipart_id: multipartId };
+    const expiresAt = await writeRows(options, userId, [row], multipartTtlSeconds, untilMs).catch((error) => {
+      storage.abortMultipart(key, multipartId, AbortSignal.timeout(ABORT_TIMEOUT_MS)).catch(() => undefined);
+      throw error;
+    });
+    const partSize = partSizeFor(size);
+    const count = partCount({ size, partSize });
+    const numbers = Array.from({ length: Math.min(FIRST_PARTS, count) }, (_, index) => index + 1);
+    const parts = await Promise.all(
+      numbers.map(async (partNumber) => {
+        const contentLength = partLength({ size, partSize }, partNumber);
+        const target = { key, uploadId: multipartId, partNumber, contentLength };
+        const url = await storage.presignPart({ ...target, expiresInSeconds: multipartTtlSeconds });
+        return { part_number: partNumber, size: contentLength, upload_url: url };
+      }),
+    );
+    return {
+      ...{ file_url: storage.publicUrl(key), expires_in: multipartTtlSeconds, upload_id: id, key },
+      ...{
+        expires_at: expiresAt.toISOString(),
+        multipart: { part_size: partSize, part_count: count, parts },
+      },
+    };
+  };
+}
+
+const ABORT_TIMEOUT_MS = 10_000;
 
 /** A URL for an upload whose row is there. @param expiresAt as its row says */
 export async function sign(
@@ -105,13 +159,14 @@ function newUpload(userId: number, file: AnnouncedFile, rules: KindRules): NewUp
       `This kind of file is not accepted. Allowed: ${[...rules.extensions.keys()].join(', ')}.`,
     );
   }
-  if (file.size_bytes > rules.maxBytes)
-    throw tooLarge(`The file is too large: at most ${rules.maxBytes / MIB} MB.`);
+  const maxBytes = (file.multipart ? rules.maxBytesMultipart : null) ?? rules.maxBytes;
+  if (file.size_bytes > maxBytes) throw tooLarge(`The file is too large: at most ${maxBytes / MIB} MB.`);
   const id = randomUUID();
   return {
     ...{ id, key: `uploads/${userId}/${file.kind}/${id}.${extension}`, kind: file.kind },
     ...{ filename: file.filename, content_type: contentType, size_bytes: file.size_bytes },
     sha256: file.sha256 ?? null,
+    part_size: file.multipart ? partSizeFor(file.size_bytes) : null,
   };
 }
 
@@ -133,12 +188,13 @@ const ISSUE = 'SELECT refusal, retry_after_seconds, expires_at FROM sidecar_issu
 
 /** One round trip. @returns when the URLs expire */
 async function writeRows(
-  { database, urlTtlSeconds, ratePerMinute, quotaBytes }: IssueOptions,
+  { database, ratePerMinute, quotaBytes }: IssueOptions,
   userId: number,
   uploads: readonly NewUpload[],
+  ttlSeconds: number,
   untilMs: number,
 ): Promise<Date> {
-  const values = [userId, JSON.stringify(uploads), urlTtlSeconds, ratePerMinute, quotaBytes];
+  const values = [userId, JSON.stringify(uploads), ttlSeconds, ratePerMinute, quotaBytes];
   const { rows } = await database
     .run((knex) => knex.raw<{ rows: [Verdict] }>(ISSUE, values), { untilMs })
     .catch(unlessMissing);

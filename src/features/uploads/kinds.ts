@@ -16,12 +16,16 @@ export type UploadKind = (typeof UPLOAD_KINDS)[number];
 export interface UploadLimits {
   readonly maxVideoBytes: number;
   readonly maxImageBytes: number;
+  /** Of a video in parts. */
+  readonly maxMultipartBytes: number;
 }
 
 export interface KindRules {
   /** Content type → extension of the stored object. */
   readonly extensions: ReadonlyMap<string, string>;
   readonly maxBytes: number;
+  /** In parts; null: not in parts. */
+  readonly maxBytesMultipart: number | null;
 }
 
 const VIDEO = new Map([
@@ -59,8 +63,12 @@ export const mayBe = (kind: UploadKind, type: string) => (kind.endsWith('_video'
 
 /** The rules of every kind under the configured limits. */
 export function kindRules(limits: UploadLimits): Readonly<Record<UploadKind, KindRules>> {
-  const video = { extensions: VIDEO, maxBytes: limits.maxVideoBytes };
-  const image = { extensions: IMAGE, maxBytes: limits.maxImageBytes };
+  const video = {
+    extensions: VIDEO,
+    maxBytes: limits.maxVideoBytes,
+    maxBytesMultipart: limits.maxMultipartBytes,
+  };
+  const image = { extensions: IMAGE, maxBytes: limits.maxImageBytes, maxBytesMultipart: null };
   return {
     reel_video: video,
     story_video: video,

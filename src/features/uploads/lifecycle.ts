@@ -9,6 +9,7 @@ import { AppError, conflict, unavailable } from '../../errors.ts';
 import type { ObjectStorage } from '../../infra/object-storage/object-storage.ts';
 import type { Change, Changes } from './changes.ts';
 import { type Found, judge } from './judge.ts';
+import { divisionOf, missingParts, partsOf } from './multipart.ts';
 import type { Owner } from './store.ts';
 import type { RejectionReason, UploadRow } from './upload.ts';
 import { uploadNotFound } from './upload.ts';
@@ -64,20 +65,46 @@ export function createLifecycle({
   storage,
 }: {
   readonly changes: Changes;
-  readonly storage: Pick<ObjectStorage, 'readStart' | 'head' | 'delete'>;
+  readonly storage: Pick<
+    ObjectStorage,
+    'readStart' | 'head' | 'delete' | 'listParts' | 'completeMultipart' | 'abortMultipart'
+  >;
 }): Lifecycle {
   /** Whether there is an object, and (only where that decides something) whether it is what was announced. */
-  async function look(row: UploadRow, { signal }: Limit): Promise<Found> {
-    if (row.status === 'issued') return judge(storage, row, signal);
+  async function look(row: UploadRow, { signal }: Limit, isAsked: boolean): Promise<Found> {
+    if (row.status === 'issued') {
+      const found = await judge(storage, row, signal);
+      // Not before its end, unasked: its client may be sending a part once more.
+      if (found !== null || !(isAsked || row.is_settled)) return found;
+      return (await assemble(row, signal)) ? judge(storage, row, signal) : null;
+    }
     const facts = await storage.head(row.key, signal);
     return facts && { etag: facts.etag, reason: null };
   }
+
+  /** @returns whether there may be an object now */
+  async function assemble({ key, multipart_id: uploadId, ...row }: UploadRow, signal: AbortSignal) {
+    const division = divisionOf(row);
+    if (division === null || uploadId === null) return false;
+    const parts = await storage.listParts(key, uploadId, signal);
+    // Put together by somebody whose answer was lost, or aborted.
+    if (parts === null) return true;
+    if (missingParts(division, parts).length > 0) return false;
+    return (await storage.completeMultipart(key, uploadId, parts, signal)) !== 'bad_parts';
+  }
+
+  /** Also once more at the end: a part that was under way may have been stored behind the first time. */
+  const abort = async ({ key, multipart_id: uploadId }: UploadRow, { signal }: Limit) => {
+    if (uploadId !== null) await storage.abortMultipart(key, uploadId, signal);
+  };
 
   async function carryOut(row: UploadRow, decision: Decision, limit: Limit): Promise<UploadRow> {
     if (decision.mustGo) {
       if (decision.to === 'rejected') await changes.intend(row, decision.reason, limit);
       await storage.delete(row.key, limit.signal);
     }
+    const after = decision.to === 'stays' ? row.status : decision.to;
+    if (after !== 'issued' && after !== 'ready') await abort(row, limit);
     return decision.to === 'stays' ? changes.keep(row, limit) : changes.become(row, decision, limit);
   }
 
@@ -92,8 +119,8 @@ export function createLifecycle({
     }
   }
 
-  const settle = (row: UploadRow, limit: Limit) =>
-    leased(row, async () => carryOut(row, decide(row, await look(row, limit)), limit));
+  const settle = (row: UploadRow, limit: Limit, isAsked = false) =>
+    leased(row, async () => carryOut(row, decide(row, await look(row, limit, isAsked)), limit));
 
   /**
    * Has `work` done on an upload while it is in one of these states. @returns what it then is, or what it is already
@@ -119,14 +146,17 @@ export function createLifecycle({
   return {
     settle,
     async complete(...named) {
-      const row = await whileIn(['issued'], named, null, (claimed) => settle(claimed, named[2]));
+      const row = await whileIn(['issued'], named, null, (claimed) => settle(claimed, named[2], true));
       if (row.status === 'ready') return row;
-      throw refusalOf(row);
+      if (row.status !== 'issued' || row.multipart_id === null) throw refusalOf(row);
+      const { missing } = await partsOf(storage, row, named[2].signal);
+      throw conflict('not_uploaded', 'Parts of the file have not arrived yet.', { missing });
     },
     async remove(...named) {
       const [, , limit] = named;
       const row = await whileIn(['issued', 'ready'], named, 'deleted', (claimed) =>
         leased(claimed, async () => {
+          await abort(claimed, limit);
           await storage.delete(claimed.key, limit.signal);
           return changes.become(claimed, { to: 'deleted' }, limit);
         }),

@@ -7,7 +7,14 @@ import type { Route, RouteMethod } from '../../edge/route.ts';
 import { parseInput, readJsonBody } from '../../edge/validate.ts';
 import { forbidden, notConfigured } from '../../errors.ts';
 import type { Limit } from './lifecycle.ts';
-import { emptyBodySchema, issueBodySchema, listQuerySchema, parseUploadId } from './schema.ts';
+import { partsOf, signParts } from './multipart.ts';
+import {
+  emptyBodySchema,
+  issueBodySchema,
+  listQuerySchema,
+  parseUploadId,
+  partsBodySchema,
+} from './schema.ts';
 import type { Uploads } from './service.ts';
 import type { ListQuery, Owner } from './store.ts';
 import { toUpload, type UploadRow, uploadNotFound } from './upload.ts';
@@ -41,9 +48,13 @@ export function uploadRoutes({ uploads, requireUser }: UploadRoutesOptions): Rou
   };
 
   return [
-    route('POST', '/api/uploads', async ({ issue }, req, res) => {
+    route('POST', '/api/uploads', async ({ issue, issueMultipart }, req, res) => {
       const user = await requireUser(req);
       const body = await readJsonBody(req, res, issueBodySchema);
+      if ('file' in body && body.file.multipart) {
+        const { signal, untilMs } = limitOf();
+        return issueMultipart(user.id, body.file, untilMs, signal);
+      }
       const files = 'files' in body ? body.files : [body.file];
       const issued = await withDatabaseDeadline(req, (untilMs) => issue(user.id, files, untilMs));
       return 'files' in body ? { uploads: issued } : issued[0];
@@ -68,6 +79,15 @@ export function uploadRoutes({ uploads, requireUser }: UploadRoutesOptions): Rou
     route('POST', '/api/uploads/:id/url', async ({ renew }, req) => {
       const { id, owner } = await named(req);
       return withDatabaseDeadline(req, (untilMs) => renew(id, owner, untilMs));
+    }),
+    route('GET', '/api/uploads/:id/parts', async (uploads, req) => {
+      const { id, owner } = await named(req);
+      return partsOf(uploads.storage, await found(uploads, req, id, owner), limitOf().signal);
+    }),
+    route('POST', '/api/uploads/:id/parts', async (uploads, req, res) => {
+      const { id, owner } = await named(req);
+      const { part_numbers: numbers } = await readJsonBody(req, res, partsBodySchema);
+      return { parts: await signParts(uploads.storage, await found(uploads, req, id, owner), numbers) };
     }),
     route('POST', '/api/uploads/:id/complete', async ({ lifecycle, publicUrl }, req, res) => {
       const { id, owner } = await named(req);

@@ -30,7 +30,19 @@ const fileFields = {
 };
 
 /** Unknown fields are ignored: clients may be newer than we are. */
-const fileSchema = z.object(fileFields, { error: 'The body must be a JSON object.' });
+const fileSchema = z
+  .object(
+    { ...fileFields, multipart: z.boolean({ error: 'must be true or false' }).optional() },
+    { error: 'The body must be a JSON object.' },
+  )
+  .refine(({ kind, multipart }) => !multipart || kind.endsWith('_video'), {
+    error: 'is for videos only',
+    path: ['multipart'],
+  })
+  .refine(({ sha256, multipart }) => !multipart || sha256 === undefined, {
+    error: 'is not for files in parts',
+    path: ['sha256'],
+  });
 export type AnnouncedFile = z.infer<typeof fileSchema>;
 
 export const MAX_FILES_PER_REQUEST = 10;
@@ -70,6 +82,21 @@ export const issueBodySchema: z.ZodType<IssueBody> = z.unknown().transform((body
 
 /** Unknown fields are ignored here as well. */
 export const emptyBodySchema = z.object({}, { error: 'The body must be a JSON object, or empty.' });
+
+const MAX_PARTS_PER_REQUEST = 100;
+const partMessage = 'must be whole numbers from 1';
+const partsMessage = `must be a list of 1 to ${MAX_PARTS_PER_REQUEST} part numbers`;
+
+export const partsBodySchema = z.object(
+  {
+    part_numbers: z
+      .array(z.int({ error: partMessage }).min(1, partMessage), { error: partsMessage })
+      .min(1, partsMessage)
+      .max(MAX_PARTS_PER_REQUEST, partsMessage)
+      .refine((numbers) => new Set(numbers).size === numbers.length, 'must not name a part twice'),
+  },
+  { error: 'The body must be a JSON object.' },
+);
 
 /** An upload's id in a path; null for what is none, of which there can be no upload. */
 export const parseUploadId = (text: unknown): string | null => {

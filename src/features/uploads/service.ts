@@ -1,9 +1,17 @@
 /** The parts of the feature, put together. */
 
 import type { Log } from '../../infra/logger.ts';
+import type { ObjectStorage } from '../../infra/object-storage/object-storage.ts';
 import { type BackgroundPass, createBackgroundPass } from './background-pass.ts';
 import { createChanges, type RecordEvent } from './changes.ts';
-import { createIssue, createRenew, type IssueOptions, type IssueUploads, type RenewUpload } from './issue.ts';
+import {
+  createIssue,
+  createIssueMultipart,
+  createRenew,
+  type IssueOptions,
+  type IssueUploads,
+  type RenewUpload,
+} from './issue.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { uploadLimits } from './limits.ts';
 import { createUploadStore, type UploadStore } from './store.ts';
@@ -11,7 +19,9 @@ import { createUploadStore, type UploadStore } from './store.ts';
 /** What the routes call. */
 export interface Uploads {
   readonly issue: IssueUploads;
+  readonly issueMultipart: ReturnType<typeof createIssueMultipart>;
   readonly renew: RenewUpload;
+  readonly storage: Pick<ObjectStorage, 'listParts' | 'presignPart'>;
   readonly store: UploadStore;
   readonly lifecycle: Lifecycle;
   readonly publicUrl: (key: string) => string;
@@ -28,7 +38,9 @@ export function createUploads(options: UploadsOptions): Uploads {
   const changes = createChanges({ database, recordEvent, publicUrl: storage.publicUrl });
   return {
     issue: createIssue(options),
+    issueMultipart: createIssueMultipart(options),
     renew: createRenew(options),
+    storage,
     store: createUploadStore(database),
     lifecycle: createLifecycle({ changes, storage }),
     publicUrl: storage.publicUrl,

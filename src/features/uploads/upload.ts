@@ -61,7 +61,7 @@ export const toUpload = (row: UploadRow, publicUrl: (key: string) => string): Up
   filename: row.filename,
   content_type: row.content_type,
   size_bytes: Number(row.size_bytes),
-  multipart: row.multipart_id !== null,
+  multipart: row.part_size !== null,
   status: row.status,
   reason: row.reason,
   key: row.key,

@@ -143,7 +143,9 @@ test('the quota is exact for a hundred requests at once over two sidecars', asyn
   const user = await newUser();
   const file = { ...IMAGE, size_bytes: 2 ** 20 };
   const answers = await Promise.all(
-    Array.from({ length: 100 }, (_, index) => issue(sidecars[index % 2] as TestSidecar, file, user)),
+    Array.from({ length: 100 }, (_, index) =>
+      untilAvailable(() => issue(sidecars[index % 2] as TestSidecar, file, user)),
+    ),
   );
   assert.deepEqual(statusesOf(answers), { 200: 10, 429: 90 });
 });
@@ -151,14 +153,16 @@ test('the quota is exact for a hundred requests at once over two sidecars', asyn
 test('what the usage row says is what the rows add up to, whatever happens to them at once', async () => {
   const sidecar = await scene.sidecar({ UPLOAD_QUOTA_MB_PER_USER: '1000', UPLOAD_RATE_PER_MINUTE: '0' });
   const user = await newUser();
-  const issued = await Promise.all(Array.from({ length: 40 }, () => issue(sidecar, IMAGE, user)));
+  const issued = await Promise.all(
+    Array.from({ length: 40 }, () => untilAvailable(() => issue(sidecar, IMAGE, user))),
+  );
   await scene.letTimePass(user, '890 seconds');
   const ids = issued.map(({ body }) => body.upload_id);
   const become = (id: string, status: string) =>
     scene.sql(`UPDATE sidecar_uploads SET status = $2 WHERE id = $1`, [id, status]);
   await Promise.all([
     ...ids.map((id, index) => become(id, ['ready', 'rejected', 'expired', 'deleted'][index % 4] as string)),
-    ...Array.from({ length: 20 }, () => issue(sidecar, IMAGE, user)),
+    ...Array.from({ length: 20 }, () => untilAvailable(() => issue(sidecar, IMAGE, user))),
   ]);
   const [{ bytes, sum } = {}] = await scene.sql<{ bytes: string; sum: string }>(
     `SELECT usage.bytes, (SELECT sum(size_bytes) FROM sidecar_uploads

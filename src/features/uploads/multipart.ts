@@ -1,0 +1,91 @@
+/** Uploads in parts: their arithmetic, what the storage has of them, URLs for them. */
+import { conflict, unprocessable } from '../../errors.ts';
+import type { UploadedPart } from '../../infra/object-storage/multipart.ts';
+import type { ObjectStorage } from '../../infra/object-storage/object-storage.ts';
+import type { UploadRow } from './upload.ts';
+
+const MIB = 1024 * 1024;
+/** S3's own (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html). */
+export const MIN_PART_BYTES = 5 * MIB;
+export const MAX_PARTS = 10_000;
+const PART_BYTES = 8 * MIB;
+
+/** 8 MiB, or the next whole MiB of which MAX_PARTS are enough. @param bytes of the file, up to 2^53 */
+export const partSizeFor = (bytes: number) => Math.max(PART_BYTES, Math.ceil(bytes / MAX_PARTS / MIB) * MIB);
+
+/** What a file in parts is made of, bytes. */
+export interface Division {
+  readonly size: number;
+  readonly partSize: number;
+}
+
+export const partCount = ({ size, partSize }: Division) => Math.ceil(size / partSize);
+
+/** The last one has what is left. @param partNumber from 1 */
+export const partLength = ({ size, partSize }: Division, partNumber: number) =>
+  Math.min(partSize, size - (partNumber - 1) * partSize);
+
+/** Those that are not there in their right length, in order. */
+export function missingParts(division: Division, uploaded: readonly UploadedPart[]): number[] {
+  const there = new Map(uploaded.map(({ partNumber, size }) => [partNumber, size]));
+  const numbers = Array.from({ length: partCount(division) }, (_, index) => index + 1);
+  return numbers.filter((number) => there.get(number) !== partLength(division, number));
+}
+
+/** null: it is a single PUT. */
+export function divisionOf(row: Pick<UploadRow, 'size_bytes' | 'part_size'>): Division | null {
+  return row.part_size === null ? null : { size: Number(row.size_bytes), partSize: Number(row.part_size) };
+}
+
+/** @throws AppError 409 when it is no multipart that is under way */
+function underWay(row: UploadRow): Division & { readonly uploadId: string } {
+  if (row.status !== 'issued')
+    throw conflict(row.status, `This upload is ${row.status}: there is nothing more to send.`);
+  const division = divisionOf(row);
+  if (division === null || row.multipart_id === null)
+    throw conflict('not_multipart', 'This upload is not in parts.');
+  return { ...division, uploadId: row.multipart_id };
+}
+
+/** The answer of GET /api/uploads/{id}/parts. @throws AppError 409, 503 */
+export async function partsOf(
+  storage: Pick<ObjectStorage, 'listParts'>,
+  row: UploadRow,
+  signal: AbortSignal,
+) {
+  const { uploadId, ...division } = underWay(row);
+  const parts = await storage.listParts(row.key, uploadId, signal);
+  if (parts === null)
+    throw conflict('not_multipart', 'The parts of this upload have been put together already.');
+  return {
+    part_size: division.partSize,
+    part_count: partCount(division),
+    uploaded: parts.map(({ partNumber, size, etag }) => ({ part_number: partNumber, size, etag })),
+    missing: missingParts(division, parts),
+  };
+}
+
+/**
+ * URLs for parts, each for its exact length and for as long as the upload lives.
+ * @throws AppError 409, 422
+ */
+export async function signParts(
+  storage: Pick<ObjectStorage, 'presignPart'>,
+  row: UploadRow,
+  numbers: readonly number[],
+) {
+  const { uploadId, ...division } = underWay(row);
+  const count = partCount(division);
+  if (numbers.some((number) => number > count))
+    throw unprocessable(`part_numbers: must be from 1 to ${count}`);
+  const expiresInSeconds = Math.floor((row.expires_at.getTime() - Date.now()) / 1000);
+  if (expiresInSeconds < 1)
+    throw conflict('expired', 'The time for this upload is over: please begin a new one.');
+  return Promise.all(
+    numbers.map(async (partNumber) => {
+      const contentLength = partLength(division, partNumber);
+      const target = { key: row.key, uploadId, partNumber, contentLength, expiresInSeconds };
+      return { part_number: partNumber, size: contentLength, upload_url: await storage.presignPart(target) };
+    }),
+  );
+}
