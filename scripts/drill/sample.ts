@@ -11,7 +11,9 @@ export interface LoadRequest {
   readonly method: 'GET' | 'POST';
   /** The whole request, a char per byte. */
   readonly bytes: string;
-  /** Whether a 2xx is the right answer to exactly this request, whole. */
+  /** Of a right answer that is no 2xx. */
+  readonly rightStatus?: number;
+  /** Whether a 2xx, or one of that status, is the right answer to exactly this request, whole. */
   readonly isRight: (answer: RawMessage) => boolean;
 }
 
@@ -57,7 +59,7 @@ export function judge(
   answer: RawMessage,
 ): Pick<Sample, 'outcome' | 'status' | 'reason'> {
   const status = Number(answer.startLine.split(' ')[1]);
-  if (status >= 200 && status < 300) {
+  if ((status >= 200 && status < 300) || status === request.rightStatus) {
     return request.isRight(answer)
       ? { outcome: 'answered', status, reason: '' }
       : { outcome: 'failed', status, reason: REASON.wrongBody };
