@@ -9,7 +9,7 @@ import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { freePort } from './ports.ts';
 import { type PostgresProgram, preparePostgresProgram } from './postgres-program.ts';
-import { isAlive, processIn, untilEnded, withChildren } from './proc.ts';
+import { isAlive, processIn, signalProcess, untilEnded, withChildren } from './proc.ts';
 import { type Program, startProgram, until, untilSays } from './programs.ts';
 
 export interface EmbeddedPostgresOptions {
@@ -59,8 +59,8 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
       `postgresql://${encodeURIComponent(options.user)}:${encodeURIComponent(options.password)}@127.0.0.1:${port}/${database}`;
     await ensureDatabase(url('postgres'), options.database);
     const signalAll = (signal: NodeJS.Signals) => {
-      const pids = withChildren(server.pid).filter(isAlive);
-      for (const pid of pids) process.kill(pid, signal);
+      const pids = withChildren(server.pid);
+      for (const pid of pids) signalProcess(pid, signal);
       return pids;
     };
     const kill = async () => {

@@ -40,9 +40,12 @@ export const untilEnded = (pid: number, words: string): Promise<void> =>
     patienceMs: STOP_TIMEOUT_MS,
   });
 
-export function isAlive(pid: number): boolean {
+export const isAlive = (pid: number): boolean => signalProcess(pid, 0);
+
+/** @param signal 0: only asks @returns false when it has ended */
+export function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
-    return process.kill(pid, 0);
+    return process.kill(pid, signal);
   } catch {
     return false;
   }

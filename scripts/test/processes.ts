@@ -3,7 +3,7 @@
  * session they are in: found by looking often, in Linux's /proc (proc(5)). Elsewhere none is found.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { commandOf, hasProc, type ProcessEntry, processTable } from '../lab/proc.ts';
+import { commandOf, hasProc, type ProcessEntry, processTable, signalProcess } from '../lab/proc.ts';
 
 export interface TestProcesses {
   /** SIGKILL for a file's own process; what it started is then left behind. */
@@ -57,7 +57,7 @@ export function watchTestProcesses(
   return {
     kill(file) {
       for (const one of known.values())
-        if (one.file === file && one.pid === one.root.pid) signal(one, 'SIGKILL');
+        if (one.file === file && one.pid === one.root.pid) signalProcess(one.pid, 'SIGKILL');
     },
     async settled() {
       for (look(); known.size > 0; look()) await sleep(LOOK_EVERY_MS);
@@ -67,7 +67,7 @@ export function watchTestProcesses(
       const giveUpAt = performance.now() + LAST_GRACE_MS;
       for (look(); known.size > 0; look()) {
         const name = performance.now() < giveUpAt ? 'SIGTERM' : 'SIGKILL';
-        for (const one of known.values()) signal(one, name);
+        for (const one of known.values()) signalProcess(one.pid, name);
         await sleep(LOOK_EVERY_MS);
       }
     },
@@ -80,15 +80,7 @@ function endOrphan(one: Known, onLeft: (left: LeftBehind) => void): void {
   if (lateMs < 0) return;
   if (!one.isTold) onLeft({ file: one.file, pid: one.pid, command: commandOf(one.pid) ?? '' });
   one.isTold = true;
-  signal(one, lateMs < LAST_GRACE_MS ? 'SIGTERM' : 'SIGKILL');
-}
-
-function signal({ pid }: ProcessEntry, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch {
-    // It has just ended.
-  }
+  signalProcess(one.pid, lateMs < LAST_GRACE_MS ? 'SIGTERM' : 'SIGKILL');
 }
 
 const isIn = (table: Table, { pid, startedAt }: ProcessEntry) => table.get(pid)?.startedAt === startedAt;

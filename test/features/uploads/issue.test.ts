@@ -5,7 +5,9 @@ import { test } from 'node:test';
 import { createBackendTables, query, usingDatabase } from '../../../scripts/lab/database.ts';
 import { until } from '../../../scripts/lab/programs.ts';
 import { storageEnv } from '../../../scripts/lab/throwaway-object-store.ts';
-import { untilMigrated } from '../../../scripts/lab/until-migrated.ts';
+import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
+import { migrateDatabase } from '../../../src/infra/postgres/migrate.ts';
+import { schema } from '../../../src/schema.ts';
 import { api, untilAvailable } from '../../support/api.ts';
 import { send } from '../../support/object-store-contract.ts';
 import { startSidecar, type TestSidecar } from '../../support/start-sidecar.ts';
@@ -264,16 +266,18 @@ test('what is configured, and a checksum, is signed and returned in the headers'
 test('tables that a restored backup lacks make /readyz say so, and are made again', async () => {
   const url = await scene.server.createDatabase();
   await createBackendTables(url);
-  const at = await startSidecar({ ...storageEnv(scene.store.config), DATABASE_URL: url });
+  // Not at its start: it might still be about to put right what is broken here.
+  await migrateDatabase(parseDatabaseUrl(url), schema);
+  const settings = { ...storageEnv(scene.store.config), DATABASE_URL: url };
+  const at = await startSidecar({ ...settings, MIGRATE_ON_START: 'false' });
   const database = async () => (await api('GET', `${at.url}/readyz`)).body.checks.database;
-  await untilMigrated(url);
   await until('readiness', async () => (await database()) === 'ok', { everyMs: 200 });
   await query(url, 'DROP TRIGGER sidecar_uploads_usage ON sidecar_uploads');
   await until('the trigger to be missed', async () => (await database()) === 'down', { everyMs: 200 });
   await query(url, 'DROP TABLE sidecar_uploads');
   assert.equal((await issue(at, IMAGE)).status, 503);
   await at.stop();
-  const again = await startSidecar({ ...storageEnv(scene.store.config), DATABASE_URL: url });
+  const again = await startSidecar(settings);
   try {
     await until('the tables', async () => (await issue(again, IMAGE)).status === 200, { everyMs: 100 });
     assert.equal((await api('GET', `${again.url}/readyz`)).body.checks.database, 'ok');
