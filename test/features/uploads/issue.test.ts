@@ -173,7 +173,8 @@ test('what the usage row says is what the rows add up to, whatever happens to th
     [user],
   );
   assert.equal(bytes, sum);
-  assert.equal(bytes, '300');
+  // Of the ten that are ready the pass in the background may have missed the files meanwhile.
+  assert.ok(Number(bytes) >= 200 && Number(bytes) <= 300, bytes);
 });
 
 test('a user with 100,000 uploads costs no more rows than one with ten', async () => {
