@@ -67,11 +67,13 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
   const requireUser = createRequireUser({ token: config.token, findUser: createUserDirectory(database) });
   const reviews = createReviewStore({ database });
   const recordEvent = createEventWriter(config.webhook !== null).record;
+  // Nothing refers to uploads yet.
+  const usage = { showing: async () => false, takeOut: async () => undefined };
   const routes = [
     ...uploadRoutes({
       uploads:
         storage &&
-        createUploads({ database, storage, recordEvent, limits: config.uploads, ...config.uploads }),
+        createUploads({ database, storage, recordEvent, usage, limits: config.uploads, ...config.uploads }),
       requireUser,
     }),
     ...reviewRoutes({ reviews, requireUser }),
@@ -150,7 +152,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
     });
   const passDatabase = storage && createDatabase(config.database, { poolMax: 2 });
   const uploadPass =
-    storage && passDatabase && createUploadPass({ database: passDatabase, storage, recordEvent, log });
+    storage && passDatabase && createUploadPass({ database: passDatabase, storage, recordEvent, usage, log });
   let migrations: { stop(): Promise<void> } | undefined;
 
   async function startMetrics(port: number): Promise<Metrics> {

@@ -44,8 +44,10 @@ export interface Changes {
   intend(row: UploadRow, intent: UploadRow['intent'], options: RunOptions): Promise<void>;
   /** A change, with its event; the lease is given back. */
   become(row: UploadRow, change: Change, options: RunOptions): Promise<UploadRow>;
-  /** No change; the lease is given back. */
+  /** No change after a look; the lease is given back. */
   keep(row: UploadRow, options: RunOptions): Promise<UploadRow>;
+  /** Nothing was done: without its intent, and the lease is given back. */
+  relinquish(row: UploadRow, options: RunOptions): Promise<void>;
   /** After a failure: looked at again soon, with its intent. */
   release(row: UploadRow): Promise<void>;
 }
@@ -105,6 +107,9 @@ export function createChanges({ database, recordEvent, publicUrl }: ChangesOptio
       if (kept === undefined) throw leaseLost();
       return kept;
     },
+    async relinquish(row, options) {
+      await run(RELINQUISH, [row.id, row.lease], options);
+    },
     async release(row) {
       await run(RELEASE, [row.id, row.lease]);
     },
@@ -159,6 +164,10 @@ const KEEP = `
      SET ${GIVEN_BACK}, due_at = CASE WHEN settles_at > lease_until - ${LEASE} THEN settles_at END
    WHERE id = ? AND lease = ?
   RETURNING ${COLUMNS}`;
+
+/** `due_at` stays: the claim put it at most a lease away, and the row may have been due. */
+const RELINQUISH = `
+  UPDATE sidecar_uploads SET lease = NULL, lease_until = NULL, intent = NULL WHERE id = ? AND lease = ?`;
 
 const RELEASE = `
   UPDATE sidecar_uploads SET lease = NULL, lease_until = NULL, due_at = least(due_at, now() + ${AGAIN})

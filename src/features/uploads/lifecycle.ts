@@ -13,6 +13,7 @@ import { divisionOf, missingParts, partsOf } from './multipart.ts';
 import type { Owner } from './store.ts';
 import type { RejectionReason, UploadRow } from './upload.ts';
 import { uploadNotFound } from './upload.ts';
+import type { Withdraw } from './usage.ts';
 
 export interface Limit {
   /** Ends what the storage is asked. */
@@ -24,7 +25,7 @@ export interface Limit {
 export interface Lifecycle {
   /** Looks at what is in the storage. @returns the upload, `ready` @throws AppError 404, 409, 422, 503 */
   complete(id: string, owner: Owner, limit: Limit): Promise<UploadRow>;
-  /** Deletes the object, then says so. @returns the upload, `deleted` @throws AppError 404, 409, 503 */
+  /** Takes it out of what shows it (an admin's; another's is refused then), deletes the object, then says so. @returns the upload, `deleted` @throws AppError 404, 409, 503 */
   remove(id: string, owner: Owner, limit: Limit): Promise<UploadRow>;
   /** One look at an upload whose lease the caller has; gives the lease back, also when it fails. @throws AppError 503 */
   settle(row: UploadRow, limit: Limit): Promise<UploadRow>;
@@ -62,9 +63,11 @@ const BUSY_POLL_MS = 100;
 
 export function createLifecycle({
   changes,
+  withdraw,
   storage,
 }: {
   readonly changes: Changes;
+  readonly withdraw: Withdraw;
   readonly storage: Pick<
     ObjectStorage,
     'readStart' | 'head' | 'delete' | 'listParts' | 'completeMultipart' | 'abortMultipart'
@@ -99,10 +102,11 @@ export function createLifecycle({
   };
 
   async function carryOut(row: UploadRow, decision: Decision, limit: Limit): Promise<UploadRow> {
-    if (decision.mustGo) {
-      if (decision.to === 'rejected') await changes.intend(row, decision.reason, limit);
-      await storage.delete(row.key, limit.signal);
-    }
+    const endsShown = row.status === 'ready' && decision.to !== 'stays';
+    if (decision.to === 'rejected' && (decision.mustGo || endsShown))
+      await changes.intend(row, decision.reason, limit);
+    if (endsShown) await withdraw(row.id, true, limit);
+    if (decision.mustGo) await storage.delete(row.key, limit.signal);
     const after = decision.to === 'stays' ? row.status : decision.to;
     if (after !== 'issued' && after !== 'ready') await abort(row, limit);
     return decision.to === 'stays' ? changes.keep(row, limit) : changes.become(row, decision, limit);
@@ -153,9 +157,13 @@ export function createLifecycle({
       throw conflict('not_uploaded', 'Parts of the file have not arrived yet.', { missing });
     },
     async remove(...named) {
-      const [, , limit] = named;
+      const [, owner, limit] = named;
       const row = await whileIn(['issued', 'ready'], named, 'deleted', (claimed) =>
         leased(claimed, async () => {
+          if (claimed.status === 'ready' && !(await withdraw(claimed.id, owner === 'any', limit))) {
+            await changes.relinquish(claimed, limit);
+            throw conflict('in_use', 'A review shows this file: please take it out of the review first.');
+          }
           await abort(claimed, limit);
           await storage.delete(claimed.key, limit.signal);
           return changes.become(claimed, { to: 'deleted' }, limit);

@@ -15,6 +15,9 @@ import {
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { uploadLimits } from './limits.ts';
 import { createUploadStore, type UploadStore } from './store.ts';
+import { createReadyOf, createWithdraw, type ReadyOf, type UploadUsage } from './usage.ts';
+
+export type { ReadyOf, ReadyUpload, UploadUsage } from './usage.ts';
 
 /** What the routes call. */
 export interface Uploads {
@@ -25,16 +28,19 @@ export interface Uploads {
   readonly store: UploadStore;
   readonly lifecycle: Lifecycle;
   readonly publicUrl: (key: string) => string;
+  /** For who refers to uploads (usage.ts). */
+  readonly readyOf: ReadyOf;
   /** The answer of GET /api/uploads/limits, which never changes while the process runs. */
   readonly limits: object;
 }
 
 export interface UploadsOptions extends IssueOptions {
   readonly recordEvent: RecordEvent;
+  readonly usage: UploadUsage;
 }
 
 export function createUploads(options: UploadsOptions): Uploads {
-  const { database, storage, limits, urlTtlSeconds, recordEvent } = options;
+  const { database, storage, limits, urlTtlSeconds, recordEvent, usage } = options;
   const changes = createChanges({ database, recordEvent, publicUrl: storage.publicUrl });
   return {
     issue: createIssue(options),
@@ -42,8 +48,9 @@ export function createUploads(options: UploadsOptions): Uploads {
     renew: createRenew(options),
     storage,
     store: createUploadStore(database),
-    lifecycle: createLifecycle({ changes, storage }),
+    lifecycle: createLifecycle({ changes, withdraw: createWithdraw(database, usage), storage }),
     publicUrl: storage.publicUrl,
+    readyOf: createReadyOf(storage.publicUrl),
     limits: uploadLimits(limits, urlTtlSeconds),
   };
 }
@@ -53,11 +60,12 @@ export function createUploadPass({
   log,
   pollMs,
   ...options
-}: Pick<UploadsOptions, 'database' | 'storage' | 'recordEvent'> & {
+}: Pick<UploadsOptions, 'database' | 'storage' | 'recordEvent' | 'usage'> & {
   readonly log: Log;
   readonly pollMs?: number;
 }): BackgroundPass {
   const changes = createChanges({ ...options, publicUrl: options.storage.publicUrl });
-  const lifecycle = createLifecycle({ changes, storage: options.storage });
+  const withdraw = createWithdraw(options.database, options.usage);
+  const lifecycle = createLifecycle({ changes, withdraw, storage: options.storage });
   return createBackgroundPass({ changes, lifecycle, log, ...(pollMs === undefined ? {} : { pollMs }) });
 }
