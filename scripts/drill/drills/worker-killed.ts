@@ -3,15 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Drill, none, report, some, told } from '../drill.ts';
 import { startLoad } from '../load.ts';
 import { mixedConnections } from '../requests.ts';
-import {
-  isFailed,
-  isRefused,
-  isWithin,
-  longestRecoveryMs,
-  type Outage,
-  REASON,
-  type Sample,
-} from '../sample.ts';
+import { isFailed, isRefused, isWithin, longestRecoveryMs, type Outage, REASON } from '../sample.ts';
 import { pidsOf, startScene } from '../scene.ts';
 
 const WORKERS = 2;
@@ -49,7 +41,8 @@ export const workerKilled: Drill = {
     }
     await sleep(BEFORE_MS);
     const samples = await load.stop();
-    const mayFail = inFlightAt(samples, kills);
+    // What began before its client could notice that its connection is gone is lost as well.
+    const mayFail = samples.filter((sample) => isWithin(sample, kills)).length;
     const failed = samples.filter(isFailed);
     return report({
       samples,
@@ -57,7 +50,7 @@ export const workerKilled: Drill = {
       recoveryMs: longestRecoveryMs(samples, kills),
       mayFail,
       figures: [
-        told('requests in flight when a worker was killed', mayFail),
+        told('requests under way until every client had noticed', mayFail),
         none('requests failed at another time', failed, (sample) => !isWithin(sample, kills)),
         none('requests that got no answer at all', failed, ({ reason }) => reason === REASON.hung),
         none('requests refused', samples, isRefused),
@@ -66,6 +59,3 @@ export const workerKilled: Drill = {
     });
   },
 };
-
-const inFlightAt = (samples: readonly Sample[], kills: readonly Outage[]): number =>
-  samples.filter((s) => kills.some(({ downAt }) => s.startedAt <= downAt && s.endedAt >= downAt)).length;
