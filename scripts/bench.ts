@@ -87,10 +87,14 @@ async function main(): Promise<void> {
   process.exit();
 }
 
-async function prepare({ profile, peers, rounds, quick }: Options): Promise<Bench> {
+/** What forwards nothing needs no other proxies. */
+const HAVE_PEERS_OF_THEIR_OWN: readonly string[] = ['uploads'];
+
+async function prepare({ profile, peers, rounds, quick, only }: Options): Promise<Bench> {
   const cores = chooseCores();
   say(cores.note);
-  const contenders = profile ? [sidecar] : chooseContenders(peers);
+  const isAlone = profile || only.every((name) => HAVE_PEERS_OF_THEIR_OWN.includes(name));
+  const contenders = isAlone ? [sidecar] : chooseContenders(peers);
   if (contenders.some(({ kind }) => kind === 'node')) installPeers(say);
   const core = { core: cores.load };
   const upstream = startWorker<object, { port: number }>(

@@ -118,6 +118,22 @@ export const cpuMicroseconds = (pids: readonly number[]): number =>
   });
 
 /**
+ * The same of a process, its children, and those of its children that have ended, µs: PostgreSQL has a process for each
+ * connection. The ended ones' is known in ticks of 10 ms only (proc(5), cutime and cstime).
+ */
+export function cpuWithEnded(pid: number): number {
+  const fields = statFields(pid);
+  const endedUs = ((Number(fields[13]) + Number(fields[14])) * 1e6) / TICKS_PER_SECOND;
+  try {
+    return endedUs + cpuMicroseconds(withChildren(pid));
+  } catch (error) {
+    // One of them ended meanwhile, and is among the ended now.
+    if (isAlive(pid)) return cpuWithEnded(pid);
+    throw error;
+  }
+}
+
+/**
  * Starts to count how long the process's first thread is ready to run while another process has the core.
  * @returns asked later, the part of the time since that the process could have had, 0 to 1; 1 where it cannot be known
  */

@@ -30,6 +30,10 @@ export interface RunningProxy {
   readonly port: number;
   /** Every process whose CPU time and memory count. */
   readonly pids: readonly number[];
+  /** CPU time of the database that works for it alone, so far, µs. */
+  readonly databaseCpuUs?: () => number;
+  /** Puts away what a turn has left, between two turns. */
+  readonly rest?: () => Promise<unknown>;
   stop(): Promise<unknown>;
 }
 

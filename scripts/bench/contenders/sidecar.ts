@@ -4,7 +4,13 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { baseEnv, MAIN } from '../../lab/sidecar.ts';
-import { type Contender, type NodeProxy, startNodeProxy } from './contender.ts';
+import {
+  type Contender,
+  type NodeProxy,
+  type Place,
+  type RunningProxy,
+  startNodeProxy,
+} from './contender.ts';
 
 const { version } = JSON.parse(readFileSync(resolve(import.meta.dirname, '../../../package.json'), 'utf8'));
 
@@ -16,6 +22,16 @@ export const sidecar: Contender = {
   setup: 'as in production: LOG_LEVEL=info to a file, METRICS_PORT set, WEB_CONCURRENCY=1',
   start: (place) => startNodeProxy(place, (port) => sidecarProxy(port, place.upstreamPort)),
 };
+
+/** On what its own routes need: a database, a storage. */
+export const startSidecarWith = (
+  place: Place,
+  settings: Readonly<Record<string, string>>,
+): Promise<RunningProxy> =>
+  startNodeProxy(place, (port) => {
+    const { args, env } = sidecarProxy(port, place.upstreamPort);
+    return { args, env: { ...env, ...settings } };
+  });
 
 /** What the log and the metrics cost is the difference to this one. */
 export const quietSidecar: Contender = {

@@ -15,6 +15,7 @@ import {
   webSocketHandshake,
 } from '../traffic.ts';
 import { acceptFor, clientFrame, SERVER_FRAME_BYTES, serverFrame } from '../websocket-frames.ts';
+import type { ApiRequest } from './api-requests.ts';
 import type { LoadClient, LoopEvents } from './closed-loop.ts';
 
 /** Of a wrong answer, in the error message. */
@@ -61,16 +62,31 @@ export function readAnswer(bytes: Buffer, expected: Buffer): Answer {
   return 'right';
 }
 
+/** A 200 with a Content-Length, whose body has something in it. @param bytes from its beginning */
+function readApiAnswer(bytes: Buffer, answerHas: string): Answer {
+  const headEnd = bytes.indexOf('\r\n\r\n');
+  if (headEnd === -1) return 'incomplete';
+  const head = bytes.toString('latin1', 0, headEnd);
+  const end = headEnd + 4 + Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1]);
+  if (bytes.length < end) return 'incomplete';
+  const isRight =
+    bytes.length === end &&
+    bytes.compare(OK, 0, OK.length, 0, OK.length) === 0 &&
+    bytes.indexOf(answerHas, headEnd) !== -1;
+  return isRight ? 'right' : { wrong: `a wrong answer:\n${bytes.toString('latin1', 0, 2 * SHOWN_CHARS)}` };
+}
+
 abstract class Client implements LoadClient {
   loop: LoopEvents | undefined;
   sentAt = 0;
   abstract readonly opened: Promise<unknown>;
   protected readonly socket: Socket;
   readonly close: () => void;
-  readonly #request: Buffer;
+  readonly #request: Buffer | (() => Buffer);
   #pending: Buffer | undefined;
 
-  constructor(port: number, request: Buffer) {
+  /** @param request a function: asked for each */
+  constructor(port: number, request: Buffer | (() => Buffer)) {
     const { socket, close } = openLoadSocket(port, (reason) => this.onWrong(reason));
     this.socket = socket;
     this.close = close;
@@ -79,7 +95,7 @@ abstract class Client implements LoadClient {
   }
 
   send(): void {
-    this.socket.write(this.#request);
+    this.socket.write(typeof this.#request === 'function' ? this.#request() : this.#request);
   }
 
   #onData(chunk: Buffer): void {
@@ -113,6 +129,25 @@ export class HttpClient extends Client {
 
   protected read(bytes: Buffer): Answer {
     return readAnswer(bytes, this.#expected);
+  }
+}
+
+/** One keep-alive connection that asks for something else each time. */
+export class ApiClient extends Client {
+  readonly opened: Promise<unknown>;
+  #answerHas = '';
+
+  constructor(port: number, nextRequest: () => ApiRequest) {
+    super(port, () => {
+      const { bytes, answerHas } = nextRequest();
+      this.#answerHas = answerHas;
+      return bytes;
+    });
+    this.opened = once(this.socket, 'connect');
+  }
+
+  protected read(bytes: Buffer): Answer {
+    return readApiAnswer(bytes, this.#answerHas);
   }
 }
 

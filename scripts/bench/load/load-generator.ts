@@ -3,7 +3,8 @@
  * requests, so that one core can saturate a proxy on another.
  */
 import { serveCommands } from '../../lab/worker.ts';
-import { HttpClient, WebSocketClient } from './clients.ts';
+import { apiRequests } from './api-requests.ts';
+import { ApiClient, HttpClient, WebSocketClient } from './clients.ts';
 import { ClosedLoop, type LoadClient } from './closed-loop.ts';
 import type { LoadCommand, LoadResult } from './messages.ts';
 import { download, upload } from './transfer.ts';
@@ -14,11 +15,18 @@ const NOTHING: LoadResult = { wallUs: 0, p50Us: 0, p99Us: 0 };
 
 /** What is open, the last on top: idle WebSockets stay below the requests that are sent beside them. */
 const loops: ClosedLoop[] = [];
+/** Requests to the sidecar's own routes so far: a user comes back when all the others have been. */
+let asked = 0;
 
 async function perform(command: LoadCommand): Promise<LoadResult> {
   switch (command.kind) {
     case 'open':
       return await open(command.connections, (i) => new HttpClient(command.port, command.method, i));
+    case 'open-api':
+      return await open(command.connections, () => {
+        const nextRequest = () => apiRequests[command.ask](1 + (asked++ % command.users));
+        return new ApiClient(command.port, nextRequest);
+      });
     case 'open-websockets':
       return await open(command.connections, (i) => new WebSocketClient(command.port, i));
     case 'run':

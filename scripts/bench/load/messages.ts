@@ -2,6 +2,8 @@
  * What the bench and the load generator say to each other.
  */
 
+import type { ApiRequestName } from './api-requests.ts';
+
 export type LoadCommand =
   /** Opens connections that will send small requests. */
   | {
@@ -9,6 +11,14 @@ export type LoadCommand =
       readonly port: number;
       readonly method: 'GET' | 'POST';
       readonly connections: number;
+    }
+  /** Opens connections that will ask the sidecar's own routes, each time as the next of so many users. */
+  | {
+      readonly kind: 'open-api';
+      readonly port: number;
+      readonly ask: ApiRequestName;
+      readonly connections: number;
+      readonly users: number;
     }
   /** Opens WebSockets that will send frames to be echoed. */
   | { readonly kind: 'open-websockets'; readonly port: number; readonly connections: number }

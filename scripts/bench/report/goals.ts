@@ -40,6 +40,7 @@ const RATIO_GOALS: readonly RatioGoal[] = [
   { workload: 'upload', against: 'nginx', limit: 'at least', stretch: 0.5 },
   { workload: 'websocket', against: EVERY_NODE_PEER, limit: 'at most', must: 1 },
   { workload: 'websocket', against: 'nginx', limit: 'at most', stretch: 1.4 },
+  { workload: 'uploads', against: 'FastAPI', limit: 'at most', must: 0.75, stretch: 0.5 },
 ];
 
 const ABSOLUTE_GOALS: readonly AbsoluteGoal[] = [

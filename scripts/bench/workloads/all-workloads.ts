@@ -5,6 +5,7 @@ import { bulk } from './bulk.ts';
 import { oneConnection } from './one-connection.ts';
 import { logAndMetrics, smallGets, smallPosts } from './small-requests.ts';
 import { startup } from './startup.ts';
+import { uploads } from './uploads.ts';
 import { idleWebSockets, webSocketEcho } from './websockets.ts';
 import type { Workload } from './workload.ts';
 
@@ -17,4 +18,5 @@ export const workloads = {
   websocket: webSocketEcho,
   idle: idleWebSockets,
   startup,
+  uploads,
 } as const satisfies Record<string, Workload>;

@@ -32,6 +32,8 @@ export async function prepareLoop(bench: Bench, proxy: RunningProxy, open: OpenC
 export interface LoopCost extends LoadResult {
   /** Per exchange, µs. */
   readonly cpuUs: number;
+  /** Per exchange, µs; 0 without a database. */
+  readonly databaseUs: number;
   /** Per exchange, µs: `wallUs` of LoadResult divided by their number. */
   readonly wallUs: number;
 }
@@ -46,14 +48,18 @@ export async function runLoop(
   await load.do(open);
   await load.do({ kind: 'run', exchanges: open.connections * FIRST_EXCHANGES });
   const before = cpuMicroseconds(proxy.pids);
+  const databaseBefore = proxy.databaseCpuUs?.() ?? 0;
   const result = await load.do({ kind: 'run', exchanges });
   const cpuUs = (cpuMicroseconds(proxy.pids) - before) / exchanges;
+  const databaseUs = ((proxy.databaseCpuUs?.() ?? 0) - databaseBefore) / exchanges;
   await load.do({ kind: 'close' });
-  return { ...result, cpuUs, wallUs: result.wallUs / exchanges };
+  return { ...result, cpuUs, databaseUs, wallUs: result.wallUs / exchanges };
 }
 
-const sampleOf = ({ cpuUs, wallUs, p50Us, p99Us }: LoopCost): Sample => ({
+const sampleOf = ({ cpuUs, databaseUs, wallUs, p50Us, p99Us }: LoopCost): Sample => ({
   cpuUs,
+  databaseUs,
+  totalUs: cpuUs + databaseUs,
   perSecond: 1e6 / wallUs,
   p50Ms: p50Us / 1000,
   p99Ms: p99Us / 1000,
