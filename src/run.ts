@@ -9,6 +9,7 @@ import { reasonsOf } from './errors.ts';
 import { createLogger, type Log } from './infra/logger.ts';
 import { serveMetrics } from './infra/metrics.ts';
 import { loadPackage } from './load-package.ts';
+import { warnOfSharedRoutes } from './shared-routes.ts';
 import { createSidecar, type Sidecar } from './sidecar.ts';
 import { keepYoungGenerationSmall } from './young-generation.ts';
 
@@ -107,8 +108,16 @@ async function startSidecar(config: Config, log: Log): Promise<Running> {
   const where = port === null ? { socket: 'passed' } : { host: config.host, port };
   log.info({ ...where, pid: process.pid }, 'listening');
   if (cluster.isWorker) await obeyPrimary(sidecar);
+  // Of several workers one is enough, and none that comes later.
+  const isFirst = cluster.isPrimary || cluster.worker?.id === 1;
+  const stopLooking = isFirst
+    ? warnOfSharedRoutes({ backend: config.backend, routes: sidecar.routes, log })
+    : undefined;
   return {
-    stop: () => sidecar.stop(),
+    stop() {
+      stopLooking?.();
+      return sidecar.stop();
+    },
     async reload() {
       if (cluster.isPrimary) log.warn('SIGHUP restarts workers; with WEB_CONCURRENCY=1 there are none');
     },

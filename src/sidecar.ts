@@ -13,6 +13,7 @@ import { createErrorResponder, createSocketErrorResponder } from './edge/error-r
 import { createHealth } from './edge/health.ts';
 import { createLocalRoutes } from './edge/local-routes.ts';
 import { createOverloadWatch } from './edge/overload.ts';
+import type { LocalRoute } from './edge/route-table.ts';
 import { createRouting } from './edge/routing.ts';
 import { createHttpServer, listen } from './edge/server.ts';
 import { createTrustedProxies } from './edge/trusted-proxies.ts';
@@ -40,6 +41,8 @@ import { createUserDirectory } from './infra/user-directory.ts';
 import { schema } from './schema.ts';
 
 export interface Sidecar {
+  /** What it serves itself. */
+  readonly routes: readonly LocalRoute[];
   /**
    * Listens; resolves with the port, null on a unix socket that was passed. Nothing behind it needs to be up.
    * @throws when the port is taken
@@ -174,6 +177,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
   let metricsServer: { close(): void } | undefined;
 
   return {
+    routes,
     async start(passed) {
       overload.start();
       await listen(listening.server, config.port, config.host, passed);

@@ -73,11 +73,11 @@ function watchBackend() {
       let answered = false;
       readConnection(socket, {
         onHead(message) {
-          answered = early && !isReadinessCheck(message);
+          answered = early && !isOwnQuestion(message);
           if (answered) answer(message, socket);
         },
         onRequest(message) {
-          if (isReadinessCheck(message)) {
+          if (isOwnQuestion(message)) {
             socket.write('HTTP/1.1 204 No Content\r\n\r\n');
             return;
           }
@@ -98,6 +98,7 @@ function watchBackend() {
   };
 }
 
-/** The sidecar's own question behind /readyz. */
-const isReadinessCheck = (message: Pick<ReadMessage, 'start' | 'fields'>) =>
-  message.start[1] === '/healthz' && valuesOf(message, 'host').join() === 'localhost';
+/** The sidecar's own: behind /readyz, and soon after its start (shared-routes.ts). */
+const isOwnQuestion = (message: Pick<ReadMessage, 'start' | 'fields'>) =>
+  ['/healthz', '/openapi.json'].includes(message.start[1] ?? '') &&
+  valuesOf(message, 'host').join() === 'localhost';
