@@ -8,7 +8,7 @@ import { keepOwnEnvironment } from './config/environment.ts';
 import { reasonsOf } from './errors.ts';
 import { createLogger, type Log } from './infra/logger.ts';
 import { serveMetrics } from './infra/metrics.ts';
-import { loadPackage } from './load-package.ts';
+import { collectFromWorkers } from './infra/worker-metrics.ts';
 import { warnOfSharedRoutes } from './shared-routes.ts';
 import { createSidecar, type Sidecar } from './sidecar.ts';
 import { keepYoungGenerationSmall } from './young-generation.ts';
@@ -137,12 +137,15 @@ async function obeyPrimary(sidecar: Sidecar): Promise<void> {
 
 async function startPrimary(config: Config, log: Log, exit: Exit): Promise<Running> {
   const { startWorkers } = await import('./workers.ts');
+  const { metricsPort } = config;
+  const collect = metricsPort === null ? undefined : collectFromWorkers();
   const onSocketLost = () => {
     log.fatal('all workers died, and the passed socket with them');
     exit(EX_SOFTWARE);
   };
   const pool = await startWorkers(config, log, activatedSocket() === undefined ? null : onSocketLost);
-  const metrics = config.metricsPort === null ? undefined : await serveAddedUp(config.metricsPort);
+  const metrics =
+    metricsPort === null || collect === undefined ? undefined : await serveMetrics(metricsPort, collect);
   log.info({ workers: config.workers, pid: process.pid }, 'all workers listen');
   return {
     reload: () => pool.restart(),
@@ -151,12 +154,6 @@ async function startPrimary(config: Config, log: Log, exit: Exit): Promise<Runni
       await pool.stop();
     },
   };
-}
-
-/** The workers' metrics, added up. */
-async function serveAddedUp(port: number): Promise<{ close(): void }> {
-  const registry = new (loadPackage('prom-client').AggregatorRegistry)();
-  return serveMetrics(port, () => registry.clusterMetrics());
 }
 
 function onSignals(running: Promise<Running>, log: Log, exit: Exit): void {

@@ -38,6 +38,7 @@ import { createDatabase } from './infra/postgres/database.ts';
 import { createDatabaseReadiness } from './infra/postgres/readiness.ts';
 import { startMigrations } from './infra/postgres/start-migrations.ts';
 import { createUserDirectory } from './infra/user-directory.ts';
+import { reportToPrimary } from './infra/worker-metrics.ts';
 import { schema } from './schema.ts';
 
 export interface Sidecar {
@@ -170,11 +171,12 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
       unhandledRejections,
       events: events && (() => events.figures()),
     });
-    // Workers are asked by the primary, which serves the sum.
-    if (cluster.isPrimary) metricsServer = await serveMetrics(port, () => made.registry.metrics());
+    if (cluster.isWorker) reportMetrics = reportToPrimary(made.registry);
+    else metricsServer = await serveMetrics(port, () => made.registry.metrics());
     return made;
   }
   let metricsServer: { close(): void } | undefined;
+  let reportMetrics: (() => Promise<void>) | undefined;
 
   return {
     routes,
@@ -204,6 +206,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
       await migrations?.stop();
       const databases = [database, eventsDatabase, passDatabase].map((one) => one?.close());
       await Promise.all([backend.close(), ...databases, storage?.close()]);
+      await reportMetrics?.();
     },
   };
 }

@@ -25,7 +25,13 @@ export type LoggedDecision = Decision | { readonly kind: 'rejected'; readonly re
 
 export interface AccessLog {
   /** Call once when a request arrives; the line is written when its response closes. */
-  watch(req: IncomingMessage, res: ServerResponse, requestId: string, decision: LoggedDecision): void;
+  watch(
+    req: IncomingMessage,
+    res: ServerResponse,
+    requestId: string,
+    decision: LoggedDecision,
+    traceId?: string,
+  ): void;
   /** Writes the line of what was rejected on a socket without a response. */
   rejected(request: NamedRequest, status: number): void;
   /** Writes the line of an upgrade, when its socket has closed. */
@@ -45,23 +51,24 @@ export function loggedPath(target: string): string {
 
 /** @param count told of every finished request, for the metrics */
 export function createAccessLog(log: Log, count: (finished: FinishedRequest) => void): AccessLog {
-  const write = (target: string, requestId: string, finished: FinishedRequest) => {
+  const write = (target: string, requestId: string, finished: FinishedRequest, traceId?: string) => {
     count(finished);
     const { method, status, kind, reason } = finished;
     const path = loggedPath(target);
     const ms = Math.round(finished.durationMs * 10) / 10;
     const why = reason === undefined ? '' : `,"reason":"${reason}"`;
+    const trace = traceId === undefined ? '' : `,"trace":"${traceId}"`;
     const end = finished.aborted ? ',"aborted":true' : '';
     log.infoFields(
-      `"id":${quoted(requestId)},"method":"${method}","path":${quoted(path)},"status":${status},"ms":${ms},"kind":"${kind}"${why}${end}`,
+      `"id":${quoted(requestId)},"method":"${method}","path":${quoted(path)},"status":${status},"ms":${ms},"kind":"${kind}"${why}${trace}${end}`,
     );
   };
   return {
-    watch(req, res, requestId, decision) {
+    watch(req, res, requestId, decision, traceId) {
       const startedAt = performance.now();
       // Not once(): it comes once, and the wrapper costs more than the listener.
       res.on('close', () => {
-        write(req.url ?? '', requestId, {
+        const finished = {
           kind: decision.kind,
           reason: decision.kind === 'rejected' ? decision.reason : undefined,
           method: req.method ?? '',
@@ -70,7 +77,8 @@ export function createAccessLog(log: Log, count: (finished: FinishedRequest) => 
           status: res.headersSent ? res.statusCode : 499,
           durationMs: performance.now() - startedAt,
           aborted: !res.writableFinished,
-        });
+        };
+        write(req.url ?? '', requestId, finished, traceId);
       });
     },
     rejected({ id, method, target }, status) {

@@ -62,7 +62,7 @@ export function createApp(options: AppOptions): RequestListener {
     setRequestId(req, requestId);
     const decision = decide(req.method ?? '', head.target, preflightMethod(req));
     if (head.contentLength !== 0) connection.waitForBody(res);
-    accessLog.watch(req, res, requestId, decision);
+    accessLog.watch(req, res, requestId, decision, head.traceId);
     if (options.isOverloaded() && decision.kind !== 'health') {
       // Health checks are still answered: a busy process is alive, and a restart would make it worse.
       sendError(req, res, BUSY);

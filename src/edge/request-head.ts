@@ -14,6 +14,8 @@ export interface RequestHead {
   readonly contentLength: number | null;
   /** The client's own X-Request-Id when usable, else undefined. */
   readonly requestId: string | undefined;
+  /** Of the client's trace (https://www.w3.org/TR/trace-context/#traceparent-header), which is passed on as it is. */
+  readonly traceId: string | undefined;
   /** There is an Upgrade header; the request itself is an ordinary one. */
   readonly offersUpgrade: boolean;
   /** The client waits for a 100 before it sends the body. */
@@ -23,6 +25,8 @@ export interface RequestHead {
 
 /** RFC 3986 host with optional port; the reg-name alphabet without percent-encoding, or a bracketed address. */
 const HOST = /^(?:[A-Za-z0-9._~!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/;
+
+const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-|$)/;
 
 /**
  * Reads and checks request line and framing.
@@ -43,6 +47,7 @@ export function readRequestHead(req: IncomingMessage): RequestHead {
     target: originForm(req.url ?? '', fields.host),
     contentLength: bodyLength(fields, req.httpVersionMinor),
     requestId: usableRequestId(fields.requestId),
+    traceId: fields.traceparent === undefined ? undefined : TRACEPARENT.exec(fields.traceparent)?.[1],
     offersUpgrade: fields.offersUpgrade,
     expectsContinue: expects,
     hasHost: fields.hosts > 0,
@@ -62,6 +67,7 @@ interface FramingFields {
   contentLength: string | undefined;
   transferEncoding: string | undefined;
   requestId: string | undefined;
+  traceparent: string | undefined;
   expect: string | undefined;
   offersUpgrade: boolean;
 }
@@ -74,6 +80,7 @@ function readFramingFields(raw: readonly string[]): FramingFields {
     contentLength: undefined,
     transferEncoding: undefined,
     requestId: undefined,
+    traceparent: undefined,
     expect: undefined,
     offersUpgrade: false,
   };
@@ -91,6 +98,9 @@ function readFramingFields(raw: readonly string[]): FramingFields {
         break;
       case 7:
         if (name.toLowerCase() === 'upgrade') fields.offersUpgrade = true;
+        break;
+      case 11:
+        if (name.toLowerCase() === 'traceparent') fields.traceparent ??= value;
         break;
       case 12:
         if (name.toLowerCase() === 'x-request-id') fields.requestId ??= value;

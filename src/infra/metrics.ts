@@ -2,7 +2,6 @@
  * Prometheus metrics. Labels are few and bounded: kind, reason, method, status class and our own route patterns; never a raw
  * path, which anybody could make endless.
  */
-import cluster from 'node:cluster';
 import { createServer, type Server } from 'node:http';
 import type { Metric, Registry } from 'prom-client';
 import { loadPackage } from '../load-package.ts';
@@ -34,12 +33,8 @@ export interface Metrics {
 }
 
 export function createMetrics(readings: Readings): Metrics {
-  const { AggregatorRegistry, Registry, collectDefaultMetrics } = loadPackage('prom-client');
+  const { Registry, collectDefaultMetrics } = loadPackage('prom-client');
   const registry = new Registry();
-  // In a worker the primary asks for these and adds them up.
-  AggregatorRegistry.setRegistries([registry]);
-  // Its constructor is what makes a worker listen for that question.
-  if (cluster.isWorker) new AggregatorRegistry();
   collectDefaultMetrics({ register: registry });
   const durations = new RequestHistogram();
   // It has what the registry uses of a metric, and none of the rest.

@@ -143,3 +143,17 @@ test('a route that answers late, since the edge has answered in its place, is no
   server.close();
   assert.deepEqual(lines, []);
 });
+
+test("a request's trace is named in its line, if it is one", async () => {
+  const traceId = '0af7651916cd43dd8448eb211c80319c';
+  const values = [`00-${traceId}-b7ad6b7169203331-01`, `00-"},{${traceId}-b7ad6b7169203331-01`, ''];
+  for (const [i, traceparent] of values.entries()) {
+    const id = `traced-${i}`;
+    await exchangeRaw(
+      sidecar.port,
+      request('GET', '/api/reset', `X-Request-Id: ${id}\r\nTraceparent: ${traceparent}\r\n`),
+    );
+    const [line] = (await linesOf(id, 2)).filter(({ status, ms }) => status === 502 && ms !== undefined);
+    assert.deepEqual([line?.path, line?.trace], ['/api/reset', i === 0 ? traceId : undefined]);
+  }
+});

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../../scripts/lab/ports.ts';
 import { isAlive, withChildren } from '../../scripts/lab/proc.ts';
 import { startProgram, until } from '../../scripts/lab/programs.ts';
 import { connectRaw } from '../../scripts/lab/raw-connection.ts';
@@ -247,5 +248,35 @@ test('a worker closes what is beyond its MAX_CONNECTIONS, and does not hand it b
     await until('the surplus is closed', () => clients.filter(({ ended }) => ended).length >= 6);
     assert.ok(clients.some(({ ended }) => !ended));
     for (const client of clients) client.destroy();
+  });
+});
+
+test('a counter never falls: what workers that are gone have counted stays in the metrics', async () => {
+  const metricsPort = await freePort();
+  const sidecar = await startProcess({ ...TWO, METRICS_PORT: String(metricsPort) });
+  const counted = async () => {
+    const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+    const counts = text.matchAll(/^sidecar_request_duration_seconds_count\{kind="not_found".* (\d+)$/gm);
+    return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
+  };
+  const request = async (times: number) => {
+    for (let i = 0; i < times; i += 1) {
+      const answer = await fetch(`${sidecar.url}/nobodys`, { headers: { connection: 'close' } });
+      await answer.text();
+    }
+  };
+  await running(sidecar, async () => {
+    await request(7);
+    await until('seven', async () => (await counted()) === 7);
+    // What it has counted since the last scrape is lost with a killed one: nothing here.
+    process.kill(alive(sidecar)[0] ?? 0, 'SIGKILL');
+    await until('a third has come', () => started(sidecar).length === 3);
+    assert.equal(await counted(), 7);
+    // One that ends in order tells it at the end, whoever scrapes when.
+    await request(5);
+    sidecar.child.kill('SIGHUP');
+    await until('two new ones', () => sidecar.log('workers restarted').length === 1);
+    await until('the old ones are gone', () => alive(sidecar).length === 2);
+    assert.equal(await counted(), 12);
   });
 });
