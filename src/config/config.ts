@@ -1,5 +1,5 @@
 /**
- * The environment as one frozen value. Pure: reads the given record only, touches no file and no network, so that
+ * The environment as one frozen value. Reads the given record, and the one file that it may name (blocked-words.ts), so that
  * `--check-config` and the tests see exactly what a start would see. Every problem is reported at once, none with a
  * value in it: a value may be a secret.
  */
@@ -8,6 +8,7 @@ import type { DatabaseTarget } from './database-url.ts';
 import {
   isSharedSecret,
   type LogLevel,
+  type Moderation,
   SETTING_NAMES,
   type Settings,
   settings,
@@ -58,6 +59,18 @@ export interface Config {
     readonly cacheControl: string | null;
     /** Whether `If-None-Match: *` is signed: a key can then be written once. */
     readonly once: boolean;
+  };
+  readonly reviews: {
+    /** Whether only those may review who have bought the product and got it. */
+    readonly requirePurchase: boolean;
+    readonly moderation: Moderation;
+    /** Reports, by different buyers of the product, that hold a review; 0: none do. */
+    readonly holdAfterReports: number;
+    /** Words and phrases, as their file has them. */
+    readonly blockedWords: readonly string[];
+    /** Of one user in any 60 s; 0: no limit. */
+    readonly writesPerMinute: number;
+    readonly votesPerMinute: number;
   };
   /** null: no events are written or sent. */
   readonly webhook: { readonly url: string; readonly secret: string } | null;
@@ -170,6 +183,14 @@ function toConfig(s: Settings): Config {
       cacheControl: s.S3_UPLOAD_CACHE_CONTROL ?? null,
       once: s.S3_UPLOAD_ONCE,
       quotaBytes: s.UPLOAD_QUOTA_MB_PER_USER * MIB,
+    },
+    reviews: {
+      requirePurchase: s.REVIEWS_REQUIRE_PURCHASE,
+      moderation: s.REVIEWS_MODERATION,
+      holdAfterReports: s.REVIEWS_HOLD_AFTER_REPORTS,
+      blockedWords: s.REVIEWS_BLOCKED_WORDS_FILE,
+      writesPerMinute: s.REVIEWS_WRITES_PER_MINUTE,
+      votesPerMinute: s.REVIEWS_VOTES_PER_MINUTE,
     },
     webhook: webhookFrom(s),
     corsAllowOrigins: s.CORS_ALLOW_ORIGINS,

@@ -2,6 +2,7 @@
  * Every setting as one table: its name, what its text may be, its default. What they mean: docs/configuration.md.
  */
 import { z } from 'zod';
+import { readBlockedWords } from './blocked-words.ts';
 import { parseDatabaseUrl } from './database-url.ts';
 import {
   boolean,
@@ -42,6 +43,9 @@ const CANNED_ACLS = [
   'bucket-owner-full-control',
 ] as const;
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+/** Whether a review is shown before a moderator has seen it (`post`), or afterwards (`pre`). */
+export const MODERATIONS = ['post', 'pre'] as const;
+export type Moderation = (typeof MODERATIONS)[number];
 export type TokenAlgorithm = (typeof TOKEN_ALGORITHMS)[number];
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -87,6 +91,14 @@ export const settings = z.object({
   UPLOAD_MULTIPART_TTL_SECONDS: integer(1, 604_800).default(86_400),
   UPLOAD_RATE_PER_MINUTE: integer(0, 1_000_000).default(30),
   UPLOAD_QUOTA_MB_PER_USER: integer(0, 1_000_000).default(0),
+  REVIEWS_REQUIRE_PURCHASE: boolean.default(false),
+  REVIEWS_MODERATION: z
+    .enum(MODERATIONS, { error: `must be one of ${MODERATIONS.join(', ')}` })
+    .default('post'),
+  REVIEWS_HOLD_AFTER_REPORTS: integer(0, 1_000_000).default(0),
+  REVIEWS_BLOCKED_WORDS_FILE: parsedBy(readBlockedWords).default([]),
+  REVIEWS_WRITES_PER_MINUTE: integer(0, 1_000_000).default(10),
+  REVIEWS_VOTES_PER_MINUTE: integer(0, 1_000_000).default(60),
   EVENTS_WEBHOOK_URL: parsedBy(parseWebhookUrl).optional(),
   EVENTS_WEBHOOK_SECRET: parsedBy(parseWebhookSecret).optional(),
   CORS_ALLOW_ORIGINS: parsedBy(parseOrigins).default('*'),

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
+import { makeScratchFolder } from '../../scripts/lab/scratch-folder.ts';
 import { ConfigError, parseConfig } from '../../src/config/config.ts';
 import { SETTING_NAMES } from '../../src/config/settings.ts';
 
@@ -45,6 +46,14 @@ test('two settings are enough; the others have the documented defaults', () => {
     cacheControl: null,
     once: false,
   });
+  assert.deepEqual(config.reviews, {
+    requirePurchase: false,
+    moderation: 'post',
+    holdAfterReports: 0,
+    blockedWords: [],
+    writesPerMinute: 10,
+    votesPerMinute: 60,
+  });
   assert.ok(Object.isFrozen(config) && Object.isFrozen(config.uploads));
 });
 
@@ -71,6 +80,11 @@ test('every setting is checked', () => {
     CORS_ALLOW_ORIGINS: ['example.com', 'https://example.com/path'],
     TRUSTED_PROXIES: ['10.0.0.0/33', 'example.com', '1.2.3', 'none,loopback'],
     MIGRATE_ON_START: ['maybe'],
+    REVIEWS_REQUIRE_PURCHASE: ['maybe'],
+    REVIEWS_MODERATION: ['none', 'PRE'],
+    REVIEWS_HOLD_AFTER_REPORTS: ['-1', 'x'],
+    REVIEWS_WRITES_PER_MINUTE: ['-1', '1.5'],
+    REVIEWS_VOTES_PER_MINUTE: ['-1', '1000001'],
   };
   for (const [name, values] of Object.entries(bad)) {
     for (const value of values) {
@@ -157,6 +171,34 @@ test('what was meant for another setting is refused', () => {
     }),
     ['S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY are swapped'],
   );
+});
+
+test('blocked words are the lines of a file, whatever its line ends, without comments', () => {
+  const folder = makeScratchFolder('blocked-words');
+  const path = folder.at('words.txt');
+  writeFileSync(path, '\ufeff# rude\r\nspam\n\n  two words \r#x\nёлка');
+  assert.deepEqual(parseConfig({ ...REQUIRED, REVIEWS_BLOCKED_WORDS_FILE: path }).reviews.blockedWords, [
+    'spam',
+    'two words',
+    'ёлка',
+  ]);
+});
+
+test('a file of blocked words that cannot be used is a problem, without a word of it', () => {
+  const folder = makeScratchFolder('blocked-words');
+  const found = (path: string) => problems({ REVIEWS_BLOCKED_WORDS_FILE: path });
+  assert.deepEqual(found(folder.at('none')), ['REVIEWS_BLOCKED_WORDS_FILE names a file that does not exist']);
+  assert.deepEqual(found(folder.path), ['REVIEWS_BLOCKED_WORDS_FILE names something that is not a file']);
+  for (const [name, content, sentence] of [
+    ['latin1', Buffer.from('secr\xe9t', 'latin1'), /is not valid UTF-8$/],
+    ['large', 'secret\n'.repeat(150_000), /larger than 1048576 bytes$/],
+  ] as const) {
+    writeFileSync(folder.at(name), content);
+    const [problem = '', ...others] = found(folder.at(name));
+    assert.match(problem, sentence);
+    assert.doesNotMatch(problem, /secr/);
+    assert.deepEqual(others, []);
+  }
 });
 
 test('a bucket that is named twice, or not at all, is refused: files would be stored and not found', () => {
