@@ -10,9 +10,18 @@ export const PYTHON = '/usr/bin/python3';
 /** What some test needs, and the command that exits with 0 where it is there. */
 const PROBES: Readonly<Record<string, readonly [command: string, ...args: string[]]>> = {
   ...Object.fromEntries(
-    ['bash', 'curl', 'pgbouncer', 'radosgw', 'ceph-mon', 'ceph-osd', 'shellcheck', 'systemd-analyze'].map(
-      (tool) => [tool, [tool, '--version']],
-    ),
+    [
+      'bash',
+      'curl',
+      'pgbouncer',
+      'prometheus',
+      'promtool',
+      'radosgw',
+      'ceph-mon',
+      'ceph-osd',
+      'shellcheck',
+      'systemd-analyze',
+    ].map((tool) => [tool, [tool, '--version']]),
   ),
   openssl: ['openssl', 'version'],
   nginx: ['nginx', '-v'],
