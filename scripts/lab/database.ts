@@ -88,9 +88,10 @@ export async function startTestDatabase({
 export async function usingDatabase<T>(
   target: DatabaseTarget | string,
   work: (database: Database) => Promise<T>,
+  { poolMax = 2 } = {},
 ): Promise<T> {
   const database = createDatabase(typeof target === 'string' ? parseDatabaseUrl(target) : target, {
-    poolMax: 2,
+    poolMax,
   });
   try {
     return await work(database);

@@ -8,6 +8,7 @@ import type { DatabaseTarget } from '../../config/database-url.ts';
 import { loadPackage } from '../../load-package.ts';
 import { createConnector } from './connection.ts';
 import { isConnectionLost, isUnanswered } from './failure.ts';
+import { isOutdated, type NamedStatement } from './named-statements.ts';
 
 const ACQUIRE_TIMEOUT_MS = 2_500;
 
@@ -37,6 +38,27 @@ export function createKnex(target: DatabaseTarget, options: KnexOptions): Knex {
     // Knex would print on the console; whoever needs the error gets it thrown.
     log: { warn: ignore, error: ignore, debug: ignore, deprecate: ignore },
   });
+}
+
+/**
+ * One statement past Knex's builder, which costs as much as a short statement does. @param name to keep it prepared by
+ * @throws Error of the database, or of the pool
+ */
+export async function sendStatement(
+  { client }: Knex,
+  name: string | undefined,
+  { text, values }: NamedStatement,
+): Promise<unknown[]> {
+  const connection: PooledClient = await client.acquireConnection();
+  try {
+    const query = { sql: text, bindings: values, options: name === undefined ? {} : { name } };
+    return (await client._query(connection, query)).response.rows;
+  } catch (error) {
+    if (name !== undefined && isOutdated(error)) connection.__knex__disposed = error;
+    throw error;
+  } finally {
+    await client.releaseConnection(connection);
+  }
 }
 
 /** Knex's PostgreSQL client: how a connection is opened, what a transaction is, which connections are used again. */
