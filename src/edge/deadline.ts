@@ -7,7 +7,22 @@ import type { IncomingMessage } from 'node:http';
 /** A database that hangs is answered 503 within 5 s; what is missing to that is for a busy process. */
 const DATABASE_TIME_MS = 4_300;
 
-const timeLeftMs = new WeakMap<IncomingMessage, number>();
+export interface DatabaseAllowance {
+  leftMs: number;
+}
+
+const allowances = new WeakMap<IncomingMessage, DatabaseAllowance>();
+
+/** What a request has left, for work that asks several times with other things in between. */
+export function databaseAllowance(request: IncomingMessage): DatabaseAllowance {
+  const allowance = allowances.get(request) ?? { leftMs: DATABASE_TIME_MS };
+  allowances.set(request, allowance);
+  return allowance;
+}
+
+/** How long a request has waited for the database until now. */
+export const databaseTimeMs = (request: IncomingMessage) =>
+  DATABASE_TIME_MS - databaseAllowance(request).leftMs;
 
 /**
  * Runs work for a request with the moment, on performance.now()'s clock, at which it must have given up; what it takes is
@@ -17,11 +32,11 @@ export async function withDatabaseDeadline<T>(
   request: IncomingMessage,
   work: (untilMs: number) => Promise<T>,
 ): Promise<T> {
-  const leftMs = () => timeLeftMs.get(request) ?? DATABASE_TIME_MS;
+  const allowance = databaseAllowance(request);
   const startedAt = performance.now();
   try {
-    return await work(startedAt + leftMs());
+    return await work(startedAt + allowance.leftMs);
   } finally {
-    timeLeftMs.set(request, leftMs() - (performance.now() - startedAt));
+    allowance.leftMs -= performance.now() - startedAt;
   }
 }

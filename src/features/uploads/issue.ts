@@ -2,8 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { conflict, tooLarge, tooMany, unsupportedType } from '../../errors.ts';
 import type { ObjectStorage } from '../../infra/object-storage/object-storage.ts';
-import type { Database } from '../../infra/postgres/database.ts';
+import type { Database, RunOptions } from '../../infra/postgres/database.ts';
 import { type KindRules, kindRules, type UploadKind, type UploadLimits } from './kinds.ts';
+import type { Limit } from './lifecycle.ts';
 import { partCount, partLength, partSizeFor } from './multipart.ts';
 import { type AnnouncedFile, mediaTypeOf } from './schema.ts';
 import { type Owner, unlessMissing } from './store.ts';
@@ -76,7 +77,7 @@ export function createIssue(options: IssueOptions): IssueUploads {
   return async (userId, files, untilMs) => {
     const uploads = files.map((file) => newUpload(userId, file, rules[file.kind]));
     refuseLarger(quotaBytes, uploads);
-    const expiresAt = await writeRows(options, userId, uploads, options.urlTtlSeconds, untilMs);
+    const expiresAt = await writeRows(options, userId, uploads, options.urlTtlSeconds, { untilMs });
     return Promise.all(uploads.map((upload) => sign(options, upload, expiresAt)));
   };
 }
@@ -99,13 +100,13 @@ const FIRST_PARTS = 20;
 export function createIssueMultipart(options: IssueOptions) {
   const { storage, multipartTtlSeconds, cacheControl } = options;
   const rules = kindRules(options.limits);
-  return async (userId: number, file: AnnouncedFile, untilMs: number, signal: AbortSignal) => {
+  return async (userId: number, file: AnnouncedFile, limit: Limit) => {
     const upload = newUpload(userId, file, rules[file.kind]);
     refuseLarger(options.quotaBytes, [upload]);
     const { id, key, content_type: contentType, size_bytes: size } = upload;
-    const multipartId = await storage.createMultipart({ key, contentType, cacheControl }, signal);
+    const multipartId = await storage.createMultipart({ key, contentType, cacheControl }, limit.signal);
     const row = { ...upload, multipart_id: multipartId };
-    const expiresAt = await writeRows(options, userId, [row], multipartTtlSeconds, untilMs).catch((error) => {
+    const expiresAt = await writeRows(options, userId, [row], multipartTtlSeconds, limit).catch((error) => {
       storage.abortMultipart(key, multipartId, AbortSignal.timeout(ABORT_TIMEOUT_MS)).catch(() => undefined);
       throw error;
     });
@@ -192,11 +193,11 @@ async function writeRows(
   userId: number,
   uploads: readonly NewUpload[],
   ttlSeconds: number,
-  untilMs: number,
+  until: RunOptions,
 ): Promise<Date> {
   const values = [userId, JSON.stringify(uploads), ttlSeconds, ratePerMinute, quotaBytes];
   const { rows } = await database
-    .run((knex) => knex.raw<{ rows: [Verdict] }>(ISSUE, values), { untilMs })
+    .run((knex) => knex.raw<{ rows: [Verdict] }>(ISSUE, values), until)
     .catch(unlessMissing);
   obey(rows[0]);
   return rows[0].expires_at;

@@ -20,6 +20,8 @@ export interface Limit {
   readonly signal: AbortSignal;
   /** When to give the database up, on performance.now()'s clock. */
   readonly untilMs: number;
+  /** For the database, of all its statements together. */
+  readonly allowance?: { leftMs: number };
 }
 
 export interface Lifecycle {

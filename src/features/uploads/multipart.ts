@@ -78,13 +78,18 @@ export async function signParts(
   const count = partCount(division);
   if (numbers.some((number) => number > count))
     throw unprocessable(`part_numbers: must be from 1 to ${count}`);
-  const expiresInSeconds = Math.floor((row.expires_at.getTime() - Date.now()) / 1000);
-  if (expiresInSeconds < 1)
+  if (row.seconds_left < 1)
     throw conflict('expired', 'The time for this upload is over: please begin a new one.');
   return Promise.all(
     numbers.map(async (partNumber) => {
       const contentLength = partLength(division, partNumber);
-      const target = { key: row.key, uploadId, partNumber, contentLength, expiresInSeconds };
+      const target = {
+        key: row.key,
+        uploadId,
+        partNumber,
+        contentLength,
+        expiresInSeconds: row.seconds_left,
+      };
       return { part_number: partNumber, size: contentLength, upload_url: await storage.presignPart(target) };
     }),
   );

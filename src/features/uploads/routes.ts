@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 import type { Request, Response } from 'express';
 import type { RequireUser } from '../../edge/auth.ts';
-import { withDatabaseDeadline } from '../../edge/deadline.ts';
+import { databaseAllowance, databaseTimeMs, withDatabaseDeadline } from '../../edge/deadline.ts';
 import type { Route, RouteMethod } from '../../edge/route.ts';
 import { parseInput, readJsonBody } from '../../edge/validate.ts';
 import { forbidden, notConfigured } from '../../errors.ts';
@@ -52,8 +52,7 @@ export function uploadRoutes({ uploads, requireUser }: UploadRoutesOptions): Rou
       const user = await requireUser(req);
       const body = await readJsonBody(req, res, issueBodySchema);
       if ('file' in body && body.file.multipart) {
-        const { signal, untilMs } = limitOf();
-        return issueMultipart(user.id, body.file, untilMs, signal);
+        return issueMultipart(user.id, body.file, limitOf(req));
       }
       const files = 'files' in body ? body.files : [body.file];
       const issued = await withDatabaseDeadline(req, (untilMs) => issue(user.id, files, untilMs));
@@ -82,7 +81,8 @@ export function uploadRoutes({ uploads, requireUser }: UploadRoutesOptions): Rou
     }),
     route('GET', '/api/uploads/:id/parts', async (uploads, req) => {
       const { id, owner } = await named(req);
-      return partsOf(uploads.storage, await found(uploads, req, id, owner), limitOf().signal);
+      const upload = await found(uploads, req, id, owner);
+      return partsOf(uploads.storage, upload, limitOf(req).signal);
     }),
     route('POST', '/api/uploads/:id/parts', async (uploads, req, res) => {
       const { id, owner } = await named(req);
@@ -92,11 +92,11 @@ export function uploadRoutes({ uploads, requireUser }: UploadRoutesOptions): Rou
     route('POST', '/api/uploads/:id/complete', async ({ lifecycle, publicUrl }, req, res) => {
       const { id, owner } = await named(req);
       await readEmptyBody(req, res);
-      return toUpload(await lifecycle.complete(id, owner, limitOf()), publicUrl);
+      return toUpload(await lifecycle.complete(id, owner, limitOf(req)), publicUrl);
     }),
     route('DELETE', '/api/uploads/:id', async ({ lifecycle, publicUrl }, req) => {
       const { id, owner } = await named(req);
-      return toUpload(await lifecycle.remove(id, owner, limitOf()), publicUrl);
+      return toUpload(await lifecycle.remove(id, owner, limitOf(req)), publicUrl);
     }),
   ];
 }
@@ -106,10 +106,15 @@ const REQUEST_TIMEOUT_MS = 9_500;
 /** What is left of it for the row when the storage has taken too long. */
 const ROW_TIME_MS = 500;
 
-const limitOf = (): Limit => ({
-  signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS - ROW_TIME_MS),
-  untilMs: performance.now() + REQUEST_TIMEOUT_MS,
-});
+/** Asked for behind the body, whose time is the client's; what the database has taken until then counts. */
+function limitOf(req: Request): Limit {
+  const leftMs = REQUEST_TIMEOUT_MS - Math.round(databaseTimeMs(req));
+  return {
+    signal: AbortSignal.timeout(leftMs - ROW_TIME_MS),
+    untilMs: performance.now() + leftMs,
+    allowance: databaseAllowance(req),
+  };
+}
 
 /** `{}` or nothing. @throws AppError 415, 422 */
 async function readEmptyBody(req: Request, res: Response): Promise<void> {

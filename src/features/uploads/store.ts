@@ -33,7 +33,8 @@ export function unlessMissing(error: unknown): never {
 }
 
 export const COLUMNS = `id, user_id, number, kind, filename, content_type, size_bytes, key, sha256, multipart_id, part_size,
-  status, reason, etag, created_at, expires_at, settles_at, finished_at, lease, intent, settles_at <= now() AS is_settled`;
+  status, reason, etag, created_at, expires_at, settles_at, finished_at, lease, intent, settles_at <= now() AS is_settled,
+  floor(extract(epoch FROM expires_at - now()))::integer AS seconds_left`;
 
 export function createUploadStore(database: Database): UploadStore {
   const run = async <Row>(sql: string, values: readonly (string | number)[], options: RunOptions) =>

@@ -33,6 +33,8 @@ export interface UploadRow {
   readonly intent: 'deleted' | RejectionReason | null;
   /** By the database's clock, when the row was read. */
   readonly is_settled: boolean;
+  /** Until it expires, by the same clock. */
+  readonly seconds_left: number;
 }
 
 /** As shared with clients and with receivers of events. */

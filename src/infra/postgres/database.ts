@@ -12,6 +12,8 @@ import { createNamedStatements, type NamedStatement } from './named-statements.t
 export interface RunOptions {
   /** When the caller gives up, on performance.now()'s clock; WORK_TIMEOUT_MS from now at the latest. */
   readonly untilMs?: number;
+  /** Of several pieces of work together; what each takes is taken from it. */
+  readonly allowance?: { leftMs: number };
 }
 
 export interface Database {
@@ -47,15 +49,21 @@ export function createDatabase(target: DatabaseTarget, options: { readonly poolM
     return opened;
   };
 
-  const run: Database['run'] = async (work, { untilMs = Number.POSITIVE_INFINITY } = {}) => {
+  const run: Database['run'] = async (
+    work,
+    { untilMs = Number.POSITIVE_INFINITY, allowance = { leftMs: Number.POSITIVE_INFINITY } } = {},
+  ) => {
     const knex = open();
-    const timeoutMs = Math.min(WORK_TIMEOUT_MS, untilMs - performance.now());
+    const startedAt = performance.now();
+    const timeoutMs = Math.min(WORK_TIMEOUT_MS, untilMs - startedAt, allowance.leftMs);
     try {
       if (timeoutMs <= 0) throw new WorkTimeoutError();
       return await within(timeoutMs, work(knex));
     } catch (error) {
       if (isUnavailable(error)) throw databaseUnavailable(error);
       throw error;
+    } finally {
+      allowance.leftMs -= performance.now() - startedAt;
     }
   };
 

@@ -265,6 +265,7 @@ test('what is configured, and a checksum, is signed and returned in the headers'
     assert.equal((await send('PUT', body.upload_url, others, content)).status, 403, `without ${left}`);
   }
   assert.equal((await send('PUT', body.upload_url, body.headers, content)).status, 200);
+  assert.equal((await send('PUT', body.upload_url, body.headers, content)).status, 412);
   assert.equal((await issue(sidecar, { ...IMAGE, sha256: 'abc' })).status, 422);
 });
 

@@ -1,16 +1,14 @@
 /** What becomes of an upload: by its client, by the background pass, when the storage fails, when a sidecar is killed. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { createServer, request } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { until } from '../../../scripts/lab/programs.ts';
 import { startProcess } from '../../../scripts/lab/sidecar.ts';
-import { storageEnv } from '../../../scripts/lab/throwaway-object-store.ts';
 import { decide } from '../../../src/features/uploads/lifecycle.ts';
 import type { UploadRow } from '../../../src/features/uploads/upload.ts';
 import { api } from '../../support/api.ts';
+import { type Fault, startBrokenStore } from '../../support/broken-store.ts';
 import type { TestSidecar } from '../../support/start-sidecar.ts';
 import { IMAGE, issue, type UploadScene, uploadScene } from '../../support/upload-scene.ts';
 import { WEBHOOK_SECRET } from '../../support/webhook-receiver.ts';
@@ -199,39 +197,20 @@ test('complete and delete at once, from two sidecars, end in one state that the 
   }
 });
 
-/** The store behind something that lets a request through and drops its answer, or refuses to be there. */
-async function brokenStore(isBroken: (method: string) => 'before' | 'after' | 'never' | false) {
-  const target = new URL(scene.store.config.endpoint);
-  const server = createServer((req, res) => {
-    const broken = isBroken(req.method ?? '');
-    if (broken === 'before') return req.socket.destroy();
-    const onward = request(
-      { host: target.hostname, port: target.port, method: req.method, path: req.url, headers: req.headers },
-      (answer) => {
-        answer.on('end', () => broken === 'after' && req.socket.destroy());
-        if (broken) answer.resume();
-        else answer.pipe(res.writeHead(answer.statusCode ?? 0, answer.headers));
-      },
-    );
-    req.pipe(onward);
-  }).listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const env = { ...ENV, ...storageEnv({ ...scene.store.config, endpoint }) };
+/** A sidecar whose store is broken so. */
+async function brokenSidecar(faultOf: (method: string) => Fault | false) {
+  const broken = await startBrokenStore(scene.store.config, faultOf);
+  const env = { ...ENV, ...broken.env };
   const at = await scene.sidecar(env);
-  return {
-    at,
-    env,
-    close: async () => {
-      await at.stop();
-      server.closeAllConnections();
-      server.close();
-    },
+  const close = async () => {
+    await at.stop();
+    broken.stop();
   };
+  return { at, env, close };
 }
 
 test('a DELETE whose answer of the storage was lost is finished by the pass', async () => {
-  const broken = await brokenStore((method) => method === 'DELETE' && 'after');
+  const broken = await brokenSidecar((method) => method === 'DELETE' && 'after');
   const upload = await begin(PNG);
   await upload.call('POST', '/complete');
   const { status, body } = await upload.call('DELETE', '', broken.at);
@@ -242,7 +221,7 @@ test('a DELETE whose answer of the storage was lost is finished by the pass', as
 });
 
 test('a DELETE that answered 503 and whose object is still there has not happened', async () => {
-  const broken = await brokenStore((method) => method === 'DELETE' && 'before');
+  const broken = await brokenSidecar((method) => method === 'DELETE' && 'before');
   const upload = await begin(PNG);
   await upload.call('POST', '/complete');
   assert.equal((await upload.call('DELETE', '', broken.at)).status, 503);
@@ -260,7 +239,7 @@ test('a DELETE that answered 503 and whose object is still there has not happene
 });
 
 test('a rejection whose answer of the storage was lost is the answer of the next call', async () => {
-  const broken = await brokenStore((method) => method === 'DELETE' && 'after');
+  const broken = await brokenSidecar((method) => method === 'DELETE' && 'after');
   const upload = await begin(HTML);
   assert.equal((await upload.call('POST', '/complete', broken.at)).status, 503);
   await broken.close();
@@ -270,7 +249,7 @@ test('a rejection whose answer of the storage was lost is the answer of the next
 });
 
 test('while the storage is away nothing becomes of an upload', async () => {
-  const broken = await brokenStore(() => 'before');
+  const broken = await brokenSidecar(() => 'before');
   const upload = await begin(PNG);
   assert.equal((await upload.call('POST', '/complete', broken.at)).status, 503);
   assert.equal((await upload.call('GET')).body.status, 'issued');
@@ -291,7 +270,7 @@ test('what a killed sidecar had begun waits for its lease, and is then finished'
 });
 
 test('a sidecar that is killed between the storage and the row leaves nothing undone', async () => {
-  const broken = await brokenStore((method) => method === 'DELETE' && 'never');
+  const broken = await brokenSidecar((method) => method === 'DELETE' && 'never');
   const upload = await begin(PNG);
   await upload.call('POST', '/complete');
   const killed = await startProcess({ ...broken.env, DATABASE_URL: scene.url });

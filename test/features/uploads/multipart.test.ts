@@ -4,7 +4,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { until } from '../../../scripts/lab/programs.ts';
-import { missingParts, partCount, partLength, partSizeFor } from '../../../src/features/uploads/multipart.ts';
+import {
+  missingParts,
+  partCount,
+  partLength,
+  partSizeFor,
+  signParts,
+} from '../../../src/features/uploads/multipart.ts';
+import type { UploadRow } from '../../../src/features/uploads/upload.ts';
 import { api } from '../../support/api.ts';
 import type { TestSidecar } from '../../support/start-sidecar.ts';
 import { issue, type UploadScene, uploadScene } from '../../support/upload-scene.ts';
@@ -153,6 +160,32 @@ test('parts that make no video are rejected and go; a deleted multipart is abort
   const deleted = await begin();
   assert.equal((await deleted.call('DELETE')).body.status, 'deleted');
   assert.equal(await deleted.put(1, deleted.body.multipart.parts[0].upload_url), 404);
+});
+
+test('the URL of a part lives as long as its upload by the database’s clock, whatever ours shows', async () => {
+  const lifetimes: number[] = [];
+  const storage = {
+    presignPart: async ({ expiresInSeconds }: { expiresInSeconds: number }) =>
+      String(lifetimes.push(expiresInSeconds)),
+  };
+  const row = (secondsLeft: number, expiresAt: number) =>
+    ({
+      ...{ status: 'issued', size_bytes: '10', part_size: '10', multipart_id: 'x', key: 'x' },
+      ...{ seconds_left: secondsLeft, expires_at: new Date(expiresAt) },
+    }) as UploadRow;
+  await signParts(storage, row(600, Date.now() - 3_600_000), [1]);
+  assert.deepEqual(lifetimes, [600]);
+  await assert.rejects(signParts(storage, row(0, Date.now() + 3_600_000), [1]), { status: 409 });
+});
+
+test('a fresh URL for a part does not outlive its upload', async () => {
+  const { body, call } = await begin();
+  await scene.sql(`UPDATE sidecar_uploads SET expires_at = now() + interval '100 seconds' WHERE id = $1`, [
+    body.upload_id,
+  ]);
+  const { body: fresh } = await call('POST', '/parts', { part_numbers: [1] });
+  const seconds = Number(new URL(fresh.parts[0].upload_url).searchParams.get('X-Amz-Expires'));
+  assert.ok(seconds > 60 && seconds < 100, String(seconds));
 });
 
 test('what a multipart may not be', async () => {
