@@ -24,6 +24,14 @@ export const eventTables: SchemaPart = {
     );
     return rows.map(({ name }) => `${name} is missing`);
   },
+  // A table that somebody has copied back (CREATE TABLE … AS) fills in nothing, and refuses nothing.
+  async rehearse(trx) {
+    const { rows } = await trx.raw<{ rows: { is_right: boolean }[] }>(
+      `INSERT INTO sidecar_events (subject, type, data) VALUES ('x', 'x', '{}')
+       RETURNING num_nulls(id, seq, occurred_at, due_at, attempts) = 0 AS is_right`,
+    );
+    if (!rows[0]?.is_right) throw new Error('sidecar_events has lost its defaults');
+  },
 };
 
 async function create(trx: Knex.Transaction): Promise<void> {

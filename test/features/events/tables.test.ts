@@ -28,3 +28,12 @@ test('an outbox that a restored backup lacks, or one of its indexes, is found an
   await record(url, [{ subject: 'upload:1', type: 'upload.ready', data: {} }]);
   assert.equal((await rows(url))[0]?.state, 'waiting');
 });
+
+test('an outbox that was copied back without its defaults is refused, not written to in vain', async () => {
+  const url = await createOutboxDatabase(server);
+  await query(
+    url,
+    `CREATE TABLE copied AS TABLE sidecar_events; DROP TABLE sidecar_events; ALTER TABLE copied RENAME TO sidecar_events`,
+  );
+  await assert.rejects(migrateDatabase(parseDatabaseUrl(url), [eventTables]), /has lost its defaults/);
+});

@@ -38,16 +38,35 @@ async function create(trx: Knex.Transaction): Promise<void> {
   await makeFunctions(trx);
 }
 
+/** One query. What is compared is what makeFunctions writes, in PostgreSQL's own words. */
 async function findProblems(knex: Knex): Promise<string[]> {
-  const { rows } = await knex.raw<{ rows: { name: string }[] }>(
-    `SELECT name FROM unnest(?::text[]) AS name WHERE to_regclass(name) IS NULL
-      UNION ALL SELECT name FROM unnest(?::text[]) AS name WHERE to_regprocedure(name) IS NULL
-      UNION ALL SELECT name FROM unnest(?::text[]) AS name
-                 WHERE NOT EXISTS (SELECT FROM pg_trigger WHERE tgname = name AND tgenabled IN ('O', 'A')
-                                      AND tgrelid = to_regclass('sidecar_uploads'))`,
-    [RELATIONS, FUNCTIONS, [TRIGGER]],
+  const { rows } = await knex.raw<{ rows: { problem: string }[] }>(
+    `WITH place AS (SELECT (SELECT relnamespace::regnamespace::text FROM pg_class
+                             WHERE oid = to_regclass('sidecar_uploads')) AS schema)
+     SELECT name || ' is missing' AS problem FROM unnest(?::text[]) AS name WHERE to_regclass(name) IS NULL
+      UNION ALL
+     SELECT CASE WHEN proc.oid IS NULL THEN signature || ' is missing' ELSE signature || ' is not this release''s' END
+       FROM place, unnest(?::text[], ?::text[]) AS wanted (signature, body)
+       LEFT JOIN pg_proc AS proc ON proc.oid = to_regprocedure(signature)
+      WHERE proc.oid IS NULL OR proc.prosrc <> body OR proc.prosecdef
+         OR proc.proconfig IS DISTINCT FROM ARRAY['search_path=' || place.schema || ', pg_temp']
+      UNION ALL
+     SELECT CASE WHEN tg.oid IS NULL THEN name || ' is missing'
+                 WHEN tg.tgenabled NOT IN ('O', 'A') THEN name || ' is switched off'
+                 ELSE name || ' is not this release''s' END
+       FROM place, (VALUES (?, ?)) AS wanted (name, definition)
+       LEFT JOIN pg_trigger AS tg ON tgname = name AND tgrelid = to_regclass('sidecar_uploads')
+      WHERE tg.oid IS NULL OR tg.tgenabled NOT IN ('O', 'A')
+         OR replace(pg_get_triggerdef(tg.oid), place.schema || '.', '') <> definition`,
+    [
+      RELATIONS,
+      FUNCTIONS.map(({ signature }) => signature),
+      FUNCTIONS.map(({ body }) => body),
+      TRIGGER,
+      TRIGGER_DEFINITION,
+    ],
   );
-  return rows.map(({ name }) => `${name} is missing`);
+  return rows.map(({ problem }) => problem);
 }
 
 const RELATIONS = [
@@ -58,12 +77,31 @@ const RELATIONS = [
   'sidecar_uploads_due',
   'sidecar_upload_usage',
 ];
+/** `signature`: as PostgreSQL knows it; `declaration`: with the names that the bodies use. */
 const FUNCTIONS = [
-  'sidecar_issue_uploads(bigint, json, integer, integer, bigint)',
-  'sidecar_renew_upload(uuid, bigint, integer, bigint)',
-  'sidecar_keep_upload_usage()',
+  {
+    signature: 'sidecar_issue_uploads(bigint, json, integer, integer, bigint)',
+    declaration: `sidecar_issue_uploads(
+       whose bigint, files json, url_seconds integer, rate_per_minute integer, quota_bytes bigint,
+       OUT refusal text, OUT retry_after_seconds integer, OUT created_at timestamptz, OUT expires_at timestamptz)`,
+    body: ISSUE_BODY,
+  },
+  {
+    signature: 'sidecar_renew_upload(uuid, bigint, integer, bigint)',
+    declaration: `sidecar_renew_upload(wanted uuid, whose bigint, url_seconds integer, quota_bytes bigint)
+     RETURNS TABLE (refusal text, retry_after_seconds integer, expires_at timestamptz, id uuid, key text,
+                    content_type text, size_bytes bigint, sha256 text)`,
+    body: RENEW_BODY,
+  },
+  {
+    signature: 'sidecar_keep_upload_usage()',
+    declaration: 'sidecar_keep_upload_usage() RETURNS trigger',
+    body: KEEP_USAGE_BODY,
+  },
 ];
 const TRIGGER = 'sidecar_uploads_usage';
+/** As pg_get_triggerdef has it. */
+const TRIGGER_DEFINITION = `CREATE TRIGGER ${TRIGGER} AFTER DELETE OR UPDATE OF status, expires_at ON sidecar_uploads FOR EACH ROW EXECUTE FUNCTION sidecar_keep_upload_usage()`;
 
 /**
  * `number` counts a user's uploads from 1, without a gap: the one that may have to be older than a minute is found by it, and
@@ -111,7 +149,7 @@ const TABLES = [
 
 const REMOVE = [
   'DROP TABLE IF EXISTS sidecar_uploads, sidecar_upload_usage',
-  `DROP FUNCTION IF EXISTS ${FUNCTIONS.join(', ')}`,
+  `DROP FUNCTION IF EXISTS ${FUNCTIONS.map(({ signature }) => signature).join(', ')}`,
 ];
 
 /** Their names mean this schema for good, whatever search_path the caller has. */
@@ -121,20 +159,11 @@ async function makeFunctions(trx: Knex.Transaction): Promise<void> {
       WHERE pg_class.oid = 'sidecar_uploads'::regclass`,
   );
   const header = `LANGUAGE plpgsql SECURITY INVOKER SET search_path = ${rows[0]?.schema}, pg_temp`;
-  for (const sql of [
-    `CREATE OR REPLACE FUNCTION sidecar_issue_uploads(
-       whose bigint, files json, url_seconds integer, rate_per_minute integer, quota_bytes bigint,
-       OUT refusal text, OUT retry_after_seconds integer, OUT created_at timestamptz, OUT expires_at timestamptz)
-     ${header} AS $body$${ISSUE_BODY}$body$`,
-    `CREATE OR REPLACE FUNCTION sidecar_renew_upload(wanted uuid, whose bigint, url_seconds integer, quota_bytes bigint)
-     RETURNS TABLE (refusal text, retry_after_seconds integer, expires_at timestamptz, id uuid, key text,
-                    content_type text, size_bytes bigint, sha256 text)
-     ${header} AS $body$${RENEW_BODY}$body$`,
-    `CREATE OR REPLACE FUNCTION sidecar_keep_upload_usage() RETURNS trigger ${header} AS $body$${KEEP_USAGE_BODY}$body$`,
-    `DROP TRIGGER IF EXISTS ${TRIGGER} ON sidecar_uploads`,
-    `CREATE TRIGGER ${TRIGGER} AFTER DELETE OR UPDATE OF status, expires_at ON sidecar_uploads
-       FOR EACH ROW EXECUTE FUNCTION sidecar_keep_upload_usage()`,
-  ]) {
-    await trx.raw(sql);
-  }
+  for (const { declaration, body } of FUNCTIONS)
+    await trx.raw(`CREATE OR REPLACE FUNCTION ${declaration} ${header} AS $body$${body}$body$`);
+  await trx.raw(`DROP TRIGGER IF EXISTS ${TRIGGER} ON sidecar_uploads`);
+  await trx.raw(TRIGGER_DEFINITION);
 }
+
+/** For the test that holds this release's tables. */
+export const WANTED = { TABLES, FUNCTIONS, TRIGGER_DEFINITION };
