@@ -62,7 +62,11 @@ function readBody(req: IncomingMessage, res: ServerResponse): Promise<Buffer> {
         reject(bodyTooLarge());
       }
     });
-    req.once('end', () => resolve(Buffer.concat(pieces)));
+    req.once('end', () => {
+      // Closed it is in any case, and an error's stack costs more than all the rest of this.
+      req.off('close', onBroken);
+      resolve(Buffer.concat(pieces));
+    });
     req.once('close', onBroken);
   });
 }
