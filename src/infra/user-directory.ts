@@ -82,15 +82,15 @@ interface UserRow {
 const USER_SQL = `
   SELECT found.*
     FROM (SELECT NULL::text AS name, NULL::text AS avatar_url, NULL::text AS role, NULL::boolean AS is_blocked) AS absent
-   CROSS JOIN LATERAL (SELECT name, avatar_url, role::text AS role, is_active, is_blocked FROM users WHERE users.id = ?) AS found`;
+   CROSS JOIN LATERAL (SELECT name, avatar_url, role::text AS role, is_active, is_blocked FROM users WHERE users.id = $1) AS found`;
+
+const ANY_USER = { name: 'any_user', text: 'SELECT EXISTS (SELECT FROM users) AS any', values: [] };
 
 /** @throws also when the table is empty, as it is while a restore goes on: nobody may be logged out for that */
 async function queryUser(database: Database, id: number, untilMs: number): Promise<UserRecord | null> {
-  const select = async <Row>(sql: string, values: number[] = []) =>
-    (await database.run((knex) => knex.raw<{ rows: Row[] }>(sql, values), { untilMs })).rows[0];
-  const row = await select<UserRow>(USER_SQL, [id]);
+  const [row] = await database.query<UserRow>({ name: 'user', text: USER_SQL, values: [id] }, { untilMs });
   if (row !== undefined) return toUserRecord(id, row);
-  const users = await select<{ any: boolean }>('SELECT EXISTS (SELECT FROM users) AS any');
+  const [users] = await database.query<{ any: boolean }>(ANY_USER, { untilMs });
   if (!users?.any) throw databaseUnavailable(new Error('the table users is empty'));
   return null;
 }

@@ -78,7 +78,7 @@ test('a column that changes its type under a prepared statement harms no request
   await usingDatabase(
     url,
     async (database) => {
-      const read = () => database.query({ name: 't', text: 'SELECT n FROM t', values: [] });
+      const read = () => database.query({ name: 't', text: 'SELECT n FROM t WHERE n = $1', values: [1] });
       assert.deepEqual(await read(), [{ n: 1 }]);
       await query(url, 'ALTER TABLE t ALTER COLUMN n TYPE text');
       assert.deepEqual(await read(), [{ n: '1' }]);

@@ -185,7 +185,8 @@ function obey({ refusal, retry_after_seconds: seconds }: Omit<Verdict, 'expires_
     throw tooMany(refusal, 'Your storage is full. Please delete something, or try again later.', seconds);
 }
 
-const ISSUE = 'SELECT refusal, retry_after_seconds, expires_at FROM sidecar_issue_uploads(?, ?, ?, ?, ?)';
+const ISSUE =
+  'SELECT refusal, retry_after_seconds, expires_at FROM sidecar_issue_uploads($1, $2, $3, $4, $5)';
 
 /** One round trip. @returns when the URLs expire */
 async function writeRows(
@@ -196,11 +197,11 @@ async function writeRows(
   until: RunOptions,
 ): Promise<Date> {
   const values = [userId, JSON.stringify(uploads), ttlSeconds, ratePerMinute, quotaBytes];
-  const { rows } = await database
-    .run((knex) => knex.raw<{ rows: [Verdict] }>(ISSUE, values), until)
-    .catch(unlessMissing);
-  obey(rows[0]);
-  return rows[0].expires_at;
+  const [verdict] = (await database
+    .query<Verdict>({ name: 'issue', text: ISSUE, values }, until)
+    .catch(unlessMissing)) as [Verdict];
+  obey(verdict);
+  return verdict.expires_at;
 }
 
 /**

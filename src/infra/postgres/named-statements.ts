@@ -45,8 +45,11 @@ export function createNamedStatements(): NamedStatements {
 /** 26000: no such statement on this connection; 42P05: another client has made it there. */
 const isNotKept = (error: unknown) => /^(26000|42P05)$/.test(codeOf(error));
 
-/** "cached plan must not change result type": a column has another type since, on this connection for good. */
-export const isOutdated = (error: unknown): boolean => codeOf(error) === '0A000';
+/**
+ * A column has another type since, on this connection for good: "cached plan must not change result type", or no operator for the
+ * type that a value had (42883, 42804).
+ */
+export const isOutdated = (error: unknown): boolean => /^(0A000|42883|42804)$/.test(codeOf(error));
 
 const codeOf = (error: unknown) => (error instanceof Error && 'code' in error ? String(error.code) : '');
 
