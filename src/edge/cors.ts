@@ -22,6 +22,12 @@ export function corsHeaders(policy: CorsPolicy, origin: string | undefined): Rec
   };
 }
 
+/** Lets web pages read Retry-After, which they cannot by themselves (https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name). */
+export function exposing(names: readonly string[], headers: Record<string, string>): Record<string, string> {
+  if (!names.includes('Retry-After') || headers['Access-Control-Allow-Origin'] === undefined) return headers;
+  return { ...headers, 'Access-Control-Expose-Headers': 'Retry-After' };
+}
+
 /** The method that a CORS preflight asks about, or undefined when the request is none. */
 export function preflightMethod(req: IncomingMessage): string | undefined {
   if (req.method !== 'OPTIONS' || req.headers.origin === undefined) return undefined;

@@ -9,7 +9,7 @@ import { AppError, reasonsOf } from '../errors.ts';
 import { lingerOn } from '../forward/linger.ts';
 import type { Log } from '../infra/logger.ts';
 import { loggedPath } from './access-log.ts';
-import { type CorsPolicy, corsHeaders } from './cors.ts';
+import { type CorsPolicy, corsHeaders, exposing } from './cors.ts';
 import { type NamedRequest, nameOf, requestIdOf } from './request-id.ts';
 
 /** Answers, or cuts the connection when a head is already out. Never throws. */
@@ -32,7 +32,7 @@ export function createErrorResponder(options: { cors: CorsPolicy; log: Log }): E
       'Content-Length': body.length,
       'Cache-Control': 'no-store',
       'X-Request-Id': requestIdOf(req),
-      ...corsHeaders(options.cors, req.headers.origin),
+      ...exposing(Object.keys(error.headers), corsHeaders(options.cors, req.headers.origin)),
       ...error.headers,
     };
     res.writeHead(error.status, headers);

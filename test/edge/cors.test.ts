@@ -24,3 +24,15 @@ test('a preflight of another origin is refused as our errors are, with a detail'
   assert.equal(refused.headers.get('access-control-allow-origin'), null);
   assert.equal((await preflight(ALLOWED)).headers.get('access-control-allow-origin'), ALLOWED);
 });
+
+test('a page that is allowed may read when to try again', async () => {
+  const ask = (origin: string) =>
+    api('GET', `${sidecar.url}/api/products/1/reviews`, { headers: { origin } });
+  const answer = await ask(ALLOWED);
+  const exposed = (headers: Headers) => headers.get('access-control-expose-headers');
+  assert.deepEqual(
+    [answer.status, answer.headers.get('retry-after'), exposed(answer.headers)],
+    [...[503, '1', 'Retry-After']],
+  );
+  assert.equal(exposed((await ask('https://other.example.com')).headers), null);
+});
