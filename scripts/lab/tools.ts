@@ -7,6 +7,9 @@ export const PATH_WITH_SBIN = `${process.env.PATH}:/usr/sbin:/sbin`;
 /** By its path: another python3 may come first on PATH, without Debian's packages. */
 export const PYTHON = '/usr/bin/python3';
 
+/** By its path, as it is started. */
+export const CHROMIUM = '/usr/bin/chromium';
+
 /** What some test needs, and the command that exits with 0 where it is there. */
 const PROBES: Readonly<Record<string, readonly [command: string, ...args: string[]]>> = {
   ...Object.fromEntries(
@@ -23,6 +26,7 @@ const PROBES: Readonly<Record<string, readonly [command: string, ...args: string
       'systemd-analyze',
     ].map((tool) => [tool, [tool, '--version']]),
   ),
+  chromium: [CHROMIUM, '--version'],
   openssl: ['openssl', 'version'],
   nginx: ['nginx', '-v'],
   'PostgreSQL with pg_dump': ['sh', '-c', 'ls /usr/lib/postgresql/*/bin/pg_dump'],
