@@ -40,6 +40,7 @@ import { startMigrations } from './infra/postgres/start-migrations.ts';
 import { createUserDirectory } from './infra/user-directory.ts';
 import { reportToPrimary } from './infra/worker-metrics.ts';
 import { schema } from './schema.ts';
+import { createUploadUsage } from './upload-usage.ts';
 
 export interface Sidecar {
   /** What it serves itself. */
@@ -71,8 +72,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
   const requireUser = createRequireUser({ token: config.token, findUser: createUserDirectory(database) });
   const reviews = createReviewStore({ database });
   const recordEvent = createEventWriter(config.webhook !== null).record;
-  // Nothing refers to uploads yet.
-  const usage = { showing: async () => false, takeOut: async () => undefined };
+  const usage = createUploadUsage();
   const routes = [
     ...uploadRoutes({
       uploads:

@@ -107,13 +107,39 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * Reads and checks the settings. An empty value counts as unset (systemd's EnvironmentFile cannot unset a name).
  * @throws ConfigError with every problem
  */
-export function parseConfig(env: Environment): Config {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => isGiven(value)));
-  const { values, problems } = readEach(given, SETTING_NAMES);
+export const parseConfig = (env: Environment): Config => toConfig(readAll(env, SETTING_NAMES));
+
+/**
+ * What commands about uploads need, which is neither the secret of the tokens nor the backend.
+ * @throws ConfigError
+ */
+export function parseUploadsConfig(
+  env: Environment,
+): Pick<Config, 'storage' | 'uploads' | 'webhook' | 'corsAllowOrigins'> {
+  const ofUploads = /^(S3|UPLOAD|EVENTS_WEBHOOK)_|^CORS_ALLOW_ORIGINS$/;
+  const s = readAll(
+    env,
+    SETTING_NAMES.filter((name) => ofUploads.test(name)),
+  );
+  return deepFreeze({
+    storage: storageFrom(s),
+    uploads: uploadsFrom(s),
+    webhook: webhookFrom(s),
+    corsAllowOrigins: s.CORS_ALLOW_ORIGINS,
+  });
+}
+
+/** @returns those that were named, and no other @throws ConfigError */
+function readAll(env: Environment, names: readonly (keyof Settings)[]): Settings {
+  const others = new Set<string>(SETTING_NAMES.filter((name) => !names.includes(name)));
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([name, value]) => isGiven(value) && !others.has(name)),
+  );
+  const { values, problems } = readEach(given, names);
   problems.unshift(...nameProblems(given));
   problems.push(...combinationProblems(values, new Set(Object.keys(given))));
   if (problems.length > 0) throw new ConfigError(problems);
-  return toConfig(values as Settings);
+  return values as Settings;
 }
 
 /**
@@ -127,7 +153,7 @@ export function parseSetting<Name extends keyof Settings>(env: Environment, name
   return values[name] as Settings[Name];
 }
 
-const KNOWN: ReadonlySet<string> = new Set(SETTING_NAMES);
+const KNOWN = new Set<string>(SETTING_NAMES);
 
 const isGiven = (value: string | undefined) => value !== undefined && value.trim() !== '';
 
@@ -173,17 +199,7 @@ function toConfig(s: Settings): Config {
     databasePoolMax: s.DATABASE_POOL_MAX,
     migrateOnStart: s.MIGRATE_ON_START,
     storage: storageFrom(s),
-    uploads: {
-      maxVideoBytes: s.UPLOAD_MAX_VIDEO_MB * MIB,
-      maxImageBytes: s.UPLOAD_MAX_IMAGE_MB * MIB,
-      maxMultipartBytes: s.UPLOAD_MAX_MULTIPART_MB * MIB,
-      urlTtlSeconds: s.UPLOAD_URL_TTL_SECONDS,
-      multipartTtlSeconds: s.UPLOAD_MULTIPART_TTL_SECONDS,
-      ratePerMinute: s.UPLOAD_RATE_PER_MINUTE,
-      cacheControl: s.S3_UPLOAD_CACHE_CONTROL ?? null,
-      once: s.S3_UPLOAD_ONCE,
-      quotaBytes: s.UPLOAD_QUOTA_MB_PER_USER * MIB,
-    },
+    uploads: uploadsFrom(s),
     reviews: {
       requirePurchase: s.REVIEWS_REQUIRE_PURCHASE,
       moderation: s.REVIEWS_MODERATION,
@@ -221,6 +237,18 @@ function storageFrom(s: Settings): StorageConfig | null {
     forcePathStyle: s.S3_FORCE_PATH_STYLE === 'auto' ? isAddress(host) : s.S3_FORCE_PATH_STYLE,
   };
 }
+
+const uploadsFrom = (s: Settings): Config['uploads'] => ({
+  maxVideoBytes: s.UPLOAD_MAX_VIDEO_MB * MIB,
+  maxImageBytes: s.UPLOAD_MAX_IMAGE_MB * MIB,
+  maxMultipartBytes: s.UPLOAD_MAX_MULTIPART_MB * MIB,
+  urlTtlSeconds: s.UPLOAD_URL_TTL_SECONDS,
+  multipartTtlSeconds: s.UPLOAD_MULTIPART_TTL_SECONDS,
+  ratePerMinute: s.UPLOAD_RATE_PER_MINUTE,
+  cacheControl: s.S3_UPLOAD_CACHE_CONTROL ?? null,
+  once: s.S3_UPLOAD_ONCE,
+  quotaBytes: s.UPLOAD_QUOTA_MB_PER_USER * MIB,
+});
 
 const webhookFrom = ({ EVENTS_WEBHOOK_URL: url, EVENTS_WEBHOOK_SECRET: secret }: Settings) =>
   url === undefined || secret === undefined ? null : { url, secret };

@@ -6,18 +6,14 @@ import {
   startTestDatabase,
   type TestDatabaseServer,
 } from '../../scripts/lab/database.ts';
-import {
-  type RunningStore,
-  startTestObjectStore,
-  storageEnv,
-} from '../../scripts/lab/throwaway-object-store.ts';
+import { startTestObjectStore, storageEnv } from '../../scripts/lab/throwaway-object-store.ts';
 import { untilMigrated } from '../../scripts/lab/until-migrated.ts';
 import { type ApiRequest, api } from './api.ts';
 import { startSidecar, type TestSidecar } from './start-sidecar.ts';
 
 export interface UploadScene {
   readonly server: TestDatabaseServer;
-  readonly store: RunningStore;
+  readonly store: Awaited<ReturnType<typeof startTestObjectStore>>;
   readonly url: string;
   /** A sidecar on them; stopped after the tests. */
   sidecar(env?: Record<string, string>): Promise<TestSidecar>;
