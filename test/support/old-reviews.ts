@@ -36,26 +36,41 @@ export const oldInsert = (url: string, row: unknown[]) =>
     row,
   );
 
-/** Current rows and stats as kept by the triggers are what the reviews say, once what was noted is settled. */
+/** What is shown, and the stats, are what the reviews say, once what was noted is settled; told otherwise than by src. */
 export async function statsAgree(url: string): Promise<void> {
   await query(url, 'DELETE FROM product_reviews_unsettled');
+  const shown = `
+    SELECT DISTINCT ON (product_id, author_id) * FROM product_reviews
+     WHERE product_id IS NOT NULL AND author_id IS NOT NULL AND rating IS NOT NULL AND coalesce(status, '') <> 'pending'
+     ORDER BY product_id, author_id, id DESC`;
+  const published = `SELECT * FROM (${shown}) AS newest WHERE coalesce(status, 'published') = 'published'`;
+  const stars = [1, 2, 3, 4, 5].map(
+    (n) => `(count(*) FILTER (WHERE least(5, greatest(1, rating)) = ${n}))::integer AS rating_${n}`,
+  );
   const kept = await query(
     url,
-    'SELECT * FROM product_review_stats WHERE review_count <> 0 ORDER BY product_id',
+    `SELECT product_id, review_count, rating_sum, rating_1, rating_2, rating_3, rating_4, rating_5,
+            verified_count, media_count
+       FROM product_review_stats WHERE review_count <> 0 ORDER BY product_id`,
   );
-  const newest = `SELECT max(id) FROM product_reviews
-                   WHERE author_id IS NOT NULL AND rating IS NOT NULL GROUP BY product_id, author_id`;
   const counted = await query(
     url,
-    `SELECT product_id, count(*)::integer AS review_count, sum(least(5, greatest(1, rating)))::bigint AS rating_sum
-       FROM product_reviews WHERE product_id IS NOT NULL AND id IN (${newest})
-      GROUP BY product_id ORDER BY product_id`,
+    `SELECT product_id, count(*)::integer AS review_count, sum(least(5, greatest(1, rating)))::bigint AS rating_sum,
+            ${stars.join(', ')}, (count(*) FILTER (WHERE verified))::integer AS verified_count,
+            (count(*) FILTER (WHERE jsonb_array_length(media) > 0))::integer AS media_count
+       FROM (${published}) AS review GROUP BY product_id ORDER BY product_id`,
   );
   assert.deepEqual(kept, counted);
   const wrong = await query(
     url,
     `SELECT id FROM product_reviews
-      WHERE (superseded_at IS NULL) <> (product_id IS NOT NULL AND id IN (${newest})) ORDER BY id`,
+      WHERE (superseded_at IS NULL) <> (id IN (SELECT id FROM (${published}) AS p)) ORDER BY id`,
   );
-  assert.deepEqual(wrong, [], 'reviews wrongly current or superseded');
+  assert.deepEqual(wrong, [], 'reviews wrongly shown or not');
+  const votes = await query(
+    url,
+    `SELECT id FROM product_reviews
+      WHERE coalesce(helpful_count, 0) <> (SELECT count(*) FROM product_review_votes WHERE review_id = id)`,
+  );
+  assert.deepEqual(votes, [], 'votes wrongly counted');
 }

@@ -14,12 +14,12 @@ import { runNode } from '../../../scripts/lab/sidecar.ts';
 import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
 import { createReviewStore } from '../../../src/features/reviews/store.ts';
 import { FUNCTIONS } from '../../../src/features/reviews/tables/functions.ts';
+import { OWN_TABLES } from '../../../src/features/reviews/tables/own-tables.ts';
 import { reviewTables } from '../../../src/features/reviews/tables/review-tables.ts';
 import {
   ADD_COLUMNS,
   CREATE_REVIEWS,
   INDEXES,
-  OWN_TABLES,
   TRIGGERS,
 } from '../../../src/features/reviews/tables/wanted.ts';
 import { migrateDatabase, rollBackDatabase, schemaStatus } from '../../../src/infra/postgres/migrate.ts';
@@ -87,6 +87,11 @@ const DAMAGES: Record<string, string> = {
      CREATE TABLE product_reviews (id serial PRIMARY KEY, product_id text NOT NULL, author_id text NOT NULL,
        author_name text, rating integer, text text, created_at timestamptz);
      INSERT INTO product_reviews (product_id, author_id, rating) VALUES ('1', '7', 2), ('1', '7', 4), ('1', '8', 5)`,
+  'a figure of the stats is gone': 'ALTER TABLE product_review_stats DROP COLUMN rating_3',
+  'the votes are gone': 'DROP TABLE product_review_votes',
+  'a column of the votes is gone': 'ALTER TABLE product_review_votes DROP COLUMN product_id',
+  'the history came back as a bare copy': `CREATE TABLE copy AS TABLE product_review_history;
+     DROP TABLE product_review_history; ALTER TABLE copy RENAME TO product_review_history`,
   'the sequence is behind': `SELECT setval('product_reviews_id_seq', 1, false)`,
   'our tables are gone, and the record of the migrations is there': `DROP TABLE product_reviews, product_review_stats,
      product_reviews_unsettled; ${ALL_FUNCTIONS}`,
@@ -119,6 +124,19 @@ for (const [damage, sql] of Object.entries(DAMAGES)) {
     assert.deepEqual((await migrate(url)).repaired, []);
   });
 }
+
+test('what nobody can compute is never made anew: a wrong type in it is left to an operator', async () => {
+  const url = await migrated();
+  await query(
+    url,
+    `INSERT INTO product_review_votes (review_id, user_id, product_id) VALUES (3, 1, '1');
+     ALTER TABLE product_review_votes ALTER product_id TYPE varchar(9)`,
+  );
+  await assert.rejects(migrate(url), /product_review_votes is not as it must be/);
+  await query(url, 'ALTER TABLE product_review_votes ALTER product_id TYPE text');
+  await migrate(url);
+  assert.equal((await query(url, 'SELECT FROM product_review_votes')).length, 1);
+});
 
 test('without the record of the migrations, as after a restore of single tables, it is made again', async () => {
   for (const sql of [
@@ -154,7 +172,7 @@ test('whoever changes what must be there adds a migration, and then this fingerp
   // Without a new name an older release would take the change for damage, and repair it.
   assert.deepEqual(
     [newest, createHash('sha256').update(wanted).digest('hex').slice(0, 8)],
-    ['0005-reviews-settled-later', '5b220e17'],
+    ['0007-reviews-moderated', 'a3844912'],
   );
 });
 

@@ -3,7 +3,8 @@
  */
 import type { Knex } from 'knex';
 import { FUNCTIONS, nameOfFunction } from './functions.ts';
-import { FORMER_TRIGGERS, nameOf, OWN_TABLES, TRIGGERS } from './wanted.ts';
+import { OWN_TABLES } from './own-tables.ts';
+import { FORMER_TRIGGERS, nameOf, TRIGGERS } from './wanted.ts';
 
 export interface Facts {
   /** Where the reviews are, or would be made; null: no schema of search_path exists. */
@@ -161,8 +162,17 @@ export async function readFacts(knex: Knex): Promise<Facts> {
   const { rows } = await knex.raw<{ rows: Facts[] }>(FACTS.replaceAll('?', '\\?'));
   const [facts] = rows;
   if (facts === undefined) throw new Error('the catalogs gave no row');
-  return facts;
+  return { ...facts, indexes: facts.indexes.map(withPlainDefinition) };
 }
+
+/** In one line, and without the casts that a smallint, a bigint or a varchar column brings into it. */
+const withPlainDefinition = (index: IndexFacts): IndexFacts => ({
+  ...index,
+  definition: index.definition
+    .replace(/\s+/g, ' ')
+    .replace(/\((\w+)\)::(?:integer|bigint|text)/g, '$1')
+    .replace(/::text/g, ''),
+});
 
 /**
  * Whether `id` would be filled with a value that a row has already, as after a restore of data alone. A single high id

@@ -3,63 +3,74 @@
  * migration, a repair or an operator, never for a request.
  */
 import type { Knex } from 'knex';
-import { STARS } from './function-bodies.ts';
+import { HANGING_TABLES } from './own-tables.ts';
+import { FIGURES, IS_PUBLISHED, NEW_VERSION, sums, TAKES_PLACE } from './what-counts.ts';
 
 export interface Drift {
-  /** Reviews that were current and should not be, or the other way round. */
+  /** Reviews that were shown and should not be, or the other way round, or whose votes were counted wrongly. */
   readonly reviews: number;
-  /** Products whose count or sum was wrong, missing or left over. */
+  /** Products whose figures were wrong, missing or left over. */
   readonly products: number;
 }
 
-/**
- * The newest row of an author for a product is current, every other one superseded; a row without author, product or
- * rating belongs to nobody. One pass and a sort, however many rows an author has.
- */
+/** As the triggers have it (what-counts.ts). One pass and a sort, however many rows an author has. */
 const RANKED = `
-  SELECT id, product_id IS NOT NULL AND author_id IS NOT NULL AND rating IS NOT NULL
-             AND lead(id) OVER (PARTITION BY product_id, author_id, rating IS NULL ORDER BY id) IS NULL AS is_newest
+  SELECT id, product_id IS NOT NULL AND author_id IS NOT NULL AND ${TAKES_PLACE} AND ${IS_PUBLISHED}
+             AND lead(id) OVER (PARTITION BY product_id, author_id, ${TAKES_PLACE} ORDER BY id) IS NULL AS is_shown
     FROM product_reviews`;
 
 /** In this order: two current rows of one author are impossible (product_reviews_current). */
 const SUPERSEDE_OLDER = `
   UPDATE product_reviews AS review SET superseded_at = now()
     FROM (${RANKED}) AS ranked
-   WHERE ranked.id = review.id AND NOT is_newest AND review.superseded_at IS NULL`;
+   WHERE ranked.id = review.id AND NOT is_shown AND review.superseded_at IS NULL`;
 const RESTORE_NEWEST = `
   UPDATE product_reviews AS review SET superseded_at = NULL
     FROM (${RANKED}) AS ranked
-   WHERE ranked.id = review.id AND is_newest AND review.superseded_at IS NOT NULL`;
+   WHERE ranked.id = review.id AND is_shown AND review.superseded_at IS NOT NULL`;
+
+const COUNTED_VOTES = `
+  UPDATE product_reviews AS review SET helpful_count = votes.n
+    FROM (SELECT id, nullif(count(review_id), 0)::integer AS n, helpful_count AS stored
+            FROM product_reviews LEFT JOIN product_review_votes ON review_id = id
+           GROUP BY id, helpful_count) AS votes
+   WHERE votes.id = review.id AND votes.n IS DISTINCT FROM votes.stored`;
 
 const COMPUTED_STATS = `
-  SELECT product_id, count(*)::integer AS review_count, sum(${STARS})::bigint AS rating_sum
-    FROM product_reviews
-   WHERE superseded_at IS NULL
-   GROUP BY product_id`;
+  SELECT product_id, ${sums()} FROM product_reviews WHERE superseded_at IS NULL GROUP BY product_id`;
+const ofStats = (names: string) => FIGURES.map((name) => `coalesce(${names}.${name}, 0)`).join(', ');
 
 /** A product without reviews may have a row of zeros, or none. */
 const WRONG_STATS = `
   SELECT product_id
-    FROM (${COMPUTED_STATS}) AS computed
+    FROM (${COMPUTED_STATS}) AS computed (product_id, ${FIGURES.join(', ')})
     FULL JOIN product_review_stats AS stored USING (product_id)
-   WHERE (coalesce(computed.review_count, 0), coalesce(computed.rating_sum, 0))
-      IS DISTINCT FROM (coalesce(stored.review_count, 0), coalesce(stored.rating_sum, 0))`;
+   WHERE (${ofStats('computed')}) IS DISTINCT FROM (${ofStats('stored')})`;
 
 /**
- * Puts marks and stats right. The caller holds SHARE ROW EXCLUSIVE on product_reviews, so that no review slips between
+ * Puts marks, votes and stats right. The caller holds SHARE ROW EXCLUSIVE on product_reviews, so that no review slips between
  * counting and writing down, and has switched the triggers off, which would count each correction.
  */
 export async function recompute(trx: Knex.Transaction): Promise<Drift> {
   const superseded = await changed(trx, SUPERSEDE_OLDER);
   const restored = await changed(trx, RESTORE_NEWEST);
+  const voted = await changed(trx, COUNTED_VOTES);
+  const reviews = superseded + restored + voted;
   const products = await changed(trx, WRONG_STATS);
-  if (products > 0) {
+  // Also when only the reviews were wrong: pages are other ones now.
+  if (reviews + products > 0) {
     await trx.raw('DELETE FROM product_review_stats');
     await trx.raw(
-      `INSERT INTO product_review_stats (product_id, review_count, rating_sum) ${COMPUTED_STATS}`,
+      `INSERT INTO product_review_stats (product_id, ${FIGURES.join(', ')}, version)
+       SELECT computed.*, ${NEW_VERSION} FROM (${COMPUTED_STATS}) AS computed`,
     );
   }
-  return { reviews: superseded + restored, products };
+  for (const table of HANGING_TABLES) {
+    await trx.raw(
+      `DELETE FROM ${table} WHERE NOT EXISTS (SELECT FROM product_reviews WHERE id = ${table}.review_id)`,
+    );
+  }
+  return { reviews, products };
 }
 
 /**

@@ -1,22 +1,28 @@
 /** What the functions of functions.ts do, in SQL; why and in which order of locks is told there. */
 
+import { HANGING_TABLES } from './own-tables.ts';
+import { COUNTED_COLUMNS, FIGURES, IS_PUBLISHED, NEW_VERSION, sums, TAKES_PLACE } from './what-counts.ts';
+
 /** Of statements that take rows away or insert for several authors: they meet rows in any order. */
 const MANY_ROWS_TURN = 7_206_150_331_999;
 
-/** What a rating counts: the old module did not check them. */
-export const STARS = 'least(5, greatest(1, rating))';
-
-/** Changes the stats by the rows that a query gives: product_id, rating, and sign: 1 for a gained row, -1 for a lost one. */
+/**
+ * Changes the stats by the rows that a query gives: COUNTED_COLUMNS, and sign: 1 for a gained row, -1 for a lost one. A
+ * row that stays has both, which changes the version: what it shows may be another text.
+ */
 export const applyDeltas = (rows: string) => `
-    INSERT INTO product_review_stats AS stats (product_id, review_count, rating_sum)
-    SELECT product_id, sum(sign), sum(sign * ${STARS})
+    INSERT INTO product_review_stats AS stats (product_id, ${FIGURES.join(', ')}, version)
+    SELECT product_id, ${sums('sign')}, ${NEW_VERSION}
       FROM (${rows}) AS change
      GROUP BY product_id
-    HAVING sum(sign) <> 0 OR sum(sign * ${STARS}) <> 0
      ORDER BY product_id
         ON CONFLICT (product_id) DO UPDATE
-       SET review_count = stats.review_count + excluded.review_count,
-           rating_sum = stats.rating_sum + excluded.rating_sum;`;
+       SET ${FIGURES.map((name) => `${name} = stats.${name} + excluded.${name}`).join(', ')},
+           version = excluded.version;`;
+
+/** Of rows of a transition table that are shown. */
+export const shown = (table: string, sign: 1 | -1) =>
+  `SELECT ${COUNTED_COLUMNS}, ${sign} AS sign FROM ${table} WHERE superseded_at IS NULL`;
 
 /** Calls one of the two functions below with the authors and products that a query gives; not at all without any. */
 export const forPairs = (name: string, pairs: string) => `
@@ -25,22 +31,23 @@ export const forPairs = (name: string, pairs: string) => `
               WHERE product_id IS NOT NULL AND author_id IS NOT NULL) AS pair
      HAVING count(*) > 0;`;
 
-/** What decides to whom a row belongs; a row that changes in it leaves like a deleted one and arrives like a new one. */
-export const OWNERSHIP = 'id, product_id, author_id, rating IS NULL';
-/** And all that the figures depend on. */
-export const STATE = 'id, product_id, author_id, rating, superseded_at';
+/** What decides whose row is shown; a row that changes in it leaves like a deleted one and arrives like a new one. */
+export const OWNERSHIP = `id, product_id, author_id, rating IS NULL, coalesce(status, 'published')`;
 export const difference = (columns: string, from: string, without: string) =>
   `SELECT ${columns} FROM ${from} EXCEPT SELECT ${columns} FROM ${without}`;
 
-/** Of one pair (product, author): the row that is current, and the one that should be. One index entry each. */
+/** Of one pair (product, author): the row that is shown, and the one that should be. One index entry each. */
 const FORMER = `(SELECT id FROM product_reviews
                   WHERE product_id = pair.product AND author_id = pair.author AND superseded_at IS NULL)`;
-const NEWEST = `(SELECT max(id) FROM product_reviews
-                  WHERE product_id = pair.product AND author_id = pair.author AND rating IS NOT NULL)`;
+const NEWEST = `(SELECT id
+                   FROM (SELECT id, status FROM product_reviews
+                          WHERE product_id = pair.product AND author_id = pair.author AND ${TAKES_PLACE}
+                          ORDER BY id DESC LIMIT 1) AS newest
+                  WHERE ${IS_PUBLISHED})`;
 const PAIRS = 'unnest(products, authors) AS pair (product, author)';
 
 /**
- * The newest rows of some authors become current, their former ones superseded.
+ * The newest rows of some authors become current, if they are published, their former ones superseded.
  *
  * The loop waits for deletes, which make an older row current as they commit: it ends when the rows that have to change
  * are the ones that it has locked. The last statement does both updates at once, older rows first because of the unique
@@ -84,7 +91,7 @@ export const PROMOTE = `
       UPDATE product_reviews AS review SET superseded_at = NULL
         FROM (SELECT product, author, ${NEWEST} AS newest FROM ${PAIRS} WHERE ${FORMER} IS NULL) AS missing
        WHERE review.id = missing.newest AND review.rating IS NOT NULL
-         AND review.product_id = missing.product AND review.author_id = missing.author;
+         AND review.product_id = missing.product AND review.author_id = missing.author AND ${IS_PUBLISHED};
       EXIT WHEN NOT EXISTS (SELECT FROM ${PAIRS} WHERE ${FORMER} IS NULL AND ${NEWEST} IS NOT NULL);
     END LOOP;
   END`;
@@ -118,20 +125,88 @@ export const SETTLE = `
     SELECT DISTINCT product_id, 0, 0 FROM old_rows ORDER BY product_id
         ON CONFLICT (product_id) DO UPDATE SET review_count = stats.review_count;
     UPDATE product_review_stats AS stats
-       SET (review_count, rating_sum) = (
-             SELECT count(*), coalesce(sum(${STARS}), 0) FROM product_reviews AS review
+       SET (${FIGURES.join(', ')}, version) = (
+             SELECT ${sums()}, ${NEW_VERSION} FROM product_reviews AS review
               WHERE review.product_id = stats.product_id AND superseded_at IS NULL)
      WHERE product_id IN (SELECT product_id FROM old_rows);
     RETURN NULL;
   END`;
 
+/**
+ * A new row comes without a status and, by the column's default, with the time of its transaction; one out of a backup
+ * brings what it was. The votes may have come back before their reviews or come afterwards, and are counted either way.
+ */
 export const HOLD = `
   BEGIN
-    IF TG_OP = 'INSERT' OR (OLD.id, OLD.product_id, OLD.author_id, OLD.rating IS NULL)
-         IS DISTINCT FROM (NEW.id, NEW.product_id, NEW.author_id, NEW.rating IS NULL) THEN
+    IF TG_OP = 'INSERT' THEN
+      BEGIN
+        IF NEW.status IS NULL AND NEW.superseded_at = now() THEN
+          NEW.status := coalesce(
+            (SELECT status FROM product_review_moderated
+              WHERE product_id = NEW.product_id AND author_id = NEW.author_id),
+            (SELECT 'pending' FROM product_review_settings WHERE moderation = 'pre'));
+        END IF;
+        IF NEW.helpful_count IS NOT NULL THEN
+          NEW.helpful_count := nullif((SELECT count(*) FROM product_review_votes WHERE review_id = NEW.id), 0);
+        END IF;
+      EXCEPTION WHEN others THEN
+        RAISE LOG 'gogomarket-sidecar: a review came without its status: % (%)', SQLERRM, SQLSTATE;
+      END;
+      NEW.superseded_at := coalesce(NEW.superseded_at, now());
+    ELSIF (OLD.id, OLD.product_id, OLD.author_id, OLD.rating IS NULL, coalesce(OLD.status, 'published'))
+            IS DISTINCT FROM
+          (NEW.id, NEW.product_id, NEW.author_id, NEW.rating IS NULL, coalesce(NEW.status, 'published')) THEN
       NEW.superseded_at := coalesce(NEW.superseded_at, now());
     END IF;
     RETURN NEW;
+  END`;
+
+/** Keeps product_review_moderated: by rows that were inserted, or changed their status. */
+const REMEMBER = (rows: string) => `
+    INSERT INTO product_review_moderated AS known (product_id, author_id, status)
+    SELECT DISTINCT ON (product_id, author_id) product_id, author_id, status FROM (${rows}) AS moderated
+     WHERE status IN ('held', 'hidden') AND product_id IS NOT NULL AND author_id IS NOT NULL
+     ORDER BY product_id, author_id, id DESC
+        ON CONFLICT (product_id, author_id) DO UPDATE SET status = excluded.status
+     WHERE known.status <> excluded.status;`;
+export const REMEMBER_INSERTED = REMEMBER('TABLE new_rows');
+const CHANGED_STATUS = `
+      SELECT new_rows.* FROM new_rows JOIN old_rows USING (id)
+       WHERE coalesce(new_rows.status, 'published') <> coalesce(old_rows.status, 'published')`;
+export const REMEMBER_UPDATED = `
+    ${REMEMBER(CHANGED_STATUS)}
+    DELETE FROM product_review_moderated AS known USING (${CHANGED_STATUS}) AS changed
+     WHERE known.product_id = changed.product_id AND known.author_id = changed.author_id
+       AND ${IS_PUBLISHED.replace('status', 'changed.status')};`;
+/** The next review of this author waits for a moderator, who has hidden another one. */
+export const REMEMBER_DELETED = `
+    UPDATE product_review_moderated AS known SET status = 'held' FROM old_rows
+     WHERE known.product_id = old_rows.product_id AND known.author_id = old_rows.author_id
+       AND old_rows.status IN ('held', 'hidden') AND known.status <> 'held';`;
+
+/** Removes what hangs on reviews that are gone; what cannot be had now is removed by a repair. */
+export const removeHanging = (where: string) => `
+    BEGIN
+      ${HANGING_TABLES.map((table) => `DELETE FROM ${table} ${where};`).join('\n      ')}
+    EXCEPTION WHEN others THEN
+      RAISE LOG 'gogomarket-sidecar: something of deleted reviews is left: % (%)', SQLERRM, SQLSTATE;
+    END;`;
+
+/** Votes that came or went: reviews of several in the order of their ids, like every statement with many rows. */
+export const COUNT_VOTES = `
+  DECLARE
+    reviews bigint[] := ARRAY(SELECT DISTINCT review_id FROM changed_votes);
+  BEGIN
+    IF cardinality(reviews) > 1 THEN
+      PERFORM pg_advisory_xact_lock(${MANY_ROWS_TURN});
+      PERFORM 1 FROM product_reviews WHERE id = ANY (reviews) ORDER BY id FOR UPDATE;
+    END IF;
+    UPDATE product_reviews AS review
+       SET helpful_count = nullif(greatest(0, coalesce(helpful_count, 0) + voted.change), 0)
+      FROM (SELECT review_id, (CASE TG_OP WHEN 'INSERT' THEN 1 ELSE -1 END * count(*))::integer AS change
+              FROM changed_votes GROUP BY review_id) AS voted
+     WHERE review.id = voted.review_id;
+    RETURN NULL;
   END`;
 
 /** One statement with many rows at a time: two that meet the same rows in opposite orders would fail each other. */

@@ -20,14 +20,19 @@
 import {
   applyDeltas,
   atOnceOrNoted,
+  COUNT_VOTES,
   difference,
   forPairs,
   HOLD,
   MAKE_CURRENT,
   OWNERSHIP,
   PROMOTE,
+  REMEMBER_DELETED,
+  REMEMBER_INSERTED,
+  REMEMBER_UPDATED,
+  removeHanging,
   SETTLE,
-  STATE,
+  shown,
   TAKE_TURNS,
 } from './function-bodies.ts';
 
@@ -55,6 +60,8 @@ export interface WantedFunction {
 const LOCK_TIMEOUT_MS = 500;
 /** A plan is kept while the table grows: what was right for fifty rows would read fifty thousand. */
 const BY_INDEX = { enable_seqscan: 'off' };
+/** Of deleted rows: another one of its author may come to its place. */
+const HAD_ITS_PLACE = `superseded_at IS NULL OR status IN ('held', 'hidden')`;
 const plain = { language: 'plpgsql', immutable: false, definer: false, settings: {} } as const;
 
 const trigger = (
@@ -63,7 +70,7 @@ const trigger = (
   settings: Readonly<Record<string, string>> = { lock_timeout: `${LOCK_TIMEOUT_MS}ms` },
 ): WantedFunction => ({
   ...plain,
-  signature: `product_reviews_${name}()`,
+  signature: `product_review${name}()`,
   parameters: '',
   returns: 'trigger',
   definer: true,
@@ -100,35 +107,45 @@ export const FUNCTIONS: readonly WantedFunction[] = [
   },
   forAuthors('make_current', MAKE_CURRENT),
   forAuthors('promote', PROMOTE),
-  { ...plain, signature: 'product_reviews_hold()', parameters: '', returns: 'trigger', body: HOLD },
-  trigger('take_turns', TAKE_TURNS, {}),
-  trigger('after_insert', atOnceOrNoted(forPairs('make_current', 'TABLE new_rows'), 'TABLE new_rows')),
+  trigger('s_hold', HOLD, {}),
+  trigger('s_take_turns', TAKE_TURNS, {}),
   trigger(
-    'after_update',
+    's_after_insert',
+    atOnceOrNoted(forPairs('make_current', 'TABLE new_rows') + REMEMBER_INSERTED, 'TABLE new_rows'),
+  ),
+  trigger(
+    's_after_update',
     atOnceOrNoted(
       forPairs('make_current', difference(OWNERSHIP, 'new_rows', 'old_rows')) +
-        applyDeltas(`SELECT product_id, rating, 1 AS sign FROM new_rows WHERE superseded_at IS NULL
-             UNION ALL SELECT product_id, rating, -1 FROM old_rows WHERE superseded_at IS NULL`) +
-        forPairs('promote', difference(OWNERSHIP, 'old_rows', 'new_rows')),
-      `(${difference(STATE, 'new_rows', 'old_rows')}) UNION ALL (${difference(STATE, 'old_rows', 'new_rows')})`,
+        applyDeltas(`${shown('new_rows', 1)} UNION ALL ${shown('old_rows', -1)}`) +
+        forPairs('promote', difference(OWNERSHIP, 'old_rows', 'new_rows')) +
+        REMEMBER_UPDATED,
+      'TABLE new_rows UNION ALL TABLE old_rows',
     ),
   ),
   trigger(
-    'after_delete',
-    atOnceOrNoted(
-      applyDeltas('SELECT product_id, rating, -1 AS sign FROM old_rows WHERE superseded_at IS NULL') +
-        forPairs('promote', 'SELECT * FROM old_rows WHERE superseded_at IS NULL'),
-      'SELECT * FROM old_rows WHERE superseded_at IS NULL',
-    ),
+    's_after_delete',
+    `DECLARE
+       deleted bigint[] := ARRAY(SELECT id FROM old_rows);
+     BEGIN ${removeHanging('WHERE review_id = ANY (deleted)')}
+     ${atOnceOrNoted(
+       applyDeltas(shown('old_rows', -1)) +
+         forPairs('promote', `SELECT * FROM old_rows WHERE ${HAD_ITS_PLACE}`) +
+         REMEMBER_DELETED,
+       `SELECT * FROM old_rows WHERE ${HAD_ITS_PLACE}`,
+     )}; END`,
+    { lock_timeout: `${LOCK_TIMEOUT_MS}ms`, ...BY_INDEX },
   ),
   trigger(
-    'after_truncate',
-    atOnceOrNoted(
-      'DELETE FROM product_review_stats;',
-      'SELECT product_id, NULL AS author_id FROM product_review_stats',
-    ),
+    's_after_truncate',
+    `BEGIN ${removeHanging('')}
+     ${atOnceOrNoted(
+       'DELETE FROM product_review_stats;',
+       'SELECT product_id, NULL AS author_id FROM product_review_stats',
+     )}; END`,
   ),
-  trigger('settle', SETTLE, BY_INDEX),
+  trigger('_votes_count', COUNT_VOTES, BY_INDEX),
+  trigger('s_settle', SETTLE, BY_INDEX),
   {
     ...plain,
     signature: 'product_review_stats_ignore()',

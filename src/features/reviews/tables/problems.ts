@@ -1,7 +1,8 @@
 /** What is not as wanted.ts says, in sentences; pure. All of it repair.ts puts right. */
 import type { Facts } from './facts.ts';
 import { FUNCTIONS, type WantedFunction } from './functions.ts';
-import { FORMER_TRIGGERS, INDEXES, nameOf, OUR_COLUMNS, OWN_TABLES, TRIGGERS } from './wanted.ts';
+import { OWN_TABLES } from './own-tables.ts';
+import { FORMER_TRIGGERS, INDEXES, nameOf, OUR_COLUMNS, TRIGGERS } from './wanted.ts';
 
 const REVIEWS = 'product_reviews';
 
@@ -22,7 +23,7 @@ export function problems(facts: Facts): string[] {
 function tableProblems(facts: Facts): string[] {
   const found: string[] = [];
   if (!(REVIEWS in facts.tables)) found.push(`the table ${REVIEWS} is missing`);
-  else if (lacksColumns(facts)) found.push('edited_at or superseded_at is not as it must be');
+  else if (lacksColumns(facts)) found.push('a column of ours is missing or is not as it must be');
   for (const name of Object.keys(OWN_TABLES)) {
     if (!(name in facts.tables)) found.push(`the table ${name} is missing`);
     else if (!isOwnTableRight(facts, name)) found.push(`the table ${name} is not as it must be`);
@@ -31,27 +32,42 @@ function tableProblems(facts: Facts): string[] {
 }
 
 export function lacksColumns(facts: Facts): boolean {
-  const ours = ofReviews(facts).filter(({ name }) => OUR_COLUMNS.includes(name));
+  const ours = ofReviews(facts).filter(({ name }) => name in OUR_COLUMNS);
   const superseded = ours.find(({ name }) => name === 'superseded_at');
   return (
-    ours.length < OUR_COLUMNS.length || ours.some(({ notNull }) => notNull) || superseded?.default !== 'now()'
+    ours.length < Object.keys(OUR_COLUMNS).length ||
+    ours.some(({ notNull }) => notNull) ||
+    superseded?.default !== 'now()'
   );
 }
 
-/** Its columns, and the primary key or other index that goes with them. */
-export function isOwnTableRight(facts: Facts, table: string): boolean {
-  const columns = facts.columns.filter((column) => column.table === table);
-  const wanted = Object.entries(OWN_TABLES[table]?.columns ?? {});
-  return (
-    facts.tables[table] === 'r' &&
-    columns.length === wanted.length &&
-    wanted.every(([name, type]) => columns.some((column) => column.name === name && column.type === type)) &&
-    INDEXES.filter((index) => index.table === table).every((index) =>
-      hasIndex(facts, table, index.definition),
-    ) &&
-    columns.every(({ name, filled }) => name !== 'id' || filled)
+/** Its columns, and the primary key or other index that goes with them. More columns are a newer release's. */
+export const isOwnTableRight = (facts: Facts, table: string): boolean =>
+  isOwnTableMendable(facts, table) &&
+  missingColumns(facts, table).length === 0 &&
+  missingIndexes(facts, table).length === 0 &&
+  isIdentityRight(facts, table);
+
+/** Nothing has to be changed that is there. */
+export const isOwnTableMendable = (facts: Facts, table: string): boolean =>
+  facts.tables[table] === 'r' &&
+  columnsOf(facts, table).every(({ name, type }) => {
+    const wanted = OWN_TABLES[table]?.columns[name];
+    return wanted === undefined || wanted[0] === type;
+  });
+
+const columnsOf = (facts: Facts, table: string) => facts.columns.filter((column) => column.table === table);
+
+export const missingColumns = (facts: Facts, table: string): string[] =>
+  Object.keys(OWN_TABLES[table]?.columns ?? {}).filter(
+    (wanted) => !columnsOf(facts, table).some(({ name }) => name === wanted),
   );
-}
+
+export const missingIndexes = (facts: Facts, table: string) =>
+  INDEXES.filter((index) => index.table === table && !hasIndex(facts, table, index.definition));
+
+export const isIdentityRight = (facts: Facts, table: string): boolean =>
+  columnsOf(facts, table).every(({ name, filled }) => name !== 'id' || filled);
 
 /** A table that was copied back (CREATE TABLE … AS) has lost both. */
 function idProblems(facts: Facts): string[] {

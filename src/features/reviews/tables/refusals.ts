@@ -38,7 +38,7 @@ export function refusals(facts: Facts): Refusal[] {
 
 function columnRefusals(columns: readonly ColumnFacts[]): Refusal[] {
   const ofOld = Object.entries(OLD_COLUMNS).map(([name, wanted]) =>
-    oldColumnRefusal(
+    columnRefusal(
       name,
       wanted,
       columns.find((column) => column.name === name),
@@ -47,7 +47,7 @@ function columnRefusals(columns: readonly ColumnFacts[]): Refusal[] {
   return [...ofOld, ...columns.map(otherColumnRefusal)].filter((refusal) => refusal !== null);
 }
 
-function oldColumnRefusal(
+function columnRefusal(
   name: string,
   { types, minLength = 0 }: WantedColumn,
   column: ColumnFacts | undefined,
@@ -62,7 +62,7 @@ function oldColumnRefusal(
   if (!types.includes(column.type)) {
     return {
       problem: `${name} is ${column.type} instead of ${best}`,
-      remedy: `${ALTER} ${name} TYPE ${best}`,
+      remedy: `${ALTER} ${name} TYPE ${best} USING ${name}::${best}`,
     };
   }
   if (column.maxLength === null || column.maxLength >= minLength) return null;
@@ -72,15 +72,11 @@ function oldColumnRefusal(
   };
 }
 
-/** Our own, should somebody have made them with another type, and those that the store leaves out. */
-function otherColumnRefusal({ name, type, notNull, filled }: ColumnFacts): Refusal | null {
-  if (OUR_COLUMNS.includes(name)) {
-    if (type === 'timestamp with time zone') return null;
-    return {
-      problem: `${name} is ${type} instead of timestamptz`,
-      remedy: `${ALTER} ${name} TYPE timestamptz USING ${name}::timestamptz`,
-    };
-  }
+/** Our own, should somebody have made one before us, and those that the store leaves out. */
+function otherColumnRefusal(column: ColumnFacts): Refusal | null {
+  const { name, notNull, filled } = column;
+  const ours = OUR_COLUMNS[name];
+  if (ours !== undefined) return columnRefusal(name, ours, column);
   const remedy = `${ALTER} ${name} DROP NOT NULL`;
   // The store gives every column of the old module's a value, which for a blank text is null.
   if (name === 'text') return notNull ? { problem: 'text is NOT NULL', remedy } : null;

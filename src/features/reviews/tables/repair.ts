@@ -7,13 +7,18 @@ import type { Knex } from 'knex';
 import { type Facts, type IndexFacts, isSequenceBehind, readFacts } from './facts.ts';
 import { type Drift, recompute, settleAll } from './figures.ts';
 import { createFunction, FUNCTIONS } from './functions.ts';
+import { columnOf, createOwnTable, OWN_TABLES } from './own-tables.ts';
 import {
   functionProblem,
   hasIndex,
+  isIdentityRight,
   isIdFilled,
   isIdUnique,
+  isOwnTableMendable,
   isOwnTableRight,
   lacksColumns,
+  missingColumns,
+  missingIndexes,
   problems,
 } from './problems.ts';
 import { refusals } from './refusals.ts';
@@ -23,7 +28,7 @@ import {
   FORMER_TRIGGERS,
   INDEXES,
   nameOf,
-  OWN_TABLES,
+  OUR_COLUMNS,
   TRIGGERS,
 } from './wanted.ts';
 
@@ -32,6 +37,10 @@ export async function prepareTable(trx: Knex.Transaction): Promise<void> {
   const facts = await factsInPlace(trx);
   if (!('product_reviews' in facts.tables)) await trx.raw(CREATE_REVIEWS);
   if (!('product_reviews' in facts.tables) || lacksColumns(facts)) await trx.raw(ADD_COLUMNS);
+  // Of the stats, which every reader reads.
+  for (const table of Object.keys(OWN_TABLES)) {
+    if (isOwnTableMendable(facts, table)) await addMissingColumns(trx, facts, table);
+  }
   if (!('product_reviews' in facts.tables)) return;
   if (!isIdUnique(facts)) await trx.raw('ALTER TABLE product_reviews ADD PRIMARY KEY (id)');
   // An identity finds a name for its sequence that nobody has.
@@ -46,10 +55,11 @@ export async function prepareTable(trx: Knex.Transaction): Promise<void> {
  * written with the triggers switched off shows only in the figures
  */
 export async function arrange(trx: Knex.Transaction, { always } = { always: false }): Promise<void> {
-  const facts = await factsInPlace(trx);
-  if (always || problems(facts).length > 0 || (await isSequenceBehind(trx, facts))) {
+  const found = await factsInPlace(trx);
+  if (always || problems(found).length > 0 || (await isSequenceBehind(trx, found))) {
     await trx.raw('LOCK TABLE product_reviews IN SHARE ROW EXCLUSIVE MODE');
-    await makeOwnTables(trx, facts);
+    await makeOwnTables(trx, found);
+    const facts = await readFacts(trx);
     await withoutTriggers(trx, facts, () => recompute(trx));
     await makeIndexes(trx, facts);
     for (const wanted of FUNCTIONS) {
@@ -83,9 +93,8 @@ export async function removeFigures(trx: Knex.Transaction): Promise<void> {
 }
 
 export async function removeColumns(trx: Knex.Transaction): Promise<void> {
-  await trx.raw(
-    'ALTER TABLE IF EXISTS product_reviews DROP COLUMN IF EXISTS edited_at, DROP COLUMN IF EXISTS superseded_at',
-  );
+  const columns = Object.keys(OUR_COLUMNS).map((name) => `DROP COLUMN IF EXISTS ${name}`);
+  await trx.raw(`ALTER TABLE IF EXISTS product_reviews ${columns.join(', ')}`);
 }
 
 async function factsInPlace(trx: Knex.Transaction): Promise<Facts> {
@@ -110,22 +119,43 @@ async function moveInto(trx: Knex.Transaction, { path }: Facts): Promise<void> {
 }
 
 async function makeOwnTables(trx: Knex.Transaction, facts: Facts): Promise<void> {
-  for (const [table, { create }] of Object.entries(OWN_TABLES)) {
+  for (const [table, { isComputed }] of Object.entries(OWN_TABLES)) {
     if (isOwnTableRight(facts, table)) continue;
-    if (table in facts.tables) await trx.raw(`DROP TABLE ${table}`);
-    await trx.raw(create);
+    const isThere = table in facts.tables;
+    if (isThere && !isComputed) await mendOwnTable(trx, facts, table);
+    else {
+      if (isThere) await trx.raw(`DROP TABLE ${table}`);
+      await trx.raw(createOwnTable(table));
+    }
+  }
+}
+
+/** One whose rows nobody can compute: what is missing is added, and what is wrong with it is left to an operator. */
+async function mendOwnTable(trx: Knex.Transaction, facts: Facts, table: string): Promise<void> {
+  if (!isOwnTableMendable(facts, table)) return;
+  await addMissingColumns(trx, facts, table);
+  for (const { definition } of missingIndexes(facts, table)) {
+    const unique = definition.startsWith('UNIQUE ') ? 'UNIQUE' : '';
+    await trx.raw(`CREATE ${unique} INDEX ON ${table} USING ${definition.replace('UNIQUE ', '')}`);
+  }
+  if (isIdentityRight(facts, table)) return;
+  await trx.raw(`
+    ALTER TABLE ${table} ALTER COLUMN id SET NOT NULL;
+    ALTER TABLE ${table} ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY;
+    SELECT setval(pg_get_serial_sequence('${table}', 'id'), coalesce((SELECT max(id) FROM ${table}), 0) + 1, false)`);
+}
+
+async function addMissingColumns(trx: Knex.Transaction, facts: Facts, table: string): Promise<void> {
+  for (const name of missingColumns(facts, table)) {
+    await trx.raw(`ALTER TABLE ${table} ADD COLUMN ${columnOf(table, name)}`);
   }
 }
 
 /** Switching a trigger off locks out writers, who are out already; dropping one would lock out readers as well. */
 async function withoutTriggers<T>(trx: Knex.Transaction, facts: Facts, work: () => Promise<T>): Promise<T> {
-  const there = facts.triggers.filter(
-    ({ table }) =>
-      table === 'product_reviews' || (table === 'product_review_stats' && isOwnTableRight(facts, table)),
-  );
-  for (const { table, name } of there) await trx.raw(`ALTER TABLE ${table} DISABLE TRIGGER ${name}`);
+  for (const { table, name } of facts.triggers) await trx.raw(`ALTER TABLE ${table} DISABLE TRIGGER ${name}`);
   const result = await work();
-  for (const { table, name } of there) await trx.raw(`ALTER TABLE ${table} ENABLE TRIGGER ${name}`);
+  for (const { table, name } of facts.triggers) await trx.raw(`ALTER TABLE ${table} ENABLE TRIGGER ${name}`);
   return result;
 }
 
@@ -154,14 +184,11 @@ async function makeTriggers(trx: Knex.Transaction, facts: Facts): Promise<void> 
   }
   for (const definition of TRIGGERS) {
     const there = facts.triggers.find(({ name }) => name === nameOf(definition));
-    // Of a table that was made anew it is gone as well.
-    const isThere =
-      there !== undefined && (there.table === 'product_reviews' || isOwnTableRight(facts, there.table));
-    if (isThere && there.definition === definition) {
+    if (there?.definition === definition) {
       if (!there.enabled) await trx.raw(`ALTER TABLE ${there.table} ENABLE TRIGGER ${there.name}`);
       continue;
     }
-    if (isThere) await trx.raw(`DROP TRIGGER ${there.name} ON ${there.table}`);
+    if (there) await trx.raw(`DROP TRIGGER ${there.name} ON ${there.table}`);
     await trx.raw(definition);
   }
 }

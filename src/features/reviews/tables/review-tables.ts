@@ -24,6 +24,9 @@ export const reviewTables: SchemaPart = {
     // 0.1.0 works with what these two make.
     { name: '0004-superseded-by-default', up: prepareTable, down: nothing },
     { name: '0005-reviews-settled-later', up: arrange, down: nothing },
+    // The release of these two works with what the next two make.
+    { name: '0006-reviews-expanded', up: prepareTable, down: nothing },
+    { name: '0007-reviews-moderated', up: arrange, down: nothing },
   ],
   repairs: [prepareTable, arrange],
 
