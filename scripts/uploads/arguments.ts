@@ -1,8 +1,8 @@
 /** What `npm run uploads` understands. */
 import { parseArgs } from 'node:util';
 import { UPLOAD_KINDS } from '../../src/features/uploads/kinds.ts';
+import type { ListQuery } from '../../src/features/uploads/list.ts';
 import { listQuerySchema } from '../../src/features/uploads/schema.ts';
-import type { ListQuery } from '../../src/features/uploads/store.ts';
 import { UPLOAD_STATUSES } from '../../src/features/uploads/upload.ts';
 import { numberFrom } from '../lib/command-line.ts';
 

@@ -6,8 +6,8 @@ import { randomUUID } from 'node:crypto';
 import type { Knex } from 'knex';
 import { unavailable } from '../../errors.ts';
 import type { Database, RunOptions } from '../../infra/postgres/database.ts';
-import { COLUMNS, createUploadStore, type UploadStore, unlessMissing } from './store.ts';
-import { type RejectionReason, toUpload, type UploadRow, type UploadStatus } from './upload.ts';
+import { createUploadStore, type UploadStore, unlessMissing } from './store.ts';
+import { COLUMNS, type RejectionReason, toUpload, type UploadRow, type UploadStatus } from './upload.ts';
 
 /** How an event is written in the transaction of its change. */
 export type RecordEvent = (

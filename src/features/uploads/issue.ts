@@ -7,8 +7,8 @@ import { type KindRules, kindRules, type UploadKind, type UploadLimits } from '.
 import type { Limit } from './lifecycle.ts';
 import { partCount, partLength, partSizeFor } from './multipart.ts';
 import { type AnnouncedFile, mediaTypeOf } from './schema.ts';
-import { type Owner, unlessMissing } from './store.ts';
-import { type UploadStatus, uploadNotFound } from './upload.ts';
+import { unlessMissing } from './store.ts';
+import { type Owner, type UploadStatus, uploadNotFound } from './upload.ts';
 
 export interface SigningOptions {
   readonly storage: ObjectStorage;

@@ -10,8 +10,7 @@ import type { ObjectStorage } from '../../infra/object-storage/object-storage.ts
 import type { Change, Changes } from './changes.ts';
 import { type Found, judge } from './judge.ts';
 import { divisionOf, missingParts, partsOf } from './multipart.ts';
-import type { Owner } from './store.ts';
-import type { RejectionReason, UploadRow } from './upload.ts';
+import type { Owner, RejectionReason, UploadRow } from './upload.ts';
 import { uploadNotFound } from './upload.ts';
 import type { Withdraw } from './usage.ts';
 

@@ -4,8 +4,8 @@ import type { ObjectStorage } from '../../infra/object-storage/object-storage.ts
 import { createDatabase, type Database } from '../../infra/postgres/database.ts';
 import { createChanges, type RecordEvent } from './changes.ts';
 import { createLifecycle, type Limit } from './lifecycle.ts';
-import { COLUMNS, createUploadStore, type UploadStore, unlessMissing } from './store.ts';
-import type { UploadRow } from './upload.ts';
+import { createUploadStore, type UploadStore, unlessMissing } from './store.ts';
+import { COLUMNS, type UploadRow } from './upload.ts';
 import { createWithdraw, type UploadUsage } from './usage.ts';
 
 export interface UploadOperator {

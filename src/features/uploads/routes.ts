@@ -7,6 +7,7 @@ import type { Route, RouteMethod } from '../../edge/route.ts';
 import { parseInput, readJsonBody } from '../../edge/validate.ts';
 import { forbidden, notConfigured } from '../../errors.ts';
 import type { Limit } from './lifecycle.ts';
+import type { ListQuery } from './list.ts';
 import { partsOf, signParts } from './multipart.ts';
 import {
   emptyBodySchema,
@@ -16,8 +17,7 @@ import {
   partsBodySchema,
 } from './schema.ts';
 import type { Uploads } from './service.ts';
-import type { ListQuery, Owner } from './store.ts';
-import { toUpload, type UploadRow, uploadNotFound } from './upload.ts';
+import { type Owner, toUpload, type UploadRow, uploadNotFound } from './upload.ts';
 
 export interface UploadRoutesOptions {
   /** null: not configured; the clients hide the feature on 501. */

@@ -37,6 +37,14 @@ export interface UploadRow {
   readonly seconds_left: number;
 }
 
+/** What every statement reads of a row. */
+export const COLUMNS = `id, user_id, number, kind, filename, content_type, size_bytes, key, sha256, multipart_id, part_size,
+  status, reason, etag, created_at, expires_at, settles_at, finished_at, lease, intent, settles_at <= now() AS is_settled,
+  floor(extract(epoch FROM expires_at - now()))::integer AS seconds_left`;
+
+/** Whose uploads somebody may name: one user's (an id, as text where it may be any bigint), or `any`, an admin. */
+export type Owner = number | string;
+
 /** As shared with clients and with receivers of events. */
 export interface Upload {
   readonly upload_id: string;

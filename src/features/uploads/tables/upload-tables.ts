@@ -73,6 +73,8 @@ const RELATIONS = [
   'sidecar_uploads',
   'sidecar_uploads_number',
   'sidecar_uploads_age',
+  'sidecar_uploads_user_state',
+  'sidecar_uploads_state',
   'sidecar_uploads_reserved',
   'sidecar_uploads_due',
   'sidecar_upload_usage',
@@ -137,6 +139,8 @@ const TABLES = [
    ) WITH (fillfactor = 90)`,
   `CREATE UNIQUE INDEX IF NOT EXISTS sidecar_uploads_number ON sidecar_uploads (user_id, number)`,
   `CREATE INDEX IF NOT EXISTS sidecar_uploads_age ON sidecar_uploads (created_at, id)`,
+  `CREATE INDEX IF NOT EXISTS sidecar_uploads_user_state ON sidecar_uploads (user_id, status, kind, number)`,
+  `CREATE INDEX IF NOT EXISTS sidecar_uploads_state ON sidecar_uploads (status, kind, created_at, id)`,
   `CREATE INDEX IF NOT EXISTS sidecar_uploads_reserved ON sidecar_uploads (user_id, expires_at) WHERE status = 'issued'`,
   `CREATE INDEX IF NOT EXISTS sidecar_uploads_due ON sidecar_uploads (due_at) WHERE due_at IS NOT NULL`,
   `CREATE TABLE IF NOT EXISTS sidecar_upload_usage (
