@@ -22,8 +22,10 @@ import { createEventDelivery } from './features/events/delivery.ts';
 import { createOutbox } from './features/events/outbox.ts';
 import { createSend } from './features/events/send.ts';
 import { createEventWriter } from './features/events/writer.ts';
+import { createReviewEvents } from './features/reviews/review-events.ts';
 import { reviewRoutes } from './features/reviews/routes.ts';
 import { createReviewStore } from './features/reviews/store.ts';
+import { createReviewViews } from './features/reviews/view.ts';
 import { uploadRoutes } from './features/uploads/routes.ts';
 import { createUploadPass, createUploads } from './features/uploads/service.ts';
 import { createHttpForwarder } from './forward/http.ts';
@@ -71,7 +73,8 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
   const storage = config.storage && createObjectStorage(config.storage, createStorageClock(log));
   const requireUser = createRequireUser({ token: config.token, findUser: createUserDirectory(database) });
   const reviews = createReviewStore({ database });
-  const recordEvent = createEventWriter(config.webhook !== null).record;
+  const eventWriter = createEventWriter(config.webhook !== null);
+  const recordEvent = eventWriter.record;
   const usage = createUploadUsage();
   const routes = [
     ...uploadRoutes({
@@ -80,7 +83,14 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
         createUploads({ database, storage, recordEvent, usage, limits: config.uploads, ...config.uploads }),
       requireUser,
     }),
-    ...reviewRoutes({ reviews, requireUser }),
+    ...reviewRoutes({
+      reviews,
+      requireUser,
+      database,
+      views: createReviewViews(database, config.storage?.publicBaseUrl ?? null),
+      events: createReviewEvents(eventWriter),
+      settings: config.reviews,
+    }),
   ];
 
   const backend = createHttp1Client({

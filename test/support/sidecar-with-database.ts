@@ -15,17 +15,23 @@ export interface SidecarWithDatabase {
   readonly sidecar: TestSidecar;
 }
 
-/** Starts both before the file's tests and stops them after. @param use is handed them before the first test */
-export function sidecarWithDatabase(use: (started: SidecarWithDatabase) => void): void {
+/**
+ * Starts both before the file's tests and stops them after. @param use is handed them before the first test
+ * @param env more settings of the sidecar
+ */
+export function sidecarWithDatabase(
+  use: (started: SidecarWithDatabase) => unknown,
+  env: Record<string, string> = {},
+): void {
   const parts = new AsyncDisposableStack();
   before(async () => {
     const server = parts.use(await startTestDatabase());
     const url = await server.createDatabase();
     await createBackendTables(url);
-    const sidecar = await startSidecar({ DATABASE_URL: url });
+    const sidecar = await startSidecar({ DATABASE_URL: url, ...env });
     parts.defer(sidecar.stop);
     await untilMigrated(url);
-    use({ server, url, sidecar });
+    await use({ server, url, sidecar });
   });
   after(() => parts.disposeAsync());
 }

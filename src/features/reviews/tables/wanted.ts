@@ -120,6 +120,7 @@ export const INDEXES: readonly WantedIndex[] = [
   ),
   reviews('product_reviews_pending_edits', 'btree (id) WHERE (pending_edit IS NOT NULL)'),
   reviews('product_reviews_reported', 'btree (id) WHERE (report_count > 0)'),
+  reviews('product_reviews_replies', `btree (((reply ->> 'author_id')), id) WHERE (reply IS NOT NULL)`),
   reviews('product_reviews_current_page', `btree (product_id, ((id + 0)) DESC) ${SHOWN}`),
   reviews('product_reviews_current', `UNIQUE btree (product_id, author_id) ${SHOWN}`),
   ...Object.entries(OWN_TABLES).flatMap(([table, { primaryKey, indexes }]) => [

@@ -1,0 +1,145 @@
+/**
+ * What a moderator does to a review: one transaction that changes it, writes down who did what (the row before and after)
+ * and tells of it. Which row of its author is shown afterwards, and the figures, are the triggers' work.
+ */
+import type { Knex } from 'knex';
+import { notFound } from '../../../errors.ts';
+import type { Database, RunOptions } from '../../../infra/postgres/database.ts';
+import { retriedOnce, whatItMeans } from '../database-refusal.ts';
+import type { ReviewEvents, ReviewEventType } from '../review-events.ts';
+import type { ReviewView, ReviewViews } from '../view.ts';
+import type { Action, Decision } from './schema.ts';
+
+export interface DecideOptions {
+  readonly database: Database;
+  readonly views: ReviewViews;
+  readonly events: ReviewEvents;
+}
+
+/** @returns the review as admins see it, JSON text @throws AppError 404, 422 an old table cannot hold an edit, 503 */
+export type Decide = (
+  reviewId: string,
+  actorId: number,
+  decision: Decision,
+  options: RunOptions,
+) => Promise<string>;
+
+export function createDecide({ database, views, events }: DecideOptions): Decide {
+  return (reviewId, actorId, decision, options) =>
+    views
+      .using(
+        (view) =>
+          retriedOnce(() =>
+            database.transaction(async (trx) => {
+              const change = await makeChange(trx, reviewId, actorId, decision);
+              const type = eventOf(decision.action, change);
+              if (type !== null) await events.record(trx, view, { reviewId, type, actorId });
+              const [row] = await rowsOf<{ json: string }>(trx, ownSql(view), [reviewId]);
+              if (row === undefined) throw notFound('Review not found');
+              return row.json;
+            }, options),
+          ),
+        options,
+      )
+      .catch((error) => {
+        throw whatItMeans(error);
+      });
+}
+
+/** What the history keeps of a review. */
+interface State {
+  readonly status: string;
+  readonly incentivized: boolean;
+  readonly pending_edit: object | null;
+}
+
+interface Change {
+  readonly before: State;
+  readonly after: State;
+}
+
+async function makeChange(
+  trx: Knex.Transaction,
+  reviewId: string,
+  actorId: number,
+  { action, reason, note }: Decision,
+): Promise<Change> {
+  const [owner] = await rowsOf<{ product_id: string; author_id: string }>(trx, OWNER, [reviewId]);
+  if (owner === undefined) throw notFound('Review not found');
+  // Whose turn it is comes before the row (tables/functions.ts): the author may be editing it.
+  await trx.raw(TAKE_TURN, [owner.product_id, owner.author_id]);
+  const [before] = await rowsOf<{ state: State }>(trx, `${STATE_OF} FOR UPDATE`, [reviewId]);
+  if (before === undefined) throw notFound('Review not found');
+  const changed = `UPDATE product_reviews AS r SET ${CHANGES[action]} WHERE r.id = ? RETURNING ${STATE} AS state`;
+  const [after] = await rowsOf<{ state: State }>(trx, changed, [
+    ...(action === 'hide' || action === 'hold' ? [reason] : []),
+    reviewId,
+  ]);
+  if (after === undefined) throw notFound('Review not found');
+  if (action === 'publish') await trx.raw(RESOLVE_REPORTS, [reviewId]);
+  if (action === 'publish' || action === 'discard_edit') await trx.raw(KEEP_USED_MEDIA, [reviewId]);
+  const change = { before: before.state, after: after.state };
+  await trx.raw(WRITE_DOWN, [
+    ...[reviewId, owner.product_id, actorId, action, reason, note],
+    ...[JSON.stringify(change.before), JSON.stringify(change.after)],
+  ]);
+  return change;
+}
+
+/** null: nothing that anybody outside can see. */
+function eventOf(action: Action, { before, after }: Change): ReviewEventType | null {
+  if (before.status !== after.status) return STATUS_EVENTS[action] ?? null;
+  const hasNewContent = action === 'publish' && before.pending_edit !== null;
+  return hasNewContent || before.incentivized !== after.incentivized ? 'review.updated' : null;
+}
+
+const STATUS_EVENTS: Readonly<Partial<Record<Action, ReviewEventType>>> = {
+  publish: 'review.published',
+  hide: 'review.hidden',
+  hold: 'review.held',
+};
+
+const OWNER = 'SELECT product_id::text, author_id::text FROM product_reviews WHERE id = ?';
+const TAKE_TURN = 'SELECT pg_advisory_xact_lock(product_review_turn(?, ?))';
+
+const STATE = `json_build_object(
+    'status', coalesce(r.status, 'published'), 'reason', r.status_reason, 'rating', r.rating, 'title', r.title,
+    'text', r.text, 'media', r.media, 'incentivized', coalesce(r.incentivized, false), 'pending_edit', r.pending_edit,
+    'report_count', coalesce(r.report_count, 0))`;
+const STATE_OF = `SELECT ${STATE} AS state FROM product_reviews AS r WHERE r.id = ?`;
+
+/** A column as the waiting edit has it; as it is without one. */
+const edited = (column: string, value: string) =>
+  `${column} = CASE WHEN jsonb_exists(pending_edit, '${column}') THEN ${value} ELSE ${column} END`;
+
+const CHANGES: Readonly<Record<Action, string>> = {
+  publish: `status = 'published', status_reason = NULL, report_count = NULL, pending_edit = NULL,
+    edited_at = CASE WHEN pending_edit IS NULL THEN edited_at ELSE now() END,
+    ${edited('rating', `(pending_edit ->> 'rating')::integer`)}, ${edited('title', `pending_edit ->> 'title'`)},
+    ${edited('text', `pending_edit ->> 'text'`)},
+    ${edited('media', `nullif(nullif(pending_edit -> 'media', 'null'), '[]')`)}`,
+  hide: `status = 'hidden', status_reason = ?`,
+  hold: `status = 'held', status_reason = ?`,
+  discard_edit: 'pending_edit = NULL',
+  mark_incentivized: 'incentivized = true',
+  unmark_incentivized: 'incentivized = NULL',
+};
+
+const RESOLVE_REPORTS =
+  'UPDATE product_review_reports SET resolved_at = now() WHERE review_id = ? AND resolved_at IS NULL';
+
+/** Uploads that the review shows no more may be deleted again. */
+const KEEP_USED_MEDIA = `
+  DELETE FROM product_review_media AS used USING product_reviews AS r
+   WHERE used.review_id = ? AND r.id = used.review_id
+     AND NOT coalesce(r.media, '[]') @> jsonb_build_array(jsonb_build_object('upload_id', used.upload_id))`;
+
+const WRITE_DOWN = `
+  INSERT INTO product_review_history (review_id, product_id, actor_id, action, reason, note, before, after)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
+
+const ownSql = ({ ownJson, joinAuthor }: ReviewView) =>
+  `SELECT ${ownJson} AS json FROM product_reviews AS r ${joinAuthor} WHERE r.id = ?`;
+
+const rowsOf = async <Row>(trx: Knex.Transaction, sql: string, values: readonly (string | null)[]) =>
+  (await trx.raw<{ rows: Row[] }>(sql, values)).rows;

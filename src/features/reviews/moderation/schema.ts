@@ -1,0 +1,59 @@
+/** What an admin sends to the moderation of reviews. */
+import { z } from 'zod';
+import { storableText } from '../../../edge/validate.ts';
+import { idPageFields } from '../id-page.ts';
+
+export const QUEUES = ['pending', 'held', 'hidden', 'reported'] as const;
+export type Queue = (typeof QUEUES)[number];
+
+/** Why a review is kept back: there is none that means "negative" (16 CFR 465.7; docs/operations.md, Moderation). */
+export const REASONS = ['spam', 'offensive', 'off_topic', 'fake', 'privacy', 'legal', 'other'] as const;
+
+const ACTIONS = [
+  'publish',
+  'hide',
+  'hold',
+  'discard_edit',
+  'mark_incentivized',
+  'unmark_incentivized',
+] as const;
+export type Action = (typeof ACTIONS)[number];
+
+const MAX_NOTE_LENGTH = 1000;
+
+export const queueQuerySchema = z.object({
+  status: z.enum(QUEUES, { error: `must be one of ${QUEUES.join(', ')}` }),
+  ...idPageFields,
+});
+
+const needsReason = (action: Action) => action === 'hide' || action === 'hold';
+
+/** Unknown fields are ignored: clients may be newer than we are. */
+export const decisionSchema = z
+  .object(
+    {
+      action: z.enum(ACTIONS, { error: `must be one of ${ACTIONS.join(', ')}` }),
+      reason: z
+        .enum(REASONS, { error: `must be one of ${REASONS.join(', ')}` })
+        .nullish()
+        .transform((reason) => reason ?? null),
+      /** For the other moderators. */
+      note: storableText
+        .nullish()
+        .transform((note) => note?.normalize('NFC').trim() || null)
+        .refine((note) => note === null || [...note].length <= MAX_NOTE_LENGTH, {
+          error: `must not be longer than ${MAX_NOTE_LENGTH} characters`,
+        }),
+    },
+    { error: 'The body must be a JSON object.' },
+  )
+  .refine(({ action, reason }) => reason !== null || !needsReason(action), {
+    error: `is needed to hide or hold a review: one of ${REASONS.join(', ')}`,
+    path: ['reason'],
+  })
+  .refine(({ action, reason }) => reason === null || needsReason(action), {
+    error: 'is only for hide and hold',
+    path: ['reason'],
+  });
+
+export type Decision = z.infer<typeof decisionSchema>;

@@ -1,0 +1,140 @@
+/**
+ * Erases all that a user has written under products (Regulation (EU) 2016/679, Art. 17). In batches, each a transaction that
+ * is complete in itself: a request that ran out of time has erased some of it, and the next one goes on from there.
+ *
+ * What is left: that a moderator has kept a review back, without what it said, and the author's number with it, so that
+ * deleting and writing again does not undo that (Art. 17(3)).
+ */
+import type { Knex } from 'knex';
+import type { Database, RunOptions } from '../../../infra/postgres/database.ts';
+import { retriedOnce, whatItMeans } from '../database-refusal.ts';
+import type { ReviewEvents } from '../review-events.ts';
+import type { ReviewView, ReviewViews } from '../view.ts';
+
+const BATCH = 200;
+
+export interface Erased {
+  readonly reviews: number;
+  readonly votes: number;
+  readonly reports: number;
+  readonly replies: number;
+}
+
+export interface EraseOptions {
+  readonly database: Database;
+  readonly views: ReviewViews;
+  readonly events: ReviewEvents;
+}
+
+/** @throws AppError 503 */
+export type Erase = (userId: number, options: RunOptions) => Promise<Erased>;
+
+export function createErase({ database, views, events }: EraseOptions): Erase {
+  /** Until nothing is left. @returns how many there were */
+  async function all(
+    batch: (trx: Knex.Transaction, view: ReviewView) => Promise<number>,
+    options: RunOptions,
+  ) {
+    let count = 0;
+    for (;;) {
+      const erased = await views.using(
+        (view) => retriedOnce(() => database.transaction((trx) => batch(trx, view), options)),
+        options,
+      );
+      count += erased;
+      if (erased < BATCH) return count;
+    }
+  }
+
+  return async (userId, options) => {
+    const id = String(userId);
+    try {
+      return {
+        votes: await all((trx) => eraseVotes(trx, id), options),
+        reports: await all((trx) => eraseReports(trx, id), options),
+        replies: await all(
+          (trx, view) => countOf(trx, repliesSql(view, events), [id, BATCH, userId]),
+          options,
+        ),
+        reviews: await all((trx, view) => eraseReviews(trx, view, userId), options),
+      };
+    } catch (error) {
+      throw whatItMeans(error);
+    }
+  };
+
+  async function eraseReviews(trx: Knex.Transaction, view: ReviewView, userId: number): Promise<number> {
+    const id = String(userId);
+    await trx.raw(FORGET_CONTENT, [id, BATCH]);
+    return countOf(trx, reviewsSql(view, events), [id, BATCH, id, userId]);
+  }
+}
+
+/** Their triggers count the votes of each review anew. */
+const eraseVotes = (trx: Knex.Transaction, userId: string) =>
+  countOf(
+    trx,
+    `WITH gone AS (
+       DELETE FROM product_review_votes
+        WHERE user_id = ? AND review_id = ANY (ARRAY(
+                SELECT review_id FROM product_review_votes WHERE user_id = ?
+                 ORDER BY user_id, product_id, review_id LIMIT ?))
+       RETURNING 1)
+     SELECT count(*)::integer AS count FROM gone`,
+    [userId, userId, BATCH],
+  );
+
+/** A review that was held for them stays so until a moderator has seen it. */
+async function eraseReports(trx: Knex.Transaction, userId: string): Promise<number> {
+  const { rows } = await trx.raw<{ rows: { review_id: string }[] }>(
+    `DELETE FROM product_review_reports
+      WHERE user_id = ? AND review_id = ANY (ARRAY(
+              SELECT review_id FROM product_review_reports WHERE user_id = ? ORDER BY review_id LIMIT ?))
+     RETURNING review_id::text`,
+    [userId, userId, BATCH],
+  );
+  // One after the other in the order of their ids, as every statement that meets several rows.
+  const reviews = rows.map(({ review_id: id }) => id);
+  await trx.raw('SELECT FROM product_reviews WHERE id = ANY (?::bigint[]) ORDER BY id FOR UPDATE', [reviews]);
+  await trx.raw(
+    `UPDATE product_reviews AS r
+        SET report_count = nullif((SELECT count(*)::integer FROM product_review_reports
+                                    WHERE review_id = r.id AND resolved_at IS NULL), 0)
+      WHERE id = ANY (?::bigint[]) AND report_count IS NOT NULL`,
+    [reviews],
+  );
+  return rows.length;
+}
+
+const repliesSql = (view: ReviewView, events: ReviewEvents) => `
+  WITH changed AS (
+    UPDATE product_reviews SET reply = NULL
+     WHERE id = ANY (ARRAY(SELECT id FROM product_reviews
+                            WHERE reply IS NOT NULL AND reply ->> 'author_id' = ? ORDER BY id LIMIT ?))
+    RETURNING *),
+  told AS (${events.insertOf(view, 'review.updated', 'changed')})
+  SELECT count(*)::integer AS count FROM changed`;
+
+/** The oldest ones of an author. */
+const OLDEST = 'ARRAY(SELECT id FROM product_reviews WHERE author_id = ? ORDER BY id LIMIT ?)';
+
+const reviewsSql = (view: ReviewView, events: ReviewEvents) => `
+  WITH gone AS (
+    DELETE FROM product_reviews WHERE id = ANY (${OLDEST}) AND author_id = ? RETURNING *),
+  told AS (${events.insertOf(view, 'review.deleted', 'gone')})
+  SELECT count(*)::integer AS count FROM gone`;
+
+/** Who has moderated it, when and why, stays. */
+const FORGET_CONTENT = `
+  UPDATE product_review_history
+     SET before = before - '{title,text,media,pending_edit}'::text[], after = after - '{title,text,media,pending_edit}'::text[]
+   WHERE review_id = ANY (${OLDEST})`;
+
+async function countOf(
+  trx: Knex.Transaction,
+  sql: string,
+  values: readonly (string | number)[],
+): Promise<number> {
+  const { rows } = await trx.raw<{ rows: { count: number }[] }>(sql, values);
+  return rows[0]?.count ?? 0;
+}
