@@ -26,6 +26,7 @@ import { createReviewEvents } from './features/reviews/review-events.ts';
 import { reviewRoutes } from './features/reviews/routes.ts';
 import { createReviewStore } from './features/reviews/store.ts';
 import { createReviewViews } from './features/reviews/view.ts';
+import { createUploadCounts } from './features/uploads/figures.ts';
 import { uploadRoutes } from './features/uploads/routes.ts';
 import { createUploadPass, createUploads } from './features/uploads/service.ts';
 import { createHttpForwarder } from './forward/http.ts';
@@ -76,11 +77,20 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
   const eventWriter = createEventWriter(config.webhook !== null);
   const recordEvent = eventWriter.record;
   const usage = createUploadUsage();
+  const counts = createUploadCounts();
   const routes = [
     ...uploadRoutes({
       uploads:
         storage &&
-        createUploads({ database, storage, recordEvent, usage, limits: config.uploads, ...config.uploads }),
+        createUploads({
+          database,
+          storage,
+          recordEvent,
+          usage,
+          counts,
+          limits: config.uploads,
+          ...config.uploads,
+        }),
       requireUser,
     }),
     ...reviewRoutes({
@@ -166,7 +176,12 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
     });
   const passDatabase = storage && createDatabase(config.database, { poolMax: 2 });
   const uploadPass =
-    storage && passDatabase && createUploadPass({ database: passDatabase, storage, recordEvent, usage, log });
+    storage &&
+    passDatabase &&
+    createUploadPass({
+      ...{ database: passDatabase, storage, recordEvent, usage, counts, log },
+      looksAtDue: config.metricsPort !== null,
+    });
   let migrations: { stop(): Promise<void> } | undefined;
 
   async function startMetrics(port: number): Promise<Metrics> {
@@ -180,6 +195,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
       databasePool: () => database.pool(),
       unhandledRejections,
       events: events && (() => events.figures()),
+      uploads: uploadPass && (() => ({ ...counts, ...uploadPass.due() })),
     });
     if (cluster.isWorker) reportMetrics = reportToPrimary(made.registry);
     else metricsServer = await serveMetrics(port, () => made.registry.metrics());

@@ -19,6 +19,16 @@ export interface Readings {
   readonly unhandledRejections: () => number;
   /** null: there are none, or not yet. */
   readonly events: (() => EventFigures | null) | null;
+  /** null: not configured. */
+  readonly uploads: (() => UploadFigures) | null;
+}
+
+interface UploadFigures {
+  readonly changes: Readonly<Record<string, number>>;
+  readonly failedLooks: number;
+  /** By status; neither before the first look. */
+  readonly due?: Readonly<Record<string, number>>;
+  readonly oldestSeconds?: number;
 }
 
 interface EventFigures {
@@ -83,6 +93,7 @@ function registerReadings(registry: Registry, readings: Readings): void {
   gauge('database_connections_used', 'Database connections in use', () => pool().used);
   gauge('database_connections_free', 'Database connections free', () => pool().free);
   gauge('database_waiting', 'Requests waiting for a database connection', () => pool().waiting);
+  if (readings.uploads !== null) registerUploads(registry, readings.uploads);
   const { events } = readings;
   if (events === null) return;
   // Of the one outbox that all workers share: their sum would be a multiple.
@@ -94,6 +105,44 @@ function registerReadings(registry: Registry, readings: Readings): void {
     'max',
   );
   gauge('events_failed', 'Events that were given up, and are kept', () => events()?.failed ?? 0, 'max');
+}
+
+function registerUploads(registry: Registry, read: () => UploadFigures): void {
+  const { Counter, Gauge } = loadPackage('prom-client');
+  const common = (name: string, help: string) => ({ name: `sidecar_${name}`, help, registers: [registry] });
+  new Counter({
+    ...common('upload_changes_total', 'Uploads that have come into a status'),
+    labelNames: ['status'],
+    collect() {
+      this.reset();
+      for (const [status, count] of Object.entries(read().changes)) this.inc({ status }, count);
+    },
+  });
+  new Counter({
+    ...common(
+      'upload_looks_failed_total',
+      'Looks at uploads that failed, for want of the storage or the database',
+    ),
+    collect() {
+      this.reset();
+      this.inc(read().failedLooks);
+    },
+  });
+  // Of the one table that all workers share, as the events below.
+  new Gauge({
+    ...common('uploads_due', 'Uploads that wait for a look of the background pass; 1000: or more'),
+    ...{ labelNames: ['status'], aggregator: 'max' },
+    collect() {
+      for (const [status, count] of Object.entries(read().due ?? {})) this.set({ status }, count);
+    },
+  });
+  new Gauge({
+    ...common('uploads_due_oldest_seconds', 'How long the oldest of them has been waiting, at least'),
+    aggregator: 'max',
+    collect() {
+      this.set(read().oldestSeconds ?? 0);
+    },
+  });
 }
 
 /** Serves `GET /metrics` on loopback only. @throws when the port is taken */

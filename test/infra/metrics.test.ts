@@ -15,6 +15,7 @@ test('what only grows is a counter, whose value does not depend on how often it 
     databasePool: () => ({ used: 1, free: 2, waiting: 0 }),
     unhandledRejections: () => 0,
     events: null,
+    uploads: null,
   });
   await registry.metrics();
   const text = await registry.metrics();

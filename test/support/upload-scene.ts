@@ -61,5 +61,5 @@ const agedBy = (user: number, interval: string) => {
 export const IMAGE = { kind: 'product_image', filename: 'a.png', content_type: 'image/png', size_bytes: 10 };
 
 /** POST /api/uploads. */
-export const issue = (sidecar: TestSidecar, json: unknown, user = 1, request: ApiRequest = {}) =>
+export const issue = (sidecar: Pick<TestSidecar, 'url'>, json: unknown, user = 1, request: ApiRequest = {}) =>
   api('POST', `${sidecar.url}/api/uploads`, { user, json, ...request });

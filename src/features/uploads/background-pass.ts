@@ -6,6 +6,7 @@
 import type { Log } from '../../infra/logger.ts';
 import { isSchemaMissing } from '../../infra/postgres/failure.ts';
 import type { Changes } from './changes.ts';
+import type { DueLook, DueUploads, UploadCounts } from './figures.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { UploadRow } from './upload.ts';
 
@@ -13,12 +14,16 @@ export interface BackgroundPass {
   start(): void;
   /** Begins nothing any more; what is under way finishes within `graceMs` or is left to the next. */
   stop(graceMs: number): Promise<void>;
+  /** What waits for it; null before the first look, or when nobody wants to know. */
+  due(): DueUploads | null;
 }
 
 export interface BackgroundPassOptions {
   readonly changes: Pick<Changes, 'claimDue' | 'release'>;
   readonly lifecycle: Pick<Lifecycle, 'settle'>;
   readonly log: Log;
+  readonly counts: UploadCounts;
+  readonly due: DueLook | null;
   readonly pollMs?: number;
 }
 
@@ -33,6 +38,8 @@ export function createBackgroundPass({
   changes,
   lifecycle,
   log,
+  counts,
+  due,
   pollMs = POLL_MS,
 }: BackgroundPassOptions): BackgroundPass {
   const stopping = new AbortController();
@@ -46,6 +53,7 @@ export function createBackgroundPass({
       await lifecycle.settle(row, { signal, untilMs: performance.now() + LOOK_TIMEOUT_MS });
       return true;
     } catch (error) {
+      counts.failedLooks += 1;
       failed(error, 'an upload cannot be looked at, and is tried again');
       return false;
     }
@@ -76,10 +84,12 @@ export function createBackgroundPass({
   async function run(): Promise<void> {
     let backoffMs = pollMs;
     while (!stopping.signal.aborted) {
-      const more = await look().catch((error) => {
+      const cannotRead = (error: unknown) => {
         failed(error, 'uploads that are due cannot be read, and are tried again');
         return null;
-      });
+      };
+      const more = await look().catch(cannotRead);
+      await due?.run().catch(cannotRead);
       const waitMs = more === null ? backoffMs : more ? 0 : pollMs;
       backoffMs = more === null ? Math.min(backoffMs * 2, LONGEST_BACKOFF_MS) : pollMs;
       if (waitMs > 0) await pause(waitMs, stopping.signal);
@@ -96,6 +106,7 @@ export function createBackgroundPass({
       await done;
       clearTimeout(timer);
     },
+    due: () => due?.read() ?? null,
   };
 }
 

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { Knex } from 'knex';
 import { unavailable } from '../../errors.ts';
 import type { Database, RunOptions } from '../../infra/postgres/database.ts';
+import { AGAIN_SECONDS, type UploadCounts } from './figures.ts';
 import { createUploadStore, type UploadStore, unlessMissing } from './store.ts';
 import { COLUMNS, type RejectionReason, toUpload, type UploadRow, type UploadStatus } from './upload.ts';
 
@@ -55,15 +56,16 @@ export interface Changes {
 /** Twice what a request may take. What a killed sidecar had waits for this. */
 const LEASE = `interval '20 seconds'`;
 /** After a failure. */
-const AGAIN = `interval '10 seconds'`;
+const AGAIN = `interval '${AGAIN_SECONDS} seconds'`;
 
 export interface ChangesOptions {
   readonly database: Database;
   readonly recordEvent: RecordEvent;
   readonly publicUrl: (key: string) => string;
+  readonly counts?: UploadCounts;
 }
 
-export function createChanges({ database, recordEvent, publicUrl }: ChangesOptions): Changes {
+export function createChanges({ database, recordEvent, publicUrl, counts }: ChangesOptions): Changes {
   type Values = readonly (string | number | null)[];
   const inTrx = async (trx: Knex | Knex.Transaction, sql: string, values: Values) =>
     (await trx.raw<{ rows: UploadRow[] }>(sql, values as string[])).rows;
@@ -100,7 +102,9 @@ export function createChanges({ database, recordEvent, publicUrl }: ChangesOptio
         });
         return changed;
       };
-      return database.transaction(work, options).catch(unlessMissing);
+      const changed = await database.transaction(work, options).catch(unlessMissing);
+      if (counts) counts.changes[change.to] += 1;
+      return changed;
     },
     async keep(row, options) {
       const [kept] = await run(row.status === 'issued' ? KEEP_WAITING : KEEP, [row.id, row.lease], options);
@@ -136,7 +140,7 @@ const CLAIM_DUE = `
 
 const INTEND = `UPDATE sidecar_uploads SET intent = ? WHERE id = ? AND lease = ? RETURNING ${COLUMNS}`;
 
-const GIVEN_BACK = 'lease = NULL, lease_until = NULL, intent = NULL';
+const GIVEN_BACK = 'lease = NULL, lease_until = NULL, intent = NULL, attempts = 0';
 
 /**
  * Once more when the URL can no longer be in use, unless that was so before the look this comes from. An upload whose URL was
@@ -170,5 +174,6 @@ const RELINQUISH = `
   UPDATE sidecar_uploads SET lease = NULL, lease_until = NULL, intent = NULL WHERE id = ? AND lease = ?`;
 
 const RELEASE = `
-  UPDATE sidecar_uploads SET lease = NULL, lease_until = NULL, due_at = least(due_at, now() + ${AGAIN})
+  UPDATE sidecar_uploads
+     SET lease = NULL, lease_until = NULL, due_at = least(due_at, now() + ${AGAIN}), attempts = attempts + 1
    WHERE id = ? AND lease = ?`;

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { conflict, tooLarge, tooMany, unsupportedType } from '../../errors.ts';
 import type { ObjectStorage } from '../../infra/object-storage/object-storage.ts';
 import type { Database, RunOptions } from '../../infra/postgres/database.ts';
+import type { UploadCounts } from './figures.ts';
 import { type KindRules, kindRules, type UploadKind, type UploadLimits } from './kinds.ts';
 import type { Limit } from './lifecycle.ts';
 import { partCount, partLength, partSizeFor } from './multipart.ts';
@@ -28,6 +29,7 @@ export interface IssueOptions extends SigningOptions {
   readonly ratePerMinute: number;
   /** Bytes; 0: no limit. */
   readonly quotaBytes: number;
+  readonly counts: UploadCounts;
 }
 
 /** The answer of POST /api/uploads for one file. */
@@ -190,7 +192,7 @@ const ISSUE =
 
 /** One round trip. @returns when the URLs expire */
 async function writeRows(
-  { database, ratePerMinute, quotaBytes }: IssueOptions,
+  { database, ratePerMinute, quotaBytes, counts }: IssueOptions,
   userId: number,
   uploads: readonly NewUpload[],
   ttlSeconds: number,
@@ -201,6 +203,7 @@ async function writeRows(
     .query<Verdict>({ name: 'issue', text: ISSUE, values }, until)
     .catch(unlessMissing)) as [Verdict];
   obey(verdict);
+  counts.changes.issued += uploads.length;
   return verdict.expires_at;
 }
 

@@ -4,6 +4,7 @@ import type { Log } from '../../infra/logger.ts';
 import type { ObjectStorage } from '../../infra/object-storage/object-storage.ts';
 import { type BackgroundPass, createBackgroundPass } from './background-pass.ts';
 import { createChanges, type RecordEvent } from './changes.ts';
+import { createDueLook } from './figures.ts';
 import {
   createIssue,
   createIssueMultipart,
@@ -40,8 +41,8 @@ export interface UploadsOptions extends IssueOptions {
 }
 
 export function createUploads(options: UploadsOptions): Uploads {
-  const { database, storage, limits, urlTtlSeconds, recordEvent, usage } = options;
-  const changes = createChanges({ database, recordEvent, publicUrl: storage.publicUrl });
+  const { database, storage, limits, urlTtlSeconds, recordEvent, usage, counts } = options;
+  const changes = createChanges({ database, recordEvent, publicUrl: storage.publicUrl, counts });
   return {
     issue: createIssue(options),
     issueMultipart: createIssueMultipart(options),
@@ -59,13 +60,24 @@ export function createUploads(options: UploadsOptions): Uploads {
 export function createUploadPass({
   log,
   pollMs,
+  looksAtDue,
   ...options
-}: Pick<UploadsOptions, 'database' | 'storage' | 'recordEvent' | 'usage'> & {
+}: Pick<UploadsOptions, 'database' | 'storage' | 'recordEvent' | 'usage' | 'counts'> & {
   readonly log: Log;
+  /** Whether `due()` is asked for. */
+  readonly looksAtDue: boolean;
   readonly pollMs?: number;
 }): BackgroundPass {
   const changes = createChanges({ ...options, publicUrl: options.storage.publicUrl });
   const withdraw = createWithdraw(options.database, options.usage);
   const lifecycle = createLifecycle({ changes, withdraw, storage: options.storage });
-  return createBackgroundPass({ changes, lifecycle, log, ...(pollMs === undefined ? {} : { pollMs }) });
+  const due = looksAtDue ? createDueLook(options.database) : null;
+  return createBackgroundPass({
+    changes,
+    lifecycle,
+    log,
+    due,
+    counts: options.counts,
+    ...(pollMs === undefined ? {} : { pollMs }),
+  });
 }

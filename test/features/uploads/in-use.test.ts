@@ -7,12 +7,14 @@ import type { Knex } from 'knex';
 import { until } from '../../../scripts/lab/programs.ts';
 import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
 import { AppError } from '../../../src/errors.ts';
+import { createUploadCounts } from '../../../src/features/uploads/figures.ts';
 import {
   createUploads,
   type ReadyUpload,
   type Uploads,
   type UploadUsage,
 } from '../../../src/features/uploads/service.ts';
+
 import { createObjectStorage, type ObjectStorage } from '../../../src/infra/object-storage/object-storage.ts';
 import { createStorageClock } from '../../../src/infra/object-storage/storage-clock.ts';
 import { createDatabase, type Database } from '../../../src/infra/postgres/database.ts';
@@ -64,7 +66,7 @@ function uploadsWith(seen: (call: string) => unknown = () => undefined): Uploads
   return createUploads({
     ...{ database, storage: told, usage, limits, recordEvent: async () => undefined },
     ...{ urlTtlSeconds: 900, multipartTtlSeconds: 900, ratePerMinute: 0, quotaBytes: 0 },
-    ...{ cacheControl: null, once: false },
+    ...{ cacheControl: null, once: false, counts: createUploadCounts() },
   });
 }
 
