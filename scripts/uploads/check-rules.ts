@@ -11,7 +11,7 @@ import {
   withAbort,
   withPages,
 } from './bucket-rules.ts';
-import { type Check, type Finding, notApplicable, ok, wrong } from './check.ts';
+import { type Check, type Finding, notApplicable, ok, unchecked, wrong } from './check.ts';
 import { type Answer, exchange } from './exchange.ts';
 import type { Scene } from './storage-checks.ts';
 
@@ -114,10 +114,7 @@ export const LIFECYCLE: Check<Scene> = {
   async run({ storage, uploads: { multipartTtlSeconds: ttl }, fix }, signal) {
     const days = Math.ceil((ttl + Math.min(ttl, LONGEST_GRACE_SECONDS)) / DAY_SECONDS);
     const before = await readRules(() => storage.lifecycleRules(signal));
-    if (before === null)
-      return notApplicable(
-        'the storage has no lifecycle rules; the sidecar gives up stale parts itself, but for those that a killed process had just begun',
-      );
+    if ('status' in before) return before;
     const isShort = (daysUntilAborted(before) ?? 0) < days;
     if (!fix || !isShort || !canBeMended(before, days)) return judgeRules(before, days, '');
     await storage.putLifecycleRules(withAbort(before, days), signal);
@@ -126,15 +123,23 @@ export const LIFECYCLE: Check<Scene> = {
   },
 };
 
-/** null: this storage knows no such rules. */
+/** A key that may do no more than the sidecar needs is not a mistake, though it leaves the question open. */
 async function readRules(
   read: () => Promise<readonly LifecycleRule[]>,
-): Promise<readonly LifecycleRule[] | null> {
+): Promise<readonly LifecycleRule[] | Finding> {
   try {
     return await read();
   } catch (error) {
-    if (error instanceof StorageFailure && error.httpStatus === 501) return null;
-    throw error;
+    const { httpStatus = null } = error instanceof StorageFailure ? error : {};
+    if (httpStatus === 501 || httpStatus === 405)
+      return notApplicable(
+        'the storage has no lifecycle rules; the sidecar gives up stale parts itself, but for those that a killed process had just begun',
+      );
+    if (httpStatus !== 403) throw error;
+    return unchecked(
+      'the key may not read the rules',
+      "Allow it s3:GetLifecycleConfiguration, or look for AbortIncompleteMultipartUpload in the provider's console.",
+    );
   }
 }
 

@@ -366,6 +366,36 @@ test('arguments that mean nothing are refused', () => {
     assert.throws(() => parseCommandLine(args.split(' ')), Error, args);
 });
 
+test('a key that may not read the lifecycle rules, or a storage without them, is nothing wrong', async (t) => {
+  let status = 403;
+  const store = await faulty(t, (exchange) =>
+    /[?&]lifecycle/.test(exchange.req.url ?? '') ? exchange.refuse(status, 'AccessDenied') : exchange.pass(),
+  );
+  const limited = await diagnose(store.config);
+  assert.deepEqual([limited.of('lifecycle')?.status, limited.status], ['could not check', 2]);
+  status = 501;
+  const without = await diagnose(store.config);
+  assert.deepEqual([without.of('lifecycle')?.status, without.status], ['not applicable', 0]);
+});
+
+test('a PUT that is under way at Ctrl-C is waited for, and removed', async (t) => {
+  const stop = new AbortController();
+  const store = await faulty(t, (exchange) => {
+    if (!isPut(exchange)) return exchange.pass();
+    stop.abort();
+    setTimeout(exchange.pass, 300);
+  });
+  const { results } = await diagnose(store.config, { stop: stop.signal });
+  assert.deepEqual(
+    results.slice(2, 4).map(({ status }) => status),
+    ['ok', 'could not check'],
+  );
+  assert.equal(results.at(-1)?.status, 'ok');
+  // Whatever is still on its way has arrived by then.
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  assert.deepEqual(await keysIn(store.behind), []);
+});
+
 test('Ctrl-C ends it with what was put removed', async (t) => {
   let reads = 0;
   const store = await faulty(t, (exchange) => {
