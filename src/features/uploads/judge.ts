@@ -42,13 +42,13 @@ export async function reasonAgainst(
   if (start.size > announcedSize) return 'too_large';
   if (start.size < announcedSize) return 'too_small';
   if (start.contentType !== announced.content_type) return 'wrong_type';
-  const type = await typeOf(start.bytes);
+  const type = await typeOf(start);
   return type !== null && mayBe(announced.kind, type) ? null : 'wrong_type';
 }
 
 /**
  * What file-type tells apart and we do not: an animation is of its still's type, and a 3GP of a phone's camera is an MP4 by another
- * name (3GPP TS 26.244: the same boxes, another brand), which old clients send as video/mp4.
+ * name (docs/decisions/0024-what-a-file-is-judged-by.md).
  */
 const SAME_AS: Readonly<Record<string, string>> = {
   'image/apng': 'image/png',
@@ -62,10 +62,31 @@ const SAME_AS: Readonly<Record<string, string>> = {
 /** file-type looks behind these for what follows; a browser does not, so neither is such a file what follows. */
 const PREFIXES = [Buffer.from('ID3'), Buffer.from('\ufeff')];
 
+/**
+ * Whether a file's first box ends within the file. For file-type four letters behind any four bytes will do, so that a page which
+ * begins with `<!--moov` is a video, and a picture that was cut behind its ninth byte as well.
+ */
+function hasFirstBox(bytes: Buffer, fileSize: number): boolean {
+  const name = bytes.toString('latin1', 4, 8);
+  const length = bytes.length < 8 ? 0 : bytes.readUInt32BE(0);
+  if (name === 'ftyp') return length >= SHORTEST_FTYP && length <= fileSize;
+  // ISO/IEC 14496-12 §4.2: 0 is up to the end of the file, 1 says that the length follows the name, in 8 bytes.
+  if (length === 1) return bytes.length >= 16 && bytes.readBigUInt64BE(8) <= BigInt(fileSize);
+  return length === 0 || (length >= 8 && length <= fileSize);
+}
+
+/** Its head, a brand and a version. */
+const SHORTEST_FTYP = 16;
+const BOX = /^.{4}(ftyp|moov|mdat|free|wide)/s;
+/** Of GIF file-type asks no more than three letters. */
+const ONLY_GIF = /^GIF(?!8[79]a)/;
+
 /** The type that the first bytes of a file show; null: none that is known. */
-async function typeOf(bytes: Buffer): Promise<string | null> {
+async function typeOf({ bytes, size }: Pick<ObjectStart, 'bytes' | 'size'>): Promise<string | null> {
   const { fileTypeFromBuffer } = loadPackage('file-type');
   if (PREFIXES.some((prefix) => bytes.subarray(0, prefix.length).equals(prefix))) return null;
+  const head = bytes.toString('latin1', 0, 8);
+  if (ONLY_GIF.test(head) || (BOX.test(head) && !hasFirstBox(bytes, size))) return null;
   const found = await fileTypeFromBuffer(bytes).catch(() => undefined);
   return found === undefined ? null : (SAME_AS[found.mime] ?? found.mime);
 }

@@ -1,4 +1,4 @@
-/** What a file turns out to be: real ones of every form, and what only looks like one (files/ is of ffmpeg and libheif). */
+/** What a file turns out to be: real ones of every form, and what only looks like one (files/ is of ffmpeg, libheif and Pillow). */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,12 +30,26 @@ function withLongChunk(png: Buffer): Buffer {
   return Buffer.concat([head, chunk, png.subarray(8 + 25)]);
 }
 
+/** QuickTime whose data come first, with their length in eight bytes, as what is longer than 4 GiB has it. */
+function withLongData(mov: Buffer): Buffer {
+  const mdat = mov.subarray(28);
+  const head = Buffer.alloc(16);
+  head.writeUInt32BE(1, 0);
+  head.write('mdat', 4, 'latin1');
+  head.writeBigUInt64BE(BigInt(mdat.readUInt32BE(0) + 8), 8);
+  return Buffer.concat([head, mdat.subarray(8)]);
+}
+
 const VIDEOS: Record<string, Buffer> = {
   MP4: file('a.mp4'),
   'fragmented MP4': file('frag.mp4'),
   WebM: file('a.webm'),
   'QuickTime as an iPhone has it': file('a.mov'),
+  'QuickTime with its index first': file('faststart.mov'),
   'QuickTime without ftyp': file('a.mov').subarray(20),
+  'QuickTime that begins with its data': file('a.mov').subarray(28),
+  'QuickTime that begins with long data': withLongData(file('a.mov')),
+  'QuickTime that begins with its index': file('faststart.mov').subarray(20),
   '3GP': file('a.3gp'),
   ...Object.fromEntries(
     ['mp42', 'isom', 'iso5', 'avc1', 'M4V ', 'MSNV', 'dash', '3gp4'].map((brand) => [
@@ -46,12 +60,15 @@ const VIDEOS: Record<string, Buffer> = {
 };
 
 const IMAGES: Record<string, Buffer> = {
-  JPEG: file('a.jpg'),
+  'JPEG with JFIF': file('a.jpg'),
+  'JPEG with Exif, as of a camera': file('exif.jpg'),
   PNG: file('a.png'),
   'PNG with a long colour profile': withLongChunk(file('a.png')),
   'animated PNG': file('a.apng'),
   WebP: file('a.webp'),
+  'animated WebP': file('anim.webp'),
   GIF: file('a.gif'),
+  GIF87a: file('gif87a.gif'),
   AVIF: file('a.avif'),
   'HEIC as an iPhone has it': file('a.heic'),
   ...Object.fromEntries(
@@ -86,10 +103,18 @@ test('pages, drawings, scripts and pieces are of no type', async () => {
     svg: Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'),
     'xml and svg': Buffer.from('<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>'),
     'a script': Buffer.from('#!/bin/sh\necho'),
+    'html behind the letters of an MP4': Buffer.from(`<!--ftypisom--><script>alert(1)</script>`),
+    'html behind the letters of QuickTime': Buffer.from('<!--moov--><script>alert(1)</script>'),
+    'html behind the letters of a GIF': Buffer.from('GIF <script>alert(1)</script>'),
     'a byte': Buffer.from([0xff]),
-    'three bytes of a JPEG less one': file('a.jpg').subarray(0, 2),
-    'a cut MP4': file('a.mp4').subarray(0, 7),
-    'a cut PNG': file('a.png').subarray(0, 7),
+    ...Object.fromEntries(
+      Object.entries({ ...VIDEOS, ...IMAGES }).flatMap(([name, content]) => [
+        [`two bytes of ${name}`, content.subarray(0, 2)],
+        [`a ${name} within its ftyp`, content.subarray(0, content.includes('ftyp') ? 11 : 2)],
+      ]),
+    ),
+    'seven bytes of a PNG': file('a.png').subarray(0, 7),
+    'eleven bytes of a WebP': file('a.webp').subarray(0, 11),
     'a PNG behind a byte order mark': Buffer.concat([Buffer.from('\ufeff'), file('a.png')]),
     'a JPEG behind an ID3 tag': Buffer.concat([
       Buffer.from('ID3\x04\x00\x00\x00\x00\x00\x00', 'latin1'),
