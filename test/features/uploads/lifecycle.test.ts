@@ -85,6 +85,12 @@ test('a file that has arrived is ready by complete, which answers the same again
   assert.deepEqual((await upload.call('POST', '/complete', other)).body, body);
   assert.deepEqual((await upload.call('GET')).body, body);
   assert.deepEqual(await upload.events(), ['upload.ready']);
+  const [event] = await scene.sql<{ data: object; occurred_at: Date }>(
+    'SELECT data, occurred_at FROM sidecar_events WHERE subject = $1',
+    [`upload:${upload.id}`],
+  );
+  assert.deepEqual(event?.data, { ...body, user_id: 1 });
+  assert.equal(event?.occurred_at.toISOString(), body.finished_at);
   for (const [method, rest] of [
     ['POST', '/complete'],
     ['DELETE', ''],
@@ -114,6 +120,11 @@ test('what is no picture is rejected and goes, and that is the answer from then 
   assert.deepEqual([upload_.status, upload_.reason], ['rejected', 'wrong_type']);
   const gone = await upload.call('DELETE');
   assert.deepEqual([gone.status, gone.body.code], [409, 'rejected']);
+  await upload.put(PNG);
+  await upload.due(ITS_END);
+  await until('the late object to go', async () => !(await upload.isThere()));
+  await until('the last look', async () => (await upload.pending()) === false);
+  assert.equal((await upload.call('GET')).body.status, 'rejected');
   assert.deepEqual(await upload.events(), ['upload.rejected']);
 });
 

@@ -16,12 +16,14 @@ uploadScene(async (made) => {
 
 const call = (method: string, path: string, user?: number) =>
   api(method, `${sidecar.url}/api/uploads${path}`, user === undefined ? {} : { user });
-const ADMIN = async () => {
+async function newUser(role: string): Promise<number> {
   const [row] = await scene.sql<{ id: number }>(
-    `INSERT INTO users (name, role) VALUES ('Root', 'admin') RETURNING id`,
+    `INSERT INTO users (name, role) VALUES ('New', $1) RETURNING id`,
+    [role],
   );
   return row?.id ?? 0;
-};
+}
+const ADMIN = () => newUser('admin');
 
 test('an upload is seen by its user and an admin; for anybody else it is not there', async () => {
   const { body: issued } = await issue(sidecar, IMAGE, 1);
@@ -43,6 +45,42 @@ test('an upload is seen by its user and an admin; for anybody else it is not the
   assert.equal((await call('GET', '/17', 1)).status, 404);
   assert.equal((await call('GET', path)).status, 401);
   assert.equal((await call('POST', `${path}/url`, 2)).status, 404);
+});
+
+test('every call on an upload wants its user or an admin', async () => {
+  const video = {
+    kind: 'reel_video',
+    filename: 'a',
+    content_type: 'video/mp4',
+    size_bytes: 10,
+    multipart: true,
+  };
+  const { body: issued } = await issue(sidecar, video, await newUser('buyer'));
+  const admin = await ADMIN();
+  for (const [method, rest, json, answer] of [
+    ['GET', '', undefined, [200, undefined]],
+    ['POST', '/url', undefined, [409, 'multipart']],
+    ['GET', '/parts', undefined, [200, undefined]],
+    ['POST', '/parts', { part_numbers: [1] }, [200, undefined]],
+    ['POST', '/complete', {}, [409, 'not_uploaded']],
+    ['DELETE', '', undefined, [200, undefined]],
+  ] as const) {
+    const ask = (user?: number) =>
+      api(method, `${sidecar.url}/api/uploads/${issued.upload_id}${rest}`, {
+        ...(user === undefined ? {} : { user }),
+        ...(json === undefined ? {} : { json }),
+      });
+    const what = `${method} ${rest}`;
+    for (const [user, status] of [
+      [undefined, 401],
+      [3, 403],
+      [1, 404],
+      [999, 401],
+    ] as const)
+      assert.equal((await ask(user)).status, status, `${what} ${user}`);
+    const { status, body } = await ask(admin);
+    assert.deepEqual([status, body.code], answer, what);
+  }
 });
 
 /** Every upload of a walk through the pages, and how many pages there were. */
@@ -136,6 +174,7 @@ test('a fresh URL takes the same file for the same key, and lives as long as a f
   assert.equal(status, 200);
   assert.deepEqual(Object.keys(fresh).sort(), Object.keys(issued).sort());
   assert.deepEqual([fresh.key, fresh.upload_id, fresh.expires_in], [issued.key, issued.upload_id, 900]);
+  assert.deepEqual(fresh.headers, issued.headers);
   assert.equal((await send('PUT', fresh.upload_url, fresh.headers, '0123456789')).status, 200);
   const { body } = await call('GET', `/${issued.upload_id}`, 1);
   assert.equal(body.expires_at, fresh.expires_at);
@@ -146,8 +185,7 @@ test('a fresh URL takes the same file for the same key, and lives as long as a f
 });
 
 test('a fresh URL for what no longer counted needs room in the quota, and then counts again', async () => {
-  const [row] = await scene.sql<{ id: number }>(`INSERT INTO users (name) VALUES ('New') RETURNING id`);
-  const user = row?.id ?? 0;
+  const user = await newUser('buyer');
   const file = { ...IMAGE, size_bytes: 2 ** 20 };
   const { body: old } = await issue(sidecar, file, user);
   await scene.letTimePass(user, '901 seconds');

@@ -17,6 +17,8 @@ interface Trouble {
   fault(step: string): Fault | false | Promise<Fault | false>;
 }
 const troubles = new Map<string, Trouble>();
+/** What becomes of the beginning of a multipart, whose key nobody knows yet. */
+let beginning: Fault | false = false;
 
 let scene: UploadScene;
 let sidecar: TestSidecar;
@@ -32,6 +34,7 @@ uploadScene(async (made) => {
     const multipart = ['uploadId', 'uploads'].find((name) => searchParams.has(name));
     const step = multipart === undefined ? method : `${method} ${multipart}`;
     trouble?.asked.push(step);
+    if (step === 'POST uploads') return beginning;
     return trouble?.fault(step) ?? false;
   });
   closeStore = broken.stop;
@@ -122,6 +125,18 @@ test('calls that are slow each are not waited for longer than ten seconds togeth
   const [, , multipart] = FLOWS;
   assert.ok(multipart);
   await inTrouble(multipart, 'slow', { asked: [], fault: () => 3_500 });
+});
+
+test('a multipart that the storage does not begin is a 503 in ten seconds, and no upload', async () => {
+  const [before] = await scene.sql('SELECT count(*) FROM sidecar_uploads');
+  for (const fault of ['hangs', 'refused'] as const) {
+    beginning = fault;
+    const late = sleep(10_500, 'late', { ref: false });
+    const answer = await Promise.race([issue(unlucky, { ...VIDEO, size_bytes: MP4.length }), late]);
+    beginning = false;
+    assert.equal(typeof answer === 'string' ? answer : answer.status, 503);
+  }
+  assert.deepEqual(await scene.sql('SELECT count(*) FROM sidecar_uploads'), [before]);
 });
 
 /** Longer than a database that hangs may be waited for. */
