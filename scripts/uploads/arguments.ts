@@ -17,8 +17,10 @@ export const HELP = `Usage: npm run uploads -- COMMAND [options]
                      not applicable (not for the whole) or could not check
   orphans            objects below uploads/ without a row, or of an upload that is over, and ready uploads without an object;
                      separated by tabs: what, why, bytes, time, key. Nothing younger than a day by the storage's clock
-    --delete         deletes the objects without a row, and those of deleted and rejected uploads
-    --trust-database the database is the right one and complete, even though most objects, or the objects of a time, have no row
+    --delete         deletes the objects without a row, and those of deleted and rejected uploads; none that was put before
+                     the first upload of the database (by release 0.1.0, say) or after its last
+    --trust-database the database is the right one and complete, even though most objects, or the objects of a time, have no
+                     row: --delete deletes those as well
   list               uploads, newest first; separated by tabs: id, time, user, kind, status, bytes, key, filename
     --user N|any     whose (any)
     --status S       ${UPLOAD_STATUSES.join(', ')}

@@ -28,8 +28,9 @@ export interface OrphansReport {
   readonly objects: number;
   /** Without a row. */
   readonly orphans: number;
-  /** Of them, put before the first upload of the database or after its last. */
-  readonly outside: number;
+  /** Of them, put before the first upload of the database or after its last: deleted only with `trustDatabase`. */
+  readonly before: number;
+  readonly after: number;
   /** Of an upload that is deleted, rejected or expired. */
   readonly finished: number;
   readonly deleted: number;
@@ -46,7 +47,11 @@ interface Orphan {
   readonly object: ListedObject;
   /** null: there is none. */
   readonly row: UploadRow | null;
+  /** Where the object lies in time beside the rows; meant for one without a row. */
+  readonly when: 'before' | 'among' | 'after';
 }
+
+type Period = Awaited<ReturnType<UploadOperator['period']>>;
 
 const DAY_MS = 24 * 60 * 60_000;
 const BATCH = 1_000;
@@ -62,18 +67,19 @@ export async function findOrphans(options: OrphansOptions): Promise<OrphansRepor
   const period = await uploads.period();
   const seen = new Set<string>();
   const found: Orphan[] = [];
-  const counts = { objects: 0, young: 0, outside: 0, deleted: 0, missing: 0 };
+  const counts = { objects: 0, young: 0, before: 0, after: 0, deleted: 0, missing: 0 };
   for await (const batch of batches(options.storage.list(UPLOADS, signal))) {
     if (period === null && !options.trustDatabase) throw new Refusal(EMPTY);
     counts.objects += batch.length;
-    for (const orphan of await orphansAmong(batch, uploads, seen)) {
+    for (const orphan of await orphansAmong(batch, uploads, period, seen)) {
       if (options.clock.now() - orphan.object.lastModifiedMs < DAY_MS) counts.young += 1;
       else found.push(orphan);
     }
     options.onProgress(counts.objects);
   }
   const orphans = found.filter(({ row }) => row === null);
-  counts.outside = orphans.filter(({ object }) => isOutside(object, period)).length;
+  counts.before = orphans.filter(({ when }) => when === 'before').length;
+  counts.after = orphans.filter(({ when }) => when === 'after').length;
   if (options.delete) {
     refuseUnlessBelievable(options, { ...counts, orphans: orphans.length });
     counts.deleted = await removeAll(found, options);
@@ -103,15 +109,17 @@ async function* batches(objects: AsyncIterable<ListedObject>): AsyncGenerator<Li
 async function orphansAmong(
   objects: readonly ListedObject[],
   uploads: Pick<UploadOperator, 'find'>,
+  period: Period,
   seen: Set<string>,
 ): Promise<Orphan[]> {
   const ids = objects.flatMap(({ key }) => idIn(key) ?? []);
   const rows = new Map((await uploads.find(ids)).map((row) => [row.key, row]));
   return objects.flatMap((object): Orphan[] => {
     const row = rows.get(object.key) ?? null;
-    if (row === null) return [{ object, row }];
+    const orphan = { object, row, when: whenPut(object, period) };
+    if (row === null) return [orphan];
     seen.add(packed(row.id));
-    return isOver(row) ? [{ object, row }] : [];
+    return isOver(row) ? [orphan] : [];
   });
 }
 
@@ -123,27 +131,31 @@ const packed = (id: string) => Buffer.from(id.replaceAll('-', ''), 'hex').toStri
 /** Nothing may be stored there any more, and nobody will look again by himself. */
 const isOver = ({ status, is_settled }: UploadRow) => status !== 'issued' && status !== 'ready' && is_settled;
 
-const isOutside = ({ lastModifiedMs }: ListedObject, period: Awaited<ReturnType<UploadOperator['period']>>) =>
-  period === null ||
-  lastModifiedMs < period.first.getTime() ||
-  lastModifiedMs > period.last.getTime() + DAY_MS;
+/** Without any upload in the database, all are from before. */
+function whenPut({ lastModifiedMs }: ListedObject, period: Period): Orphan['when'] {
+  if (period === null || lastModifiedMs < period.first.getTime()) return 'before';
+  return lastModifiedMs > period.last.getTime() + DAY_MS ? 'after' : 'among';
+}
 
-/** @throws Refusal */
+/**
+ * Those from before the rows do not speak against the database: a release that kept none (0.1.0) has put them.
+ * @throws Refusal
+ */
 function refuseUnlessBelievable(
   { clock, trustDatabase }: OrphansOptions,
-  { objects, orphans, outside }: Pick<OrphansReport, 'objects' | 'orphans' | 'outside'>,
+  { objects, orphans, before, after }: Pick<OrphansReport, 'objects' | 'orphans' | 'before' | 'after'>,
 ): void {
   if (objects > 0 && (!clock.isKnown() || clock.isContradicted()))
     throw new Refusal('What time the storage has is not known, so neither is how old its objects are.');
-  if (trustDatabase || orphans <= FEW) return;
-  if (orphans * 2 > objects)
+  if (trustDatabase || orphans - before <= FEW) return;
+  if ((orphans - before) * 2 > objects - before)
     throw new Refusal(
       `${orphans} of ${objects} objects have no row: is this the right database, and all of it? If so, run it with --trust-database.`,
     );
-  if (outside > FEW)
+  if (after > FEW)
     throw new Refusal(
-      `${outside} objects were put before the database's first upload or after its last: files of a release that kept no rows, or of a ` +
-        'time that a restored copy does not know. If they may go, run it with --trust-database.',
+      `${after} objects were put after the database's last upload: files of a time that a restored copy does not know look like that. ` +
+        'If they may go, run it with --trust-database.',
     );
 }
 
@@ -158,13 +170,15 @@ async function removeAll(found: readonly Orphan[], options: OrphansOptions): Pro
 
 /** Looks at the row once more, right before: it may be there by now. @returns whether the object is deleted */
 async function remove(orphan: Orphan, options: OrphansOptions): Promise<boolean> {
-  const { storage, uploads, signal, onFound } = options;
-  const { object, row } = orphan;
+  const { storage, uploads, signal, trustDatabase, onFound } = options;
+  const { object, row, when } = orphan;
   const isDeleted = row === null ? await removeNobodys(object) : await removeFinished(row);
   onFound(lineOf(orphan, isDeleted ? 'deleted' : 'kept'));
   return isDeleted;
 
   async function removeNobodys({ key }: ListedObject): Promise<boolean> {
+    // However few: no row can say whether somebody shows them.
+    if (when !== 'among' && !trustDatabase) return false;
     const id = idIn(key);
     if (id !== undefined && (await uploads.find([id])).some((found) => found.key === key)) return false;
     await storage.delete(key, signal);
@@ -177,9 +191,15 @@ async function remove(orphan: Orphan, options: OrphansOptions): Promise<boolean>
   }
 }
 
-const lineOf = ({ object, row }: Orphan, what: 'found' | 'deleted' | 'kept') => [
+const WHY = {
+  before: 'no row, from before the rows',
+  among: 'no row',
+  after: 'no row, from after the rows',
+} as const;
+
+const lineOf = ({ object, row, when }: Orphan, what: 'found' | 'deleted' | 'kept') => [
   what,
-  row === null ? 'no row' : `${row.status} upload`,
+  row === null ? WHY[when] : `${row.status} upload`,
   String(object.size),
   new Date(object.lastModifiedMs).toISOString(),
   object.key,

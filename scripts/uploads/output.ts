@@ -44,15 +44,19 @@ export const pageAsJson = (
 };
 
 export function describeOrphans(report: OrphansReport, isDelete: boolean): string {
-  const { objects, orphans, outside, finished, deleted, young, missing } = report;
+  const { objects, orphans, before, after, finished, deleted, young, missing } = report;
   return [
     `${objects} objects: ${orphans} without a row, ${finished} of uploads that are over${isDelete ? `; ${deleted} deleted` : ''}.`,
     `${young} more would be, and are younger than a day. ${missing} uploads are ready and have no object.`,
-    ...(outside === 0 ? [] : [`${outside} of those without a row ${OUTSIDE}`]),
+    ...(before === 0 ? [] : [`${before} of those without a row are from before the rows: ${BEFORE}`]),
+    ...(after === 0 ? [] : [`${after} of those without a row are from after the rows: ${AFTER}`]),
     ...(isDelete || orphans + finished === 0 ? [] : ['Nothing was deleted: --delete does that.']),
   ].join('\n');
 }
 
-const OUTSIDE =
-  'were put before the first upload that the database knows, or after its last: files of a release that kept no rows (0.1.0), or of ' +
-  'a time that a restored copy does not know, look like that. Are they wanted?';
+const BEFORE =
+  'put before the first upload that the database knows, as by a release that kept no rows (0.1.0), whose files are shown by products ' +
+  'still. Only --delete --trust-database removes them.';
+const AFTER =
+  'put after the last upload that the database knows, as in a time that a restored copy does not know. Only --delete ' +
+  '--trust-database removes them.';

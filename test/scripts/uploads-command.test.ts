@@ -67,6 +67,13 @@ function age(key: string, ageMs: number, dataDir = scene.store.dataDir): void {
   }
 }
 
+/** As if all uploads had been begun within these days. */
+const span = (firstDaysAgo: number, lastDaysAgo: number) =>
+  scene.sql(
+    `UPDATE sidecar_uploads SET created_at = now() - interval '1 day' * CASE WHEN id = (SELECT id FROM sidecar_uploads ORDER BY id LIMIT 1) THEN $1::int ELSE $2::int END`,
+    [firstDaysAgo, lastDaysAgo],
+  );
+
 const newKey = (user = 7) => `uploads/${user}/product_image/${randomUUID()}.png`;
 
 /** As if its life had ended long ago, and its object had come back from a backup. */
@@ -81,7 +88,12 @@ async function over(user: number, status: string) {
 }
 
 test('orphans are found and not deleted; with --delete those are that are nobody’s, and no other', async () => {
+  const oldest = await upload(10);
+  await scene.sql(`UPDATE sidecar_uploads SET created_at = now() - interval '3 days' WHERE id = $1`, [
+    oldest.upload_id,
+  ]);
   const orphan = await putObject(newKey(), 2 * DAY_MS);
+  const older = await putObject(newKey(), 4 * DAY_MS);
   const foreign = await putObject('uploads/old name\n.txt', 2 * DAY_MS);
   const young = await putObject(newKey(), DAY_MS - 60_000);
   const outside = await putObject(`other/${randomUUID()}.png`, 2 * DAY_MS);
@@ -100,19 +112,21 @@ test('orphans are found and not deleted; with --delete those are that are nobody
   const said = (key: string) =>
     lines.filter((fields) => fields[4] === key).map(([what, why]) => `${what}: ${why}`);
   assert.deepEqual(said(orphan.key), ['found: no row']);
+  assert.deepEqual(said(older.key), ['found: no row, from before the rows']);
   assert.deepEqual(said('uploads/old name\\u{a}.txt'), ['found: no row']);
   assert.deepEqual(said(deleted.key), ['found: deleted upload']);
   assert.deepEqual(said(expired.key), ['found: expired upload']);
   assert.deepEqual(said(lost.key), [`missing: upload ${lost.upload_id} of user 10`]);
-  for (const { key } of [young, outside, kept]) assert.deepEqual(said(key), []);
-  assert.match(dry.stdout, /2 without a row, 2 of uploads that are over\.\n1 more.*1 uploads are ready/);
-  assert.match(dry.stdout, /2 of those without a row were put before the first upload/);
+  for (const { key } of [young, outside, kept, oldest]) assert.deepEqual(said(key), []);
+  assert.match(dry.stdout, /3 without a row, 2 of uploads that are over\.\n1 more.*1 uploads are ready/);
+  assert.match(dry.stdout, /1 of those without a row are from before the rows/);
   for (const object of [orphan, foreign, deleted]) assert.ok(await isThere(object));
 
   const run = await uploads(['orphans', '--delete']);
   assert.deepEqual([run.status, /; 3 deleted\./.test(run.stdout)], [1, true], run.stdout + run.stderr);
   for (const object of [orphan, foreign, deleted]) assert.ok(!(await isThere(object)), object.key);
-  for (const object of [young, outside, kept, expired]) assert.ok(await isThere(object), object.key);
+  for (const object of [young, outside, kept, expired, older]) assert.ok(await isThere(object), object.key);
+  assert.match(run.stdout, new RegExp(`^kept\tno row, from before the rows\t.*\t${older.key}$`, 'm'));
 });
 
 test('a database that cannot be the right one, or not all of it, costs no object', async () => {
@@ -127,19 +141,25 @@ test('a database that cannot be the right one, or not all of it, costs no object
   const empty = await uploads(['orphans', '--delete'], untouched);
   assert.deepEqual([empty.status, /no upload at all/.test(empty.stderr)], [2, true], empty.stderr);
   const many = await Promise.all(Array.from({ length: 12 }, () => putObject(newKey(), 2 * DAY_MS)));
+  await span(3, 0);
   const most = await uploads(['orphans', '--delete']);
   assert.deepEqual([most.status, /is this the right database/.test(most.stderr)], [2, true], most.stdout);
   for (let i = 0; i < 16; i += 1) await upload(11);
+  await span(5, 4);
   const restored = await uploads(['orphans', '--delete']);
   assert.deepEqual(
-    [restored.status, /before the database's first upload/.test(restored.stderr)],
+    [restored.status, /13 objects were put after the database's last upload/.test(restored.stderr)],
     [2, true],
     restored.stdout,
   );
-  assert.ok(await isThere(object));
+  await span(1, 0);
+  const earlier = await uploads(['orphans', '--delete']);
+  assert.match(earlier.stdout, /14 without a row.* 0 deleted\./);
+  assert.match(earlier.stdout, /14 of those without a row are from before the rows/);
+  for (const each of [object, ...many]) assert.ok(await isThere(each));
 
   const trusted = await uploads(['orphans', '--delete', '--trust-database']);
-  assert.match(trusted.stdout, /13 without a row.* 13 deleted/);
+  assert.match(trusted.stdout, /14 without a row.* 14 deleted/);
   for (const each of [object, ...many]) assert.ok(!(await isThere(each)));
 });
 
@@ -155,6 +175,7 @@ test('how old an object is, is told by the clock of the storage', async (t) => {
 
 test('a row that appears after the list was read saves its object', async (t) => {
   await upload(6);
+  await span(3, 0);
   const store = await startTestObjectStore();
   t.after(store.stop);
   const object = await putObject(newKey(6), 2 * DAY_MS, store);
