@@ -8,7 +8,7 @@ import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
 import { migrateDatabase } from '../../../src/infra/postgres/migrate.ts';
 import { schema } from '../../../src/schema.ts';
 
-const SCRIPT = resolve(import.meta.dirname, '../../../scripts/rebuild-review-stats.ts');
+const SCRIPT = resolve(import.meta.dirname, '../../../scripts/reviews.ts');
 let server: TestDatabaseServer;
 
 before(async () => {
@@ -17,7 +17,8 @@ before(async () => {
 
 after(() => server.stop());
 
-const rebuild = (url: string, ...args: string[]) => runNode(SCRIPT, args, { DATABASE_URL: url });
+const rebuild = (url: string, ...args: string[]) =>
+  runNode(SCRIPT, ['stats', ...args], { DATABASE_URL: url });
 
 /** Author 7 has two rows for product 1, of which the newer one should be current, and product 3 does not exist. */
 async function damaged(): Promise<string> {
