@@ -88,7 +88,7 @@ async function main(): Promise<void> {
 }
 
 /** What forwards nothing needs no other proxies. */
-const HAVE_PEERS_OF_THEIR_OWN: readonly string[] = ['uploads'];
+const HAVE_PEERS_OF_THEIR_OWN: readonly string[] = ['uploads', 'due'];
 
 async function prepare({ profile, peers, rounds, quick, only }: Options): Promise<Bench> {
   const cores = chooseCores();

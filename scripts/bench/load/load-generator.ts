@@ -31,6 +31,8 @@ async function perform(command: LoadCommand): Promise<LoadResult> {
       return await open(command.connections, (i) => new WebSocketClient(command.port, i));
     case 'run':
       return (await loops.at(-1)?.run(command.exchanges)) ?? NOTHING;
+    case 'run-paced':
+      return (await loops.at(-1)?.runPaced(command.exchanges, command.perSecond)) ?? NOTHING;
     case 'close':
       loops.pop()?.close();
       return NOTHING;

@@ -24,6 +24,8 @@ export type LoadCommand =
   | { readonly kind: 'open-websockets'; readonly port: number; readonly connections: number }
   /** Sends `exchanges` requests or frames in all over what was opened last, each connection one at a time. */
   | { readonly kind: 'run'; readonly exchanges: number }
+  /** The same at a fixed rate, whatever the answers take. */
+  | { readonly kind: 'run-paced'; readonly exchanges: number; readonly perSecond: number }
   /** Closes what was opened last. */
   | { readonly kind: 'close' }
   | { readonly kind: 'download' | 'upload'; readonly port: number; readonly bytes: number };

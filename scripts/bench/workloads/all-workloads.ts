@@ -2,6 +2,7 @@
  * The workloads by the names of the command line.
  */
 import { bulk } from './bulk.ts';
+import { dueUploads } from './due-uploads.ts';
 import { oneConnection } from './one-connection.ts';
 import { logAndMetrics, smallGets, smallPosts } from './small-requests.ts';
 import { startup } from './startup.ts';
@@ -19,4 +20,5 @@ export const workloads = {
   idle: idleWebSockets,
   startup,
   uploads,
+  due: dueUploads,
 } as const satisfies Record<string, Workload>;

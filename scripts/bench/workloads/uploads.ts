@@ -108,7 +108,7 @@ async function addEarlierUploads(url: string): Promise<void> {
     await query(url, `VACUUM ANALYZE ${table}`);
 }
 
-const withDatabase = (
+export const withDatabase = (
   proxy: RunningProxy,
   database: BenchDatabase,
   rest?: () => Promise<unknown>,
