@@ -6,7 +6,8 @@ usage() {
   cat <<'HELP'
 Usage: API_URL=https://api.example.com scripts/backend_acceptance_checks.sh
 
-Checks the routes that the sidecar serves, as the clients use them: reviews GET and POST, and the upload contract.
+Checks that it is the sidecar who answers, not the backend or an earlier module of it that has the same routes, and the
+routes that the sidecar serves, as the clients use them: reviews GET and POST, and the upload contract.
 Prints a line a step; the first step that fails is named, and the exit status is 1 (2: a setting is wrong).
 No token, no password and no signed URL is ever printed.
 
@@ -55,6 +56,22 @@ upload_body() {
 feature() {
   local sender=$1 path=${*: -1}
   "$sender" ${feature_tls:+"$feature_tls"} "${@:2:$#-2}" "$FEATURE_API_URL$path"
+}
+
+# Nobody but the sidecar has this route (docs/contract.md, 2): a backend with an earlier module for reviews and uploads
+# would pass all that follows. An X-Request-Id is in each of its answers; without storage it is 501, with a code.
+check_who_answers() {
+  local head not_ours='it is not the sidecar who answers'
+  step 'the sidecar answers (GET /api/uploads/limits)'
+  # The head comes in front of the body, in lines that end with a carriage return.
+  feature anonymous --include /api/uploads/limits
+  head=${BODY%%$'\r\n\r\n'*}
+  BODY=${BODY:${#head}}
+  [[ $STATUS == 200 || $STATUS == 501 ]] ||
+    fail "status $STATUS$(reason_given): $not_ours, but the backend or an earlier release"
+  [[ ${head,,} == *$'\n'x-request-id:* && ($BODY == *'"kinds"'* || -n $(json_text code)) ]] ||
+    fail "$not_ours, but something that looks like it"
+  ok
 }
 
 check_reviews() {
@@ -176,6 +193,7 @@ elif [[ -n $api_tls && $FEATURE_API_URL == "$API_URL" ]]; then
   skip 'certificate of FEATURE_API_URL' 'API_INSECURE is on'
 fi
 
+check_who_answers
 log_in "$API_URL" ${api_tls:+"$api_tls"}
 check_reviews
 # The file is a text; the storage believes the type that was signed.

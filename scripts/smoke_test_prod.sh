@@ -18,19 +18,23 @@ No token and no password is ever printed.
   WEB_INSECURE=1         the same for WEB_URL
   SMOKE_EMAIL, SMOKE_PASSWORD
                          who logs in (default: buyer@demo.com, demo123)
-  RUN_BACKEND_CHECKS=1   then runs backend_acceptance_checks.sh: reviews and the upload contract. It WRITES: the
-                         smoke user's review of PRODUCT_ID is made or edited
+  RUN_BACKEND_CHECKS=1   then runs backend_acceptance_checks.sh: that it is the sidecar who answers, reviews and the
+                         upload contract. It WRITES: the smoke user's review of PRODUCT_ID is made or edited
   PRODUCT_ID             the product to review (default: 1)
   SMOKE_UPLOAD=1         with RUN_BACKEND_CHECKS=1: uploads a file of a few bytes, which stays in the bucket, and
                          reads it back
 
 What is switched on by 1 is by true, yes and on as well, in any case, and off by 0, false, no, off and nothing. Any other
 value is refused. What was not checked, and by which switch, is said at the end.
+
+  --check-settings       only looks whether the settings can be meant (status 0 or 2) and sends nothing
 HELP
 }
 
+only_settings=''
 case ${1:-} in
   '') ;;
+  --check-settings) only_settings=yes ;;
   -h | --help)
     usage
     exit 0
@@ -82,6 +86,8 @@ else
   run_backend_checks=''
   skip 'reviews and uploads' 'RUN_BACKEND_CHECKS is off'
 fi
+
+[[ -z $only_settings ]] || exit 0
 
 check_file / html
 check_file /main.dart.js javascript

@@ -76,24 +76,30 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
   const reviews = createReviewStore({ database });
   const eventWriter = createEventWriter(config.webhook !== null);
   const recordEvent = eventWriter.record;
-  const views = createReviewViews(database, config.storage?.publicBaseUrl ?? null);
-  const usage = createUploadUsage({
-    publicBaseUrl: config.storage?.publicBaseUrl ?? null,
-    sink: eventWriter,
-  });
+  const usage = createUploadUsage();
   const counts = createUploadCounts();
-  const uploads =
-    storage &&
-    createUploads({
-      ...{ database, storage, recordEvent, usage, counts },
-      ...{ limits: config.uploads, ...config.uploads },
-    });
   const routes = [
-    ...uploadRoutes({ uploads, requireUser }),
+    ...uploadRoutes({
+      uploads:
+        storage &&
+        createUploads({
+          database,
+          storage,
+          recordEvent,
+          usage,
+          counts,
+          limits: config.uploads,
+          ...config.uploads,
+        }),
+      requireUser,
+    }),
     ...reviewRoutes({
-      ...{ reviews, requireUser, database, views },
-      ...{ sink: eventWriter, events: createReviewEvents(eventWriter) },
-      ...{ settings: config.reviews, readyOf: uploads?.readyOf },
+      reviews,
+      requireUser,
+      database,
+      views: createReviewViews(database, config.storage?.publicBaseUrl ?? null),
+      events: createReviewEvents(eventWriter),
+      settings: config.reviews,
     }),
   ];
 

@@ -13,8 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { lock } from 'proper-lockfile';
-import { processIn } from '../lab/proc.ts';
+import { takeProcessLock } from '../lib/process-lock.ts';
 
 export type StateFolder = Awaited<ReturnType<typeof takeStateFolder>>;
 
@@ -35,7 +34,12 @@ export async function takeStateFolder(path: string) {
   // Told at once, where the lock would be tried again and again.
   accessSync(path, constants.W_OK);
   const pidFile = join(path, 'dev.pid');
-  await takeLock(path, pidFile);
+  const holder = await takeProcessLock(pidFile, 'dev.ts');
+  if (holder !== null) {
+    throw new Error(
+      `\`npm run dev\` already runs with this state folder (process ${holder}). Stop it first.`,
+    );
+  }
   return {
     path,
     at: (name: string) => join(path, name),
@@ -48,25 +52,3 @@ export async function takeStateFolder(path: string) {
     release: () => rmSync(pidFile, { force: true }),
   };
 }
-
-/**
- * A lock of a process that is gone, or whose number is another program's now, counts for nothing. Whoever looks and
- * writes does it alone: of several that start at once over such a lock, all but one would take the others' away.
- */
-async function takeLock(folder: string, pidFile: string): Promise<void> {
-  // Held for milliseconds, so that one left by a kill just then is rare; it is taken over after `stale` ms.
-  const release = await lock(folder, { lockfilePath: `${pidFile}.lock`, stale: 2_000, retries: PATIENCE });
-  try {
-    const holder = processIn(pidFile, 'dev.ts');
-    if (holder !== null && holder !== process.pid) {
-      throw new Error(
-        `\`npm run dev\` already runs with this state folder (process ${holder}). Stop it first.`,
-      );
-    }
-    writeFileSync(pidFile, String(process.pid));
-  } finally {
-    await release();
-  }
-}
-
-const PATIENCE = { retries: 200, factor: 1, minTimeout: 20 };

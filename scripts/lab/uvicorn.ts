@@ -9,15 +9,22 @@ export const UVICORN = 'uvicorn with FastAPI';
 
 /**
  * @param databaseUrl as the backend writes it, `postgresql+asyncpg://…`
- * @param port 0: a free one
+ * @param options `port` 0: a free one; `featureApi`: with its earlier module for reviews and uploads
  * @throws Error with what uvicorn printed when it does not start
  */
-export async function startUvicorn(databaseUrl: string, port = 0) {
+export async function startUvicorn(databaseUrl: string, { port = 0, featureApi = false } = {}) {
   const app = ['main:app', '--app-dir', resolve(import.meta.dirname, 'fastapi')];
   const program = startProgram(
     PYTHON,
     ['-m', 'uvicorn', ...app, '--host', '127.0.0.1', '--port', String(port)],
-    { env: { DATABASE_URL: databaseUrl, JWT_SECRET, PYTHONDONTWRITEBYTECODE: '1' } },
+    {
+      env: {
+        DATABASE_URL: databaseUrl,
+        JWT_SECRET,
+        PYTHONDONTWRITEBYTECODE: '1',
+        ...(featureApi ? { FEATURE_API: '1' } : {}),
+      },
+    },
   );
   const listening = /Uvicorn running on http:\/\/127\.0\.0\.1:(\d+)/;
   const actualPort = Number((await untilSays('uvicorn', program, listening))[1]);

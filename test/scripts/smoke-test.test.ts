@@ -53,6 +53,7 @@ test('everything passes through nginx, uploads included, and nothing secret show
     'login (POST /api/auth/login)',
     'user (GET /api/auth/me)',
     'orders (GET /api/orders)',
+    'the sidecar answers (GET /api/uploads/limits)',
     'login (POST /api/auth/login)',
     'reviews GET (/api/products/1/reviews)',
     'reviews POST without a token (/api/products/1/reviews)',
@@ -193,9 +194,27 @@ test('a backend that is down fails at its health, and says why', { skip }, async
   });
 });
 
-test('a server without reviews fails at the reviews', { skip }, async () => {
-  const run = await runScript(SMOKE, { ...everything(), FEATURE_API_URL: stack.backend.url });
-  assertFails(run, 'reviews GET (/api/products/1/reviews):', /status 404 instead of 200/);
+test('neither the backend nor its earlier module for reviews and uploads passes for the sidecar', {
+  skip,
+}, async () => {
+  const step = 'the sidecar answers (GET /api/uploads/limits):';
+  const { url } = await stack.backendWithFeatureApi();
+  const rows = () => query(stack.databaseUrl, 'SELECT count(*) FROM product_reviews');
+  const before = await rows();
+  const module = await runScript(CHECKS, { API_URL: url });
+  assertFails(module, step, /status 401 .*: it is not the sidecar who answers/);
+  assert.deepEqual(await rows(), before);
+  const plain = await runScript(SMOKE, { ...everything(), FEATURE_API_URL: stack.backend.url });
+  assertFails(plain, step, /status 404 \(Not Found\): it is not the sidecar who answers/);
+});
+
+test('an answer that only looks like the sidecar’s does not pass for it', { skip }, async () => {
+  const server = createServer((_req, res) => {
+    res.setHeader('Content-Type', 'application/json').end('{"kinds":{}}');
+  });
+  const run = await runScript(CHECKS, { ...settings(), FEATURE_API_URL: await listen(server) });
+  server.close();
+  assertFails(run, 'the sidecar answers', /something that looks like it/);
 });
 
 test('an upload URL that the storage refuses fails at the upload', { skip }, async () => {

@@ -76,11 +76,17 @@ async function startStack() {
     /** Another sidecar in front of the same backend, with some settings changed; stopped with the stack. */
     anotherSidecar: async (env: Record<string, string>) =>
       kept.use(await startProcess({ ...sidecarEnv, ...env })),
+    /** Another backend on the same database, with its earlier module for reviews and uploads; stopped with the stack. */
+    async backendWithFeatureApi() {
+      const another = await startUvicorn(sharedUrl, { featureApi: true });
+      kept.defer(() => another.stop());
+      return another;
+    },
     /** Kills the backend and starts it again on its port. @param whileDown runs in between */
     async restartBackend(whileDown: () => Promise<void>) {
       await backend.stop();
       await whileDown();
-      backend = await startUvicorn(sharedUrl, port);
+      backend = await startUvicorn(sharedUrl, { port });
     },
     stop: () => kept.disposeAsync(),
   };

@@ -1,11 +1,13 @@
 """A FastAPI backend as docs/contract.md describes it (2 and 4): what the sidecar stands in front of in the e2e tests.
 
-Run by uvicorn with DATABASE_URL (in SQLAlchemy's spelling) and JWT_SECRET set.
+Run by uvicorn with DATABASE_URL (in SQLAlchemy's spelling) and JWT_SECRET set; with FEATURE_API=1 it has its earlier module for
+reviews and uploads.
 """
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 
 from fastapi import Depends, FastAPI, File, HTTPException, Request, UploadFile, WebSocket, WebSocketDisconnect
 from fastapi.middleware.cors import CORSMiddleware
@@ -22,6 +24,10 @@ app.add_middleware(
 # FastAPI 0.92 ignores lifespan=.
 app.on_event("startup")(open_database)
 app.on_event("shutdown")(close_database)
+if os.environ.get("FEATURE_API") == "1":
+    import feature_api
+
+    app.include_router(feature_api.router)
 
 
 class Login(BaseModel):
