@@ -83,9 +83,10 @@ async function withUploads(command: Of<'orphans' | 'list' | 'take-down'>): Promi
   if ('problems' in read || target === null) return;
   const clock = createStorageClock({ warn() {}, info() {} });
   const storage = createObjectStorage(read.storage, clock);
-  const recordEvent = createEventWriter(read.webhook !== null).record;
+  const sink = createEventWriter(read.webhook !== null);
+  const usage = createUploadUsage({ publicBaseUrl: read.storage.publicBaseUrl, sink });
   try {
-    await operateUploads(target, { storage, recordEvent, usage: createUploadUsage() }, (uploads) =>
+    await operateUploads(target, { storage, recordEvent: sink.record, usage }, (uploads) =>
       act(command, uploads, storage, clock),
     );
   } finally {

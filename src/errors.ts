@@ -33,8 +33,9 @@ export const badRequest = (detail: string) => new AppError(400, detail);
 export const unauthorized = (detail: 'Not authenticated' | 'Invalid token' | 'User not found') =>
   new AppError(401, detail, { headers: { 'WWW-Authenticate': 'Bearer' } });
 
-/** 403: the user is known but may not. */
-export const forbidden = (detail: string) => new AppError(403, detail);
+/** 403: the user is known but may not. @param code which of the reasons, for programs */
+export const forbidden = (detail: string, code = 'forbidden') =>
+  new AppError(403, detail, { fields: { code } });
 
 /** 404: the thing, or the route, does not exist. */
 export const notFound = (detail = 'Not Found') => new AppError(404, detail);

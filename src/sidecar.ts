@@ -76,30 +76,24 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
   const reviews = createReviewStore({ database });
   const eventWriter = createEventWriter(config.webhook !== null);
   const recordEvent = eventWriter.record;
-  const usage = createUploadUsage();
+  const views = createReviewViews(database, config.storage?.publicBaseUrl ?? null);
+  const usage = createUploadUsage({
+    publicBaseUrl: config.storage?.publicBaseUrl ?? null,
+    sink: eventWriter,
+  });
   const counts = createUploadCounts();
+  const uploads =
+    storage &&
+    createUploads({
+      ...{ database, storage, recordEvent, usage, counts },
+      ...{ limits: config.uploads, ...config.uploads },
+    });
   const routes = [
-    ...uploadRoutes({
-      uploads:
-        storage &&
-        createUploads({
-          database,
-          storage,
-          recordEvent,
-          usage,
-          counts,
-          limits: config.uploads,
-          ...config.uploads,
-        }),
-      requireUser,
-    }),
+    ...uploadRoutes({ uploads, requireUser }),
     ...reviewRoutes({
-      reviews,
-      requireUser,
-      database,
-      views: createReviewViews(database, config.storage?.publicBaseUrl ?? null),
-      events: createReviewEvents(eventWriter),
-      settings: config.reviews,
+      ...{ reviews, requireUser, database, views },
+      ...{ sink: eventWriter, events: createReviewEvents(eventWriter) },
+      ...{ settings: config.reviews, readyOf: uploads?.readyOf },
     }),
   ];
 

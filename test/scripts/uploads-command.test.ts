@@ -10,6 +10,7 @@ import { runNode } from '../../scripts/lab/sidecar.ts';
 import { startTestObjectStore, storageEnv } from '../../scripts/lab/throwaway-object-store.ts';
 import { findOrphans } from '../../scripts/uploads/orphans.ts';
 import { parseDatabaseUrl } from '../../src/config/database-url.ts';
+import { createEventWriter } from '../../src/features/events/writer.ts';
 import { operateUploads } from '../../src/features/uploads/operator.ts';
 import { createObjectStorage } from '../../src/infra/object-storage/object-storage.ts';
 import { createStorageClock } from '../../src/infra/object-storage/storage-clock.ts';
@@ -189,7 +190,11 @@ test('a row that appears after the list was read saves its object', async (t) =>
        VALUES ($1, 6, 1000, 'product_image', 'a.png', 'image/png', 1, $2, now(), now(), now())`,
       [/[0-9a-f-]{36}/.exec(object.key)?.[0], object.key],
     );
-  const options = { storage, recordEvent: async () => undefined, usage: createUploadUsage() };
+  const options = {
+    storage,
+    recordEvent: async () => undefined,
+    usage: createUploadUsage({ publicBaseUrl: null, sink: createEventWriter(false) }),
+  };
   let isInserted = false;
   await operateUploads(parseDatabaseUrl(scene.url), options, (operator) =>
     findOrphans({

@@ -25,6 +25,9 @@ export async function startSidecar(
     SHUTDOWN_GRACE_MS: '2000',
     // Its event loop is the test's as well, on a machine that runs many: late is not overloaded.
     MAX_EVENT_LOOP_DELAY_MS: '0',
+    // Nor is one that writes for many.
+    REVIEWS_WRITES_PER_MINUTE: '0',
+    REVIEWS_VOTES_PER_MINUTE: '0',
     ...env,
   });
   const sidecar = createSidecar(config, log);

@@ -21,7 +21,8 @@ export const databaseRestart: Drill = {
   async run({ seconds, backend: kind }) {
     await using postgres = await startTestDatabase({ durable: true });
     await makeAuthors(postgres.url, AUTHORS);
-    await using scene = await startScene({ kind }, { DATABASE_URL: postgres.url, MIGRATE_ON_START: 'true' });
+    const env = { DATABASE_URL: postgres.url, MIGRATE_ON_START: 'true', REVIEWS_WRITES_PER_MINUTE: '0' };
+    await using scene = await startScene({ kind }, env);
     const { port } = scene.sidecar;
     await untilMigrated(postgres.url);
     const forwarding = startLoad({ port, clients: 12, everyMs: 50, next: mixed() });

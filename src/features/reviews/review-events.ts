@@ -34,12 +34,16 @@ export interface ReviewEvents {
   insertOf(view: ReviewView, type: ReviewEventType, relation: string): string;
 }
 
+/** SQL: the data of an event, of a row `r`. Needs the view's `joinAuthor`. @param actor SQL: an id, or JSON text */
+export const eventData = (view: ReviewView, actor: string) => `
+             ('{"product_id":' || to_json(r.product_id)::text || ',"review":' || ${view.publicJson} || ',"status":"'
+               || coalesce(r.status, 'published') || '","actor_id":' || ${actor} || '}')::json`;
+
 export function createReviewEvents(sink: EventSink): ReviewEvents {
   const insertOf: ReviewEvents['insertOf'] = (view, type, relation) =>
     sink.insertFrom(`
       SELECT 'review:' || r.id, '${type}',
-             ('{"product_id":' || to_json(r.product_id)::text || ',"review":' || ${view.publicJson} || ',"status":"'
-               || coalesce(r.status, 'published') || '","actor_id":' || ?::bigint || '}')::json, clock_timestamp()
+             ${eventData(view, '?::bigint')}, clock_timestamp()
         FROM ${relation} AS r ${view.joinAuthor}`);
   return {
     insertOf,

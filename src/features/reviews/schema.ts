@@ -2,7 +2,6 @@
  * What clients may send to the reviews routes.
  */
 import { z } from 'zod';
-import { storableText } from '../../edge/validate.ts';
 
 export const DEFAULT_PAGE_SIZE = 50;
 export const MAX_PAGE_SIZE = 200;
@@ -38,22 +37,3 @@ export const pageQuerySchema = z.object({
     )
     .optional(),
 });
-
-/** Unknown fields are ignored: clients may be newer than we are. */
-export const reviewBodySchema = z.object(
-  {
-    rating: z
-      .int({ error: 'must be a whole number from 1 to 5' })
-      .min(1, 'must be a whole number from 1 to 5')
-      .max(5, 'must be a whole number from 1 to 5'),
-    text: storableText
-      .nullish()
-      .transform((text) => text?.trim() || null)
-      .refine((text) => text === null || codePoints(text) <= MAX_TEXT_LENGTH, {
-        error: `must not be longer than ${MAX_TEXT_LENGTH} characters`,
-      }),
-  },
-  { error: 'The body must be a JSON object.' },
-);
-
-const codePoints = (text: string) => [...text].length;

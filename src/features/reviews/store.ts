@@ -2,13 +2,12 @@
  * Reviews in PostgreSQL. Which row is current, and the stats, are the triggers' work (tables/functions.ts); nothing here
  * counts or averages.
  */
-import { notFound } from '../../errors.ts';
 import { isStandalone } from '../../infra/postgres/backend-tables.ts';
 import type { Database, RunOptions } from '../../infra/postgres/database.ts';
 import { isUndefinedTable } from '../../infra/postgres/failure.ts';
 import { retriedOnce, whatItMeans } from './database-refusal.ts';
 import { type Review, type ReviewRow, type Summary, toReview, toSummary } from './review.ts';
-import { type Author, type Content, isUnsettled, putReview, REVIEW, settle } from './write-review.ts';
+import { isUnsettled, REVIEW, settle } from './write-review.ts';
 
 export interface ReviewPage {
   readonly items: readonly Review[];
@@ -24,14 +23,7 @@ export interface ReviewStore {
     page: { readonly limit: number; readonly cursor: string | undefined },
     options?: RunOptions,
   ): Promise<ReviewPage>;
-  /** Makes or edits the author's one review. @throws AppError 404 no such product, 422 the database cannot hold it, 503 */
-  put(
-    productId: string,
-    author: Author,
-    content: Content,
-    options?: RunOptions,
-  ): Promise<{ readonly review: Review; readonly summary: Summary }>;
-  /** Reads what the two above read, of no product. @throws as they do */
+  /** Reads what it reads, of no product. @throws as it does */
   probe(options?: RunOptions): Promise<void>;
 }
 
@@ -44,22 +36,8 @@ export function createReviewStore({ database }: { readonly database: Database })
       listPage(database, productId, page, options).catch((error) => {
         throw whatItMeans(error, { reading: productId });
       }),
-    async put(productId, author, content, options) {
-      try {
-        const { found, unsettled } = await lookUp(database, productId, options);
-        if (!found) throw notFound('Product not found');
-        // Or a newer review that is not settled yet would take this one's place afterwards.
-        if (unsettled) await settleProduct(database, productId, options);
-        return await retriedOnce(() =>
-          database.transaction((trx) => putReview(trx, productId, author, content), options),
-        );
-      } catch (error) {
-        throw whatItMeans(error);
-      }
-    },
     async probe(options) {
       await listPage(database, NO_PRODUCT, { limit: 1, cursor: undefined }, options);
-      await lookUp(database, NO_PRODUCT, options);
     },
   };
 }
@@ -135,28 +113,3 @@ async function listPage(
 
 const settleProduct = (database: Database, productId: string, options?: RunOptions) =>
   retriedOnce(() => database.transaction((trx) => settle(trx, productId), options));
-
-interface LookedUp {
-  /** There is such a product. */
-  found: boolean;
-  unsettled: boolean;
-}
-
-/** products.id is an integer; any other id is no product of the backend's. In a standalone database every id is one. */
-async function lookUp(database: Database, productId: string, options?: RunOptions): Promise<LookedUp> {
-  const id = /^[1-9]\d{0,9}$/.test(productId) && Number(productId) < 2 ** 31 ? Number(productId) : -1;
-  const select = (found: string, values: (string | number)[]) =>
-    database.run(
-      (knex) =>
-        knex.raw<{ rows: LookedUp[] }>(`SELECT ${found} AS found, ${isUnsettled('?')} AS unsettled`, [
-          ...values,
-          productId,
-        ]),
-      options,
-    );
-  const { rows } = await select('EXISTS (SELECT 1 FROM products WHERE id = ?)', [id]).catch(async (error) => {
-    if (isUndefinedTable(error) && (await isStandalone(database, options))) return select('true', []);
-    throw error;
-  });
-  return rows[0] ?? { found: false, unsettled: false };
-}

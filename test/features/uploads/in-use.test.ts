@@ -151,8 +151,9 @@ test('only the user’s own ready uploads may be referred to', async () => {
     (await read(1)).map(({ id }) => id),
     [mine, other].sort(),
   );
-  const url = `${scene.store.config.publicBaseUrl}/uploads/1/product_image/${mine}.png`;
-  const wanted: ReadyUpload = { id: mine, kind: 'product_image', content_type: 'image/png', url };
+  const key = `uploads/1/product_image/${mine}.png`;
+  const url = `${scene.store.config.publicBaseUrl}/${key}`;
+  const wanted: ReadyUpload = { id: mine, kind: 'product_image', content_type: 'image/png', key, url };
   assert.deepEqual(
     (await read(1)).find(({ id }) => id === mine),
     wanted,

@@ -12,6 +12,8 @@ import {
   signParts,
 } from '../../../src/features/uploads/multipart.ts';
 import type { UploadRow } from '../../../src/features/uploads/upload.ts';
+import { createObjectStorage } from '../../../src/infra/object-storage/object-storage.ts';
+import { createStorageClock } from '../../../src/infra/object-storage/storage-clock.ts';
 import { api } from '../../support/api.ts';
 import type { TestSidecar } from '../../support/start-sidecar.ts';
 import { issue, type UploadScene, uploadScene } from '../../support/upload-scene.ts';
@@ -160,6 +162,21 @@ test('parts that make no video are rejected and go; a deleted multipart is abort
   const deleted = await begin();
   assert.equal((await deleted.call('DELETE')).body.status, 'deleted');
   assert.equal(await deleted.put(1, deleted.body.multipart.parts[0].upload_url), 404);
+});
+
+test('a multipart that the bucket has aborted has all its parts missing, and can be deleted', async () => {
+  const { body, call, put } = await begin();
+  await put(1, body.multipart.parts[0].upload_url);
+  const storage = createObjectStorage(scene.store.config, createStorageClock({ warn() {}, info() {} }));
+  const [row] = await scene.sql<{ multipart_id: string }>(
+    'SELECT multipart_id FROM sidecar_uploads WHERE id = $1',
+    [body.upload_id],
+  );
+  await storage.abortMultipart(body.key, row?.multipart_id ?? '', AbortSignal.timeout(5_000));
+  storage.close();
+  const answer = await call('POST', '/complete');
+  assert.deepEqual([answer.status, answer.body.code, answer.body.missing], [409, 'not_uploaded', [1, 2, 3]]);
+  assert.equal((await call('DELETE')).body.status, 'deleted');
 });
 
 test('the URL of a part lives as long as its upload by the database’s clock, whatever ours shows', async () => {

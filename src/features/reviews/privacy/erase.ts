@@ -56,18 +56,15 @@ export function createErase({ database, views, events }: EraseOptions): Erase {
           (trx, view) => countOf(trx, repliesSql(view, events), [id, BATCH, userId]),
           options,
         ),
-        reviews: await all((trx, view) => eraseReviews(trx, view, userId), options),
+        reviews: await all(
+          (trx, view) => countOf(trx, reviewsSql(view, events), [id, BATCH, id, userId]),
+          options,
+        ),
       };
     } catch (error) {
       throw whatItMeans(error);
     }
   };
-
-  async function eraseReviews(trx: Knex.Transaction, view: ReviewView, userId: number): Promise<number> {
-    const id = String(userId);
-    await trx.raw(FORGET_CONTENT, [id, BATCH]);
-    return countOf(trx, reviewsSql(view, events), [id, BATCH, id, userId]);
-  }
 }
 
 /** Their triggers count the votes of each review anew. */
@@ -115,20 +112,12 @@ const repliesSql = (view: ReviewView, events: ReviewEvents) => `
   told AS (${events.insertOf(view, 'review.updated', 'changed')})
   SELECT count(*)::integer AS count FROM changed`;
 
-/** The oldest ones of an author. */
-const OLDEST = 'ARRAY(SELECT id FROM product_reviews WHERE author_id = ? ORDER BY id LIMIT ?)';
-
+/** What hangs on them, and what the history says that they said, goes with them (tables/function-bodies.ts). */
 const reviewsSql = (view: ReviewView, events: ReviewEvents) => `
   WITH gone AS (
-    DELETE FROM product_reviews WHERE id = ANY (${OLDEST}) AND author_id = ? RETURNING *),
+    DELETE FROM product_reviews WHERE id = ANY (ARRAY(SELECT id FROM product_reviews WHERE author_id = ? ORDER BY id LIMIT ?)) AND author_id = ? RETURNING *),
   told AS (${events.insertOf(view, 'review.deleted', 'gone')})
   SELECT count(*)::integer AS count FROM gone`;
-
-/** Who has moderated it, when and why, stays. */
-const FORGET_CONTENT = `
-  UPDATE product_review_history
-     SET before = before - '{title,text,media,pending_edit}'::text[], after = after - '{title,text,media,pending_edit}'::text[]
-   WHERE review_id = ANY (${OLDEST})`;
 
 async function countOf(
   trx: Knex.Transaction,

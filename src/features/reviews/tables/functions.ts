@@ -17,6 +17,11 @@
  * their authors, so it leaves out the second; whoever waits for its rows has no stats yet. What breaks the order (an
  * UPDATE that moves rows) waits LOCK_TIMEOUT_MS at most.
  */
+import { ME_FUNCTIONS } from '../me/functions.ts';
+import { REPLY_FUNCTIONS } from '../reply/functions.ts';
+import { REPORT_FUNCTIONS } from '../reports/functions.ts';
+import { VOTE_FUNCTIONS } from '../votes/functions.ts';
+import { WRITE_FUNCTIONS } from '../write/functions.ts';
 import {
   applyDeltas,
   atOnceOrNoted,
@@ -40,7 +45,7 @@ export interface WantedFunction {
   /** As PostgreSQL writes a regprocedure. */
   readonly signature: string;
   readonly parameters: string;
-  readonly returns: 'trigger' | 'void' | 'integer' | 'bigint';
+  readonly returns: 'trigger' | 'void' | 'boolean' | 'integer' | 'bigint' | 'SETOF bigint' | 'jsonb';
   readonly language: 'plpgsql' | 'sql';
   readonly immutable: boolean;
   /**
@@ -48,7 +53,9 @@ export interface WantedFunction {
    * or put it on a table of their own.
    */
   readonly definer: boolean;
-  /** Besides search_path, which every function has: whoever fires them may have another one. */
+  /** Finds tables as its caller does: the backend's need not be where ours are. */
+  readonly isOfCaller?: true;
+  /** Besides search_path, which all others have: whoever fires them may have another one. */
   readonly settings: Readonly<Record<string, string>>;
   readonly body: string;
 }
@@ -153,6 +160,11 @@ export const FUNCTIONS: readonly WantedFunction[] = [
     returns: 'trigger',
     body: ' BEGIN RETURN NULL; END ',
   },
+  ...WRITE_FUNCTIONS,
+  ...VOTE_FUNCTIONS,
+  ...REPORT_FUNCTIONS,
+  ...REPLY_FUNCTIONS,
+  ...ME_FUNCTIONS,
 ];
 
 export const nameOfFunction = ({ signature }: WantedFunction) => signature.slice(0, signature.indexOf('('));
@@ -163,7 +175,7 @@ export function createFunction(wanted: WantedFunction, path: string): string {
   return `
     CREATE OR REPLACE FUNCTION ${nameOfFunction(wanted)}(${wanted.parameters}) RETURNS ${wanted.returns}
     LANGUAGE ${wanted.language} ${wanted.immutable ? 'IMMUTABLE PARALLEL SAFE' : 'VOLATILE'}
-    SECURITY ${wanted.definer ? 'DEFINER' : 'INVOKER'} SET search_path = ${path}, pg_temp ${settings.join(' ')}
+    SECURITY ${wanted.definer ? 'DEFINER' : 'INVOKER'} ${wanted.isOfCaller ? '' : `SET search_path = ${path}, pg_temp`} ${settings.join(' ')}
     AS $sidecar$${wanted.body}$sidecar$;
     ${wanted.definer ? `REVOKE ALL ON FUNCTION ${wanted.signature} FROM PUBLIC;` : ''}`;
 }

@@ -70,6 +70,11 @@ export const OWN_TABLES: Readonly<Record<string, OwnTable>> = {
     columns: { review_id: BIGINT, author_id: TEXT, text: TEXT, created_at: NOW },
     ...{ primaryKey: 'review_id', indexes: [], isComputed: false },
   },
+  /** When a user's last writes and votes were accepted (write/pace.ts). */
+  product_review_pace: {
+    columns: { user_id: BIGINT, kind: TEXT, accepted: ['timestamp with time zone[]', 'NOT NULL'] },
+    ...{ primaryKey: 'user_id, kind', indexes: [], isComputed: false },
+  },
   /** Which reviews show an upload. */
   product_review_media: {
     columns: { upload_id: ['uuid', 'NOT NULL'], review_id: BIGINT },

@@ -96,13 +96,16 @@ export function functionProblem(facts: Facts, wanted: WantedFunction): string | 
 }
 
 /** As facts.ts has them, without quotes. */
-function attributesOf({ language, immutable, definer, settings }: WantedFunction, path: string): string {
+function attributesOf(
+  { language, immutable, definer, isOfCaller, settings }: WantedFunction,
+  path: string,
+): string {
   const config = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
   return [
     language,
     immutable ? 'i' : 'v',
     definer ? 't' : 'f',
-    `search_path=${path.replaceAll('"', '')}, pg_temp`,
+    ...(isOfCaller ? [] : [`search_path=${path.replaceAll('"', '')}, pg_temp`]),
     ...config,
   ].join(' ');
 }

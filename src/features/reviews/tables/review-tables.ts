@@ -4,7 +4,7 @@
  * newer one has been there.
  */
 import type { SchemaPart } from '../../../infra/postgres/schema-parts.ts';
-import { rehearse } from '../write-review.ts';
+import { rehearse } from '../write/rehearse.ts';
 import { isSequenceBehind, readFacts } from './facts.ts';
 import { problems } from './problems.ts';
 import { advice, missingRights, refusals } from './refusals.ts';
@@ -27,6 +27,7 @@ export const reviewTables: SchemaPart = {
     // The release of these two works with what the next two make.
     { name: '0006-reviews-expanded', up: prepareTable, down: nothing },
     { name: '0007-reviews-moderated', up: arrange, down: nothing },
+    { name: '0008-reviews-written-by-functions', up: arrange, down: nothing },
   ],
   repairs: [prepareTable, arrange],
 

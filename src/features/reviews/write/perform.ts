@@ -1,0 +1,141 @@
+/** Runs what sql.ts describes, and answers with the review as its reader may see it: one statement, one round trip. */
+import type { Knex } from 'knex';
+import type { Database, RunOptions } from '../../../infra/postgres/database.ts';
+import { retriedOnce, whatItMeans } from '../database-refusal.ts';
+import { type EventSink, eventData } from '../review-events.ts';
+import type { ReviewView, ReviewViews } from '../view.ts';
+import { refusalOf } from './refusals.ts';
+
+type Value = string | number | null;
+
+export interface Action {
+  /** Of its function, product_review_… */
+  readonly name: 'write' | 'withdraw' | 'vote' | 'report' | 'appeal' | 'reply';
+  /** Who reads the answer: the author, or somebody else. */
+  readonly json: 'ownJson' | 'publicJson';
+  /** All but the last, which are the rules. Called when `first` is through. */
+  readonly values: () => readonly Value[];
+  readonly rules: Readonly<Record<string, unknown>>;
+  /** What has to be done in the same transaction, before anything of a review is locked. */
+  readonly first?: ((trx: Knex.Transaction) => Promise<void>) | undefined;
+}
+
+export interface Outcome {
+  /** JSON text; null when it is gone, or was never there. */
+  readonly review: string | null;
+  readonly status: string;
+  /** Of its product. */
+  readonly stats: string | null;
+  readonly helpful_count: number | null;
+}
+
+/** @throws AppError what the function refuses, 422 what the database cannot hold, 503 */
+export type Perform = (productId: string, action: Action, options?: RunOptions) => Promise<Outcome>;
+
+export interface PerformOptions {
+  readonly database: Database;
+  readonly views: ReviewViews;
+  readonly sink: EventSink;
+}
+
+interface Row extends Outcome {
+  readonly refusal: string | null;
+  readonly retry_after: number | null;
+}
+
+export function createPerform({ database, views, sink }: PerformOptions): Perform {
+  const statements = createStatements(sink);
+  /** Of a pooler that lets nobody set the level of a session, in front of a database with another one. */
+  let isOtherLevel = false;
+
+  async function attempt(view: ReviewView, action: Action, options?: RunOptions): Promise<Row | undefined> {
+    const text = statements(view, action);
+    const values = () => [
+      ...action.values(),
+      JSON.stringify({ ...action.rules, standalone: isStandalone(view) }),
+    ];
+    const { first } = action;
+    if (first === undefined && !isOtherLevel) {
+      const name = `review_${action.name}`;
+      return (await database.query<Row>({ name, text, values: values() }, options))[0];
+    }
+    return database.transaction(async (trx) => {
+      await first?.(trx);
+      const { rows } = await trx.raw<{ rows: Row[] }>(text.replace(/\$\d/g, '?'), values());
+      return rows[0];
+    }, options);
+  }
+
+  async function untilDecided(productId: string, action: Action, options?: RunOptions): Promise<Row> {
+    for (let left = MAX_ATTEMPTS; left > 0; left -= 1) {
+      const row = await retriedOnce(() => views.using((view) => attempt(view, action, options), options));
+      if (row?.refusal === 'isolation') isOtherLevel = true;
+      else if (row?.refusal === 'unsettled') await settle(database, productId, options);
+      else if (row !== undefined) return row;
+    }
+    throw new Error(`product_review_${action.name}() does not come to an end`);
+  }
+
+  return async (productId, action, options) => {
+    try {
+      const row = await untilDecided(productId, action, options);
+      if (row.refusal !== null) throw refusalOf(row.refusal, row.retry_after);
+      return row;
+    } catch (error) {
+      throw whatItMeans(error);
+    }
+  };
+}
+
+const MAX_ATTEMPTS = 5;
+
+/** The view of a database without the backend's tables does without users (view.ts). */
+const isStandalone = (view: ReviewView) => view.joinAuthor === '';
+
+/** Works off what the triggers have noted. */
+const settle = (database: Database, productId: string, options?: RunOptions) =>
+  retriedOnce(() =>
+    database.transaction(
+      (trx) => trx.raw('DELETE FROM product_reviews_unsettled WHERE product_id = ?', [productId]),
+      options,
+    ),
+  );
+
+/** With the types of their functions, in which each parameter is named once: so Knex's ? can stand for $1, $2 … */
+const CALLS: Readonly<Record<Action['name'], string>> = {
+  write: 'write($1::text, $2::bigint, $3::text, $4::jsonb, $5::jsonb)',
+  withdraw: 'withdraw($1::text, $2::bigint, $3::jsonb)',
+  vote: 'vote($1::bigint, $2::text, $3::bigint, $4::jsonb)',
+  report: 'report($1::bigint, $2::text, $3::bigint, $4::jsonb)',
+  appeal: 'appeal($1::bigint, $2::bigint, $3::jsonb)',
+  reply: 'reply($1::bigint, $2::text, $3::bigint, $4::jsonb)',
+};
+
+/**
+ * The row that the function gives back is made a row again, so that view.ts can read it: the statement itself does not see what
+ * the function has changed. Its events are written in the same statement.
+ */
+function createStatements(sink: EventSink): (view: ReviewView, action: Action) => string {
+  const made = new WeakMap<ReviewView, Map<string, string>>();
+  return (view, { name, json }) => {
+    const ofView = made.get(view) ?? new Map<string, string>();
+    made.set(view, ofView);
+    const text = ofView.get(name) ?? statement(sink, view, name, json);
+    ofView.set(name, text);
+    return text;
+  };
+}
+
+const statement = (sink: EventSink, view: ReviewView, name: Action['name'], json: Action['json']) => `
+  WITH done AS MATERIALIZED (SELECT product_review_${CALLS[name]} AS answer),
+  told AS (${sink.insertFrom(`
+    SELECT 'review:' || r.id, event ->> 'type', ${eventData(view, "(event -> 'actor')::text")}, clock_timestamp()
+      FROM done
+     CROSS JOIN LATERAL jsonb_array_elements(done.answer -> 'events') WITH ORDINALITY AS listed (event, place)
+     CROSS JOIN LATERAL jsonb_populate_record(NULL::product_reviews, done.answer -> 'review') AS r ${view.joinAuthor}
+     ORDER BY place`)})
+  SELECT done.answer ->> 'refusal' AS refusal, (done.answer ->> 'retry_after')::integer AS retry_after,
+         (done.answer ->> 'helpful_count')::integer AS helpful_count, done.answer ->> 'stats' AS stats,
+         coalesce(r.status, 'published') AS status, CASE WHEN r.id IS NOT NULL THEN ${view[json]} END AS review
+    FROM done
+   CROSS JOIN LATERAL jsonb_populate_record(NULL::product_reviews, done.answer -> 'review') AS r ${view.joinAuthor}`;

@@ -1,0 +1,45 @@
+/** What an author sends: a whole review, or parts of one. */
+import { z } from 'zod';
+import { optionalText } from '../plain-text.ts';
+import { MAX_TEXT_LENGTH } from '../schema.ts';
+
+const MAX_TITLE_LENGTH = 120;
+const MAX_MEDIA = 6;
+
+const ratingMessage = 'must be a whole number from 1 to 5';
+const mediaMessage = `must be a list of at most ${MAX_MEDIA} ids of uploads, each once`;
+
+const rating = z.int({ error: ratingMessage }).min(1, ratingMessage).max(5, ratingMessage);
+const text = optionalText(MAX_TEXT_LENGTH);
+/** Left out it is unchanged, null clears it. */
+const others = {
+  title: optionalText(MAX_TITLE_LENGTH).optional(),
+  media_upload_ids: z
+    .array(z.guid({ error: mediaMessage }).toLowerCase(), { error: mediaMessage })
+    .max(MAX_MEDIA, mediaMessage)
+    .refine((ids) => new Set(ids).size === ids.length, mediaMessage)
+    .nullable()
+    .transform((ids) => ids ?? [])
+    .optional(),
+  display_name: z
+    .enum(['full', 'short'], { error: 'must be "full" or "short"' })
+    .nullable()
+    .transform((name) => name ?? 'full')
+    .optional(),
+};
+
+const notAnObject = { error: 'The body must be a JSON object.' };
+
+/** Unknown fields are ignored: clients may be newer than we are. A text that is left out is none, as it always was. */
+export const reviewBodySchema = z.object(
+  { rating, text: text.optional().transform((given) => given ?? null), ...others },
+  notAnObject,
+);
+
+export const reviewPatchSchema = z.object(
+  { rating: rating.optional(), text: text.optional(), ...others },
+  notAnObject,
+);
+
+/** What is undefined stays as it is. */
+export type Change = z.infer<typeof reviewPatchSchema>;
