@@ -128,11 +128,8 @@ const CHANGES: Readonly<Record<Action, string>> = {
 const RESOLVE_REPORTS =
   'UPDATE product_review_reports SET resolved_at = now() WHERE review_id = ? AND resolved_at IS NULL';
 
-/** Uploads that the review shows no more may be deleted again. */
-const KEEP_USED_MEDIA = `
-  DELETE FROM product_review_media AS used USING product_reviews AS r
-   WHERE used.review_id = ? AND r.id = used.review_id
-     AND NOT coalesce(r.media, '[]') @> jsonb_build_array(jsonb_build_object('upload_id', used.upload_id))`;
+/** Uploads that the review shows no more may be deleted again (write/functions.ts). */
+const KEEP_USED_MEDIA = 'SELECT product_review_keep_media(?::bigint)';
 
 const WRITE_DOWN = `
   INSERT INTO product_review_history (review_id, product_id, actor_id, action, reason, note, before, after)

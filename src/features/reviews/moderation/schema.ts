@@ -1,7 +1,7 @@
 /** What an admin sends to the moderation of reviews. */
 import { z } from 'zod';
-import { storableText } from '../../../edge/validate.ts';
 import { idPageFields } from '../id-page.ts';
+import { optionalText } from '../plain-text.ts';
 
 export const QUEUES = ['pending', 'held', 'hidden', 'reported'] as const;
 export type Queue = (typeof QUEUES)[number];
@@ -38,12 +38,9 @@ export const decisionSchema = z
         .nullish()
         .transform((reason) => reason ?? null),
       /** For the other moderators. */
-      note: storableText
-        .nullish()
-        .transform((note) => note?.normalize('NFC').trim() || null)
-        .refine((note) => note === null || [...note].length <= MAX_NOTE_LENGTH, {
-          error: `must not be longer than ${MAX_NOTE_LENGTH} characters`,
-        }),
+      note: optionalText(MAX_NOTE_LENGTH)
+        .optional()
+        .transform((note) => note ?? null),
     },
     { error: 'The body must be a JSON object.' },
   )
