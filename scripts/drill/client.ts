@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectTls } from 'node:tls';
 import { RawConnection, type RawMessage } from '../lab/raw-connection.ts';
 import { judge, type LoadRequest, REASON, type Sample } from './sample.ts';
 
@@ -13,10 +14,15 @@ const WAITS = 3;
 
 export class KeepAliveClient {
   readonly #port: number;
+  readonly #ca: Buffer | undefined;
   #connection: RawConnection | undefined;
+  /** Connections that the other side has closed between two requests, without having announced it. */
+  closedWhileIdle = 0;
 
-  constructor(port: number) {
+  /** @param ca whose certificate to trust; without it there is no TLS */
+  constructor(port: number, ca?: Buffer) {
     this.#port = port;
+    this.#ca = ca;
   }
 
   /** Connects ahead of the first request; a failure shows with that one. */
@@ -44,6 +50,7 @@ export class KeepAliveClient {
 
   async #attempt(request: LoadRequest, readAfterMs: number): Promise<Verdict> {
     const isReused = this.#isUsable();
+    if (this.#connection !== undefined && !isReused) this.closedWhileIdle += 1;
     const connection = isReused ? this.#connection : await this.#connect();
     if (connection === undefined) return { outcome: 'failed', status: null, reason: REASON.notConnected };
     const bytesBefore = connection.socket.bytesRead;
@@ -71,9 +78,13 @@ export class KeepAliveClient {
   /** undefined: refused, or not in time. */
   async #connect(): Promise<RawConnection | undefined> {
     this.close();
-    const socket = connect({ port: this.#port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+    const ca = this.#ca;
+    const to = { port: this.#port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true };
+    const socket = ca === undefined ? connect(to) : connectTls({ ...to, ca });
     try {
-      await once(socket, 'connect', { signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS) });
+      await once(socket, ca === undefined ? 'connect' : 'secureConnect', {
+        signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS),
+      });
     } catch {
       socket.on('error', () => undefined).destroy();
       return undefined;

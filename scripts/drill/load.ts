@@ -8,6 +8,8 @@ import type { LoadRequest, Sample } from './sample.ts';
 
 export interface LoadOptions {
   readonly port: number;
+  /** Whose certificate to trust; without it there is no TLS. */
+  readonly ca?: Buffer;
   readonly clients: number;
   /** From the start of a client's request to the start of its next, ms; a slower answer delays the next. */
   readonly everyMs: number;
@@ -18,17 +20,19 @@ export interface LoadOptions {
 export interface Load {
   /** Everything that has ended so far. */
   readonly samples: readonly Sample[];
+  /** Connections that the other side has closed between two requests so far. */
+  closedWhileIdle(): number;
   /** Sends no more, waits for what is under way; all samples. */
   stop(): Promise<readonly Sample[]>;
 }
 
 /** Starts the load at once; the clients' starts are spread over `everyMs`. */
-export function startLoad({ port, clients, everyMs, next }: LoadOptions): Load {
+export function startLoad({ port, ca, clients, everyMs, next }: LoadOptions): Load {
   const samples: Sample[] = [];
+  const all = Array.from({ length: clients }, () => new KeepAliveClient(port, ca));
   const stopping = new AbortController();
   const pause = (ms: number) => sleep(ms, undefined, { signal: stopping.signal }).catch(() => undefined);
-  const run = async (index: number) => {
-    const client = new KeepAliveClient(port);
+  const run = async (client: KeepAliveClient, index: number) => {
     await pause((index * everyMs) / clients);
     while (!stopping.signal.aborted) {
       const nextAt = performance.now() + everyMs;
@@ -37,9 +41,10 @@ export function startLoad({ port, clients, everyMs, next }: LoadOptions): Load {
     }
     client.close();
   };
-  const running = Array.from({ length: clients }, (_, index) => run(index));
+  const running = all.map(run);
   return {
     samples,
+    closedWhileIdle: () => all.reduce((sum, client) => sum + client.closedWhileIdle, 0),
     async stop() {
       stopping.abort();
       await Promise.all(running);

@@ -7,7 +7,7 @@ import { dirname } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { findUpstreamLine } from '../../scripts/cutover/upstream-line.ts';
 import { listen } from '../../scripts/lab/ports.ts';
-import { until } from '../../scripts/lab/programs.ts';
+import { signalGroup, until } from '../../scripts/lab/programs.ts';
 import { answer, type CutoverScene, outcomeOf, startCutoverScene } from '../support/cutover-scene.ts';
 import { skipWithout } from '../support/requirements.ts';
 
@@ -298,8 +298,9 @@ async function runUntil(moment: Moment, signal: Signal) {
     let asked = 0;
     scene.answers[side][path] = (req, res) => {
       asked += 1;
-      if (asked === times) child.kill(signal);
-      ordinary(req, res);
+      // Not answered: an answer could overtake the signal.
+      if (asked === times) signalGroup(child.pid, signal);
+      else ordinary(req, res);
     };
   }
   return outcomeOf(child);
@@ -327,9 +328,9 @@ test('Ctrl-C counts once, and nobody needs to read what it says', { skip }, asyn
   child.stdout?.destroy();
   child.stderr?.destroy();
   const { backend, sidecar } = scene.answers;
-  sidecar['/healthz'] = () => void child.kill('SIGINT');
+  sidecar['/healthz'] = () => signalGroup(child.pid, 'SIGINT');
   backend[LIMITS] = (_req, res) => {
-    child.kill('SIGINT');
+    signalGroup(child.pid, 'SIGINT');
     res.writeHead(404, { 'Content-Type': 'application/json' }).end('{"detail":"Not Found"}');
   };
   assert.deepEqual(await ended, [130, null]);

@@ -63,7 +63,7 @@ export async function startCutoverScene() {
         ...['--conf', conf, '--url', `http://127.0.0.1:${port}`, '--nginx', wrapper.command],
         ...['--sidecar-port', String(ports.sidecar), '--backend-port', String(ports.backend), ...args],
       ],
-      { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
+      { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
     );
   const url = `http://127.0.0.1:${port}`;
   /** Who gets new requests. */
@@ -102,7 +102,7 @@ export async function outcomeOf(child: ChildProcess): Promise<FinishedRun> {
   return { status, stdout, stderr };
 }
 
-/** An nginx that, at the call of that number, first sends a signal to who calls it. */
+/** An nginx that, at the call of that number, first sends a signal to the process group of who calls it, as Ctrl-C does. */
 function writeWrapper(at: (name: string) => string) {
   writeFileSync(
     at('wrapper'),
@@ -110,7 +110,7 @@ function writeWrapper(at: (name: string) => string) {
 calls=$(($(cat '${at('calls')}') + 1)); echo $calls > '${at('calls')}'
 read -r call signal < '${at('trap')}'
 # Its own words would end it (SIGPIPE) where nobody is left to read them.
-if [ "$calls" = "$call" ]; then kill -s "$signal" $PPID; sleep 0.1; exec 2>/dev/null; fi
+if [ "$calls" = "$call" ]; then kill -s "$signal" -- "-$PPID"; sleep 0.1; exec 2>/dev/null; fi
 exec nginx -c '${at('nginx.conf')}' "$@"
 `,
     { mode: 0o755 },

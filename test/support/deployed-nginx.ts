@@ -4,7 +4,6 @@ import { join, resolve } from 'node:path';
 import { makeCertificate } from '../../scripts/lab/certificate.ts';
 import { startNginx } from '../../scripts/lab/nginx.ts';
 import { freePorts } from '../../scripts/lab/ports.ts';
-import { until } from '../../scripts/lab/programs.ts';
 import { makeScratchFolder, type ScratchFolder } from '../../scripts/lab/scratch-folder.ts';
 
 export interface DeployedFiles {
@@ -84,30 +83,17 @@ export async function startDeployedNginx(upstreamPort: number, changes: readonly
   const files = await writeDeployedFiles(upstreamPort, changes);
   const { folder } = files;
   const program = await startNginx(folder, files);
-  const read = (name: string) => readFileSync(folder.at(name), 'utf8');
-  let currentPort = upstreamPort;
   return {
     ...files,
     /** https:// address of the server. */
     url: `https://127.0.0.1:${files.httpsPort}`,
     /** The lines about requests so far. */
-    accessLog: () => read('access.log'),
-    /** The documented switch: puts another port on the upstream's server line and reloads. */
-    async switchTo(port: number) {
-      writeFileSync(
-        folder.at(UPSTREAM),
-        substitute(read(UPSTREAM), [[upstreamLine(currentPort), upstreamLine(port)]]),
-      );
-      currentPort = port;
-      // With its number: "start worker processes" is written before there is a new one, and the exit of a reload
-      // before this one would then look like the end of this.
-      const starts = () => read('error.log').match(/start worker process \d/g)?.length;
-      const before = starts();
-      program.signal('SIGHUP');
-      // The new worker has started, and the old one, which may have taken connections still, is gone.
-      const isOver = () => /exited with code 0(?![\s\S]*start worker process \d)/.test(read('error.log'));
-      await until('nginx to reload', () => starts() !== before && isOver());
-    },
+    accessLog: () => readFileSync(folder.at('access.log'), 'utf8'),
+    /** The file with the upstream's server line. */
+    upstreamConf: folder.at(UPSTREAM),
+    /** As one would type it to talk to this one. */
+    command: ['nginx', '-e', folder.at('error.log'), '-c', folder.at('nginx.conf')].join(' '),
+    pid: program.pid,
     async stop() {
       await program.stop();
       folder.remove();
