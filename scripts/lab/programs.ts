@@ -159,11 +159,12 @@ export async function runToEnd(
   command: string,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
+  patienceMs = PATIENCE_MS,
 ): Promise<FinishedRun> {
   const child = spawn(command, args, {
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: PATIENCE_MS,
+    timeout: patienceMs,
     killSignal: 'SIGKILL',
   });
   const output = Promise.all([text(child.stdout), text(child.stderr)]);

@@ -16,6 +16,8 @@ const PROBES: Readonly<Record<string, readonly [command: string, ...args: string
     [
       'bash',
       'curl',
+      'git',
+      'npm',
       'pgbouncer',
       'prometheus',
       'promtool',
@@ -29,6 +31,7 @@ const PROBES: Readonly<Record<string, readonly [command: string, ...args: string
   chromium: [CHROMIUM, '--version'],
   openssl: ['openssl', 'version'],
   nginx: ['nginx', '-v'],
+  nft: ['nft', '--version'],
   'PostgreSQL with pg_dump': ['sh', '-c', 'ls /usr/lib/postgresql/*/bin/pg_dump'],
   PyJWT: [PYTHON, '-c', 'import jwt'],
   'uvicorn with FastAPI': [PYTHON, '-c', 'import fastapi, uvicorn, asyncpg, jwt, multipart, websockets'],

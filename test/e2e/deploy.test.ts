@@ -77,7 +77,9 @@ test('the units keep the port on loopback, reload by SIGHUP and allow V8 its mem
   const node =
     '/usr/bin/env PORT=8010 HOST=127.0.0.1 /opt/gogomarket-sidecar/node_modules/.bin/node src/main.ts';
   assert.deepEqual(service.get('ExecStart'), [node]);
-  assert.deepEqual(service.get('ExecStartPre'), [`${node} --check-config`]);
+  assert.deepEqual(service.get('ExecStartPre'), [
+    '/usr/bin/env PORT=8010 HOST=127.0.0.1 /bin/sh /opt/gogomarket-sidecar/deploy/systemd/before-start.sh',
+  ]);
   assert.deepEqual(service.get('ExecReload'), ['/bin/kill -HUP $MAINPID']);
   assert.equal(service.get('EnvironmentFile')?.[0], '/etc/gogomarket-backend.env');
   assert.equal(service.has('MemoryDenyWriteExecute'), false);
@@ -131,10 +133,12 @@ test('the Procfile’s release migrates the database', async () => {
 
 test('the shell scripts have no findings', async (t) => {
   if (!requireTools(t, ['shellcheck'])) return;
-  const scripts = readdirSync(at('scripts'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.sh'))
-    .map((name) => at(`scripts/${name}`));
-  assert.ok(scripts.length >= 3);
+  const scripts = ['scripts', 'deploy'].flatMap((folder) =>
+    readdirSync(at(folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.sh'))
+      .map((name) => at(`${folder}/${name}`)),
+  );
+  assert.ok(scripts.length >= 4);
   await run('shellcheck', ['--external-sources', ...scripts, at('.ci/run')]).catch((error) =>
     assert.fail(error.stdout),
   );
@@ -142,7 +146,7 @@ test('the shell scripts have no findings', async (t) => {
 
 test('what docs/operations.md names in the project is there', async () => {
   const doc = await read('docs/operations.md');
-  const named = doc.matchAll(/\b(?:src|scripts|deploy)\/[\w./-]+\.(?:ts|sh|conf|service|socket)\b/g);
+  const named = doc.matchAll(/\b(?:src|scripts|deploy)\/[\w./-]+\.(?:ts|sh|conf|nft|service|socket)\b/g);
   const paths = new Set([...named].map(([path]) => path));
   assert.ok(paths.size >= 6);
   for (const path of paths) assert.ok(existsSync(at(path)), path);

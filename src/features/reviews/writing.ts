@@ -10,8 +10,7 @@ import type { ReviewViews } from './view.ts';
 import { voteRoutes } from './votes/routes.ts';
 import { createBlockedWords } from './write/blocked-words.ts';
 import type { ReadyOf } from './write/media.ts';
-import type { ModerationSetting } from './write/moderation-setting.ts';
-import { createPerform, type Perform } from './write/perform.ts';
+import { createPerform } from './write/perform.ts';
 import { writeRoutes } from './write/routes.ts';
 
 export interface WritingOptions {
@@ -22,7 +21,6 @@ export interface WritingOptions {
   /** undefined: there are no uploads in this installation. */
   readonly readyOf: ReadyOf | undefined;
   readonly settings: ReviewSettings;
-  readonly moderation: ModerationSetting;
 }
 
 export interface ReviewSettings {
@@ -37,12 +35,8 @@ export interface ReviewSettings {
   readonly votesPerMinute: number;
 }
 
-export function writingRoutes({ settings, moderation, ...options }: WritingOptions): Route[] {
-  const run = createPerform(options);
-  const perform: Perform = (...given) => {
-    moderation.start();
-    return run(...given);
-  };
+export function writingRoutes({ settings, ...options }: WritingOptions): Route[] {
+  const perform = createPerform(options);
   const given = {
     ...options,
     ...settings,
