@@ -2,7 +2,15 @@
 # Do reviews and uploads keep their contract? See --help.
 set -euo pipefail
 
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=lib/http-checks.sh disable=SC1091
+source "$here/lib/http-checks.sh"
+
 usage() {
+  if [[ $CHECKS_LANGUAGE == ru ]]; then
+    backend_checks_usage_in_russian
+    return
+  fi
   cat <<'HELP'
 Usage: API_URL=https://api.example.com scripts/backend_acceptance_checks.sh
 
@@ -40,10 +48,6 @@ case ${1:-} in
     ;;
 esac
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=lib/http-checks.sh disable=SC1091
-source "$here/lib/http-checks.sh"
-
 readonly JSON_TYPE='Content-Type: application/json'
 readonly POSITIVE='^[1-9][0-9]*$'
 
@@ -61,22 +65,23 @@ feature() {
 # Nobody but the sidecar has this route (docs/contract.md, 2): a backend with an earlier module for reviews and uploads
 # would pass all that follows. An X-Request-Id is in each of its answers; without storage it is 501, with a code.
 check_who_answers() {
-  local head not_ours='it is not the sidecar who answers'
+  local head
   step 'the sidecar answers (GET /api/uploads/limits)'
   # The head comes in front of the body, in lines that end with a carriage return.
   feature anonymous --include /api/uploads/limits
   head=${BODY%%$'\r\n\r\n'*}
   BODY=${BODY:${#head}}
   [[ $STATUS == 200 || $STATUS == 501 ]] ||
-    fail "status $STATUS$(reason_given): $not_ours, but the backend or an earlier release"
+    fail 'status %s%s: it is not the sidecar who answers, but the backend or an earlier release' \
+      "$STATUS" "$(reason_given)"
   [[ ${head,,} == *$'\n'x-request-id:* && ($BODY == *'"kinds"'* || -n $(json_text code)) ]] ||
-    fail "$not_ours, but something that looks like it"
+    fail 'it is not the sidecar who answers, but something that looks like it'
   ok
 }
 
 check_reviews() {
   local path=/api/products/$PRODUCT_ID/reviews
-  step "reviews GET ($path)"
+  step 'reviews GET (%s)' "$path"
   feature anonymous "$path?limit=5"
   expect_status 200
   [[ $BODY =~ \"items\"[[:space:]]*:[[:space:]]*\[ ]] || fail 'the answer has no list "items"'
@@ -84,12 +89,12 @@ check_reviews() {
   [[ -n $(json_number avg_rating) && -n $(json_number count) ]] || fail 'the answer has no complete "summary"'
   ok
 
-  step "reviews POST without a token ($path)"
+  step 'reviews POST without a token (%s)' "$path"
   feature anonymous --header "$JSON_TYPE" --data-binary '{"rating":5,"text":null}' "$path"
   expect_error 401
   ok
 
-  step "reviews POST ($path)"
+  step 'reviews POST (%s)' "$path"
   feature authorized --header "$JSON_TYPE" --data-binary '{"rating":5,"text":"Smoke test"}' "$path"
   expect_status 200
   [[ $(json_number rating) == 5 && $(json_text text) == 'Smoke test' ]] || fail 'the answer is not the review sent'
@@ -168,19 +173,19 @@ storage_reason() {
 check_round_trip() {
   step 'upload PUT (upload_url)'
   request --config - --request PUT --data-binary "$1" < <(put_config)
-  [[ $STATUS == 2?? ]] || fail "the storage answered with status $STATUS$(storage_reason)"
+  [[ $STATUS == 2?? ]] || fail 'the storage answered with status %s%s' "$STATUS" "$(storage_reason)"
   ok
 
   step 'upload read back (file_url)'
   anonymous "$FILE_URL"
-  [[ $STATUS == 200 ]] || fail "the storage answered with status $STATUS$(storage_reason)"
+  [[ $STATUS == 200 ]] || fail 'the storage answered with status %s%s' "$STATUS" "$(storage_reason)"
   [[ $BODY == "$1" ]] || fail 'the bytes are not the ones that were sent'
-  [[ $CONTENT_TYPE == image/png ]] || fail "content type \"$CONTENT_TYPE\" instead of image/png"
+  [[ $CONTENT_TYPE == image/png ]] || fail 'content type "%s" instead of %s' "$CONTENT_TYPE" image/png
   ok
 
   step 'upload read in part (Range)'
   anonymous --range 0-3 "$FILE_URL"
-  [[ $STATUS == 206 ]] || fail "status $STATUS instead of 206: players cannot seek in videos"
+  [[ $STATUS == 206 ]] || fail 'status %s instead of 206: players cannot seek in videos' "$STATUS"
   [[ $BODY == "${1:0:4}" ]] || fail 'the bytes are not the ones that were asked for'
   ok
 }
@@ -200,4 +205,4 @@ check_reviews
 file="smoke test $$-$RANDOM"
 if check_upload_contract ${#file} && is_on SMOKE_UPLOAD; then check_round_trip "$file"; fi
 is_on SMOKE_UPLOAD || skip 'upload of a file' 'SMOKE_UPLOAD is off'
-passed 'The backend checks'
+passed 'The backend checks passed.'

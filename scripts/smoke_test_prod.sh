@@ -2,7 +2,15 @@
 # Is the installation alive, seen from outside? See --help.
 set -euo pipefail
 
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=lib/http-checks.sh disable=SC1091
+source "$here/lib/http-checks.sh"
+
 usage() {
+  if [[ $CHECKS_LANGUAGE == ru ]]; then
+    smoke_usage_in_russian
+    return
+  fi
   cat <<'HELP'
 Usage: WEB_URL=https://example.com API_URL=https://api.example.com scripts/smoke_test_prod.sh
 
@@ -45,10 +53,6 @@ case ${1:-} in
     ;;
 esac
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=lib/http-checks.sh disable=SC1091
-source "$here/lib/http-checks.sh"
-
 # The host in an address, to tell whether two addresses are one machine.
 host_of() {
   local rest=${1#*://}
@@ -60,11 +64,11 @@ host_of() {
 # check_file PATH [TYPE]: a file of the site, and not the start page in its place, which a single-page site sends for
 # everything that is missing.
 check_file() {
-  step "web $1"
+  step 'web %s' "$1"
   anonymous --location --max-redirs 3 --output /dev/null ${web_tls:+"$web_tls"} "$WEB_URL$1"
   expect_status 200
   [[ $SIZE != 0 ]] || fail 'the file is empty'
-  [[ ${CONTENT_TYPE,,} == *"${2:-}"* ]] || fail "content type \"$CONTENT_TYPE\" instead of ${2:-}"
+  [[ ${CONTENT_TYPE,,} == *"${2:-}"* ]] || fail 'content type "%s" instead of %s' "$CONTENT_TYPE" "${2:-}"
   [[ $1 == / || ${CONTENT_TYPE,,} != *html* ]] || fail 'the site sent an HTML page: the file is missing'
   ok
 }
@@ -119,4 +123,4 @@ if [[ -n $run_backend_checks ]]; then
   # be one more place for a secret.
   "$BASH" "$here/backend_acceptance_checks.sh"
 fi
-passed 'The smoke test'
+passed 'The smoke test passed.'

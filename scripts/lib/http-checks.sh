@@ -6,8 +6,19 @@
 # `bash -x` would print every secret.
 { set +x; } 2>/dev/null
 
+# Before LC_ALL is ours, and for the script that this one may start. As gettext chooses: ru, ru_RU.UTF-8 …
+if [[ -z ${CHECKS_LANGUAGE:-} ]]; then
+  CHECKS_LANGUAGE=en
+  case ${LC_ALL:-${LC_MESSAGES:-${LANG:-}}} in ru | ru[_.@-]*) CHECKS_LANGUAGE=ru ;; esac
+fi
+export CHECKS_LANGUAGE
 # Byte by byte: texts are only compared, cut and passed on.
 LC_ALL=C
+declare -A RUSSIAN=()
+if [[ $CHECKS_LANGUAGE == ru ]]; then
+  # shellcheck source=words-ru.sh disable=SC1091
+  source "$(dirname "${BASH_SOURCE[0]}")/words-ru.sh"
+fi
 # What the failing step was about to check.
 STEP='start'
 # What was left out, and why: for the end.
@@ -17,46 +28,55 @@ TOKEN=''
 STATUS='' CONTENT_TYPE='' SIZE='' BODY=''
 readonly CONNECT_TIMEOUT_S=5 TOTAL_TIMEOUT_S=30
 
-step() {
-  STEP=$1
+# text FORMAT ARGUMENTS...: in the language of who reads it. A FORMAT stands as it is in words-ru.sh: in single quotes, whole.
+text() {
+  # shellcheck disable=SC2059
+  printf "${RUSSIAN[$1]-$1}" "${@:2}"
 }
 
-# ok [DETAIL]: the step passed.
+# step FORMAT ARGUMENTS...
+step() {
+  STEP=$(text "$@")
+}
+
+# ok [FORMAT ARGUMENTS...]: the step passed.
 # shellcheck disable=SC2120
 ok() {
-  printf 'ok   %s%s\n' "$STEP" "${1:+: $1}"
+  printf 'ok   %s' "$STEP"
+  (($# == 0)) || printf ': %s' "$(text "$@")"
+  printf '\n'
 }
 
-# fail REASON: names the step and ends the run.
+# fail FORMAT ARGUMENTS...: names the step, says why and ends the run.
 fail() {
-  printf 'FAIL %s: %s\n' "$STEP" "$1" >&2
+  printf 'FAIL %s: %s\n' "$STEP" "$(text "$@")" >&2
   exit 1
 }
 
 # skip WHAT REASON: something is not checked, which the end has to say.
 skip() {
-  SKIPPED+=("$1: $2")
+  SKIPPED+=("$(text "$1"): $(text "$2")")
 }
 
-# passed WHO: the end, with all that was left out.
+# passed SENTENCE: the end, with all that was left out.
 passed() {
   local what
   for what in ${SKIPPED[@]+"${SKIPPED[@]}"}; do printf 'skip %s\n' "$what"; done
-  printf '%s passed.\n' "$1"
+  printf '%s\n' "$(text "$1")"
 }
 
-# usage_error SENTENCE
+# usage_error FORMAT ARGUMENTS...
 usage_error() {
-  printf '%s\n' "$1" >&2
+  printf '%s\n' "$(text "$@")" >&2
   exit 2
 }
 
 # base_url NAME: prints the address in the variable NAME without a trailing slash.
 base_url() {
   local name=$1 url=${!1:-} shape='^https?://[^/?#@[:space:]]+(/[^?#@[:space:]]*)?$'
-  [[ -n $url ]] || usage_error "$name is not set. --help tells what to set."
+  [[ -n $url ]] || usage_error '%s is not set. --help tells what to set.' "$name"
   [[ $url =~ $shape ]] ||
-    usage_error "$name must be an http:// or https:// address without user name, query or fragment."
+    usage_error '%s must be an http:// or https:// address without user name, query or fragment.' "$name"
   while [[ $url == */ ]]; do url=${url%/}; done
   printf '%s' "$url"
 }
@@ -67,7 +87,7 @@ is_on() {
   case ${value,,} in
     1 | true | yes | on) return 0 ;;
     0 | false | no | off | '') return 1 ;;
-    *) usage_error "$1 must be 1, true, yes or on; or 0, false, no, off or nothing." ;;
+    *) usage_error '%s must be 1, true, yes or on; or 0, false, no, off or nothing.' "$1" ;;
   esac
 }
 
@@ -75,7 +95,7 @@ is_on() {
 insecure_flag() {
   is_on "$1" || return 0
   [[ ${!2} == https://* ]] ||
-    usage_error "$1 is on, but $2 is http://, where there is no certificate. Is https:// meant?"
+    usage_error '%s is on, but %s is http://, where there is no certificate. Is https:// meant?' "$1" "$2"
   printf '%s' '--insecure'
 }
 
@@ -110,21 +130,21 @@ request() {
       --connect-timeout "$CONNECT_TIMEOUT_S" --max-time "$TOTAL_TIMEOUT_S" \
       --write-out "$mark"'%{http_code} %{size_download} %{content_type}' "$@") || problem=$?
   } 2>/dev/null
-  ((problem == 0)) || fail "$(curl_problem "$problem")"
+  ((problem == 0)) || curl_failed "$problem"
   BODY=${output%"$mark"*}
   # shellcheck disable=SC2034
   read -r STATUS SIZE CONTENT_TYPE <<<"${output##*"$mark"}"
 }
 
-curl_problem() {
+curl_failed() {
   case $1 in
-    3) echo 'the address is not valid' ;;
-    5 | 6) echo 'the host name cannot be resolved' ;;
-    7) echo 'nothing listens at the address (connection refused)' ;;
-    18 | 52 | 56) echo 'the connection was closed before the answer was complete' ;;
-    28) echo "no answer within $TOTAL_TIMEOUT_S s" ;;
-    35 | 51 | 58 | 60) echo 'TLS failed, or the certificate is not trusted (for a self-signed one see --help)' ;;
-    *) echo "curl ended with status $1" ;;
+    3) fail 'the address is not valid' ;;
+    5 | 6) fail 'the host name cannot be resolved' ;;
+    7) fail 'nothing listens at the address (connection refused)' ;;
+    18 | 52 | 56) fail 'the connection was closed before the answer was complete' ;;
+    28) fail 'no answer within %s s' "$TOTAL_TIMEOUT_S" ;;
+    35 | 51 | 58 | 60) fail 'TLS failed, or the certificate is not trusted (for a self-signed one see --help)' ;;
+    *) fail 'curl ended with status %s' "$1" ;;
   esac
 }
 
@@ -140,14 +160,14 @@ authorized() {
 
 # expect_status STATUS: fails with what the server said when the last answer has another status.
 expect_status() {
-  [[ $STATUS != 30[1278] ]] || fail "status $STATUS: the address leads elsewhere. Is https:// meant?"
-  [[ $STATUS == "$1" ]] || fail "status $STATUS instead of $1$(reason_given)"
+  [[ $STATUS != 30[1278] ]] || fail 'status %s: the address leads elsewhere. Is https:// meant?' "$STATUS"
+  [[ $STATUS == "$1" ]] || fail 'status %s instead of %s%s' "$STATUS" "$1" "$(reason_given)"
 }
 
 # expect_error STATUS: that status, with the sentence that the clients show.
 expect_error() {
   expect_status "$1"
-  [[ -n $(json_text detail) ]] || fail "the body of the $1 has no text in \"detail\""
+  [[ -n $(json_text detail) ]] || fail 'the body of the %s has no text in "detail"' "$1"
 }
 
 # The server's own words, cut short and without what must not be printed.
@@ -205,7 +225,7 @@ log_in() {
   case $STATUS in
     200) ;;
     401) fail 'status 401: the server does not accept SMOKE_EMAIL with SMOKE_PASSWORD' ;;
-    *) fail "status $STATUS instead of 200" ;;
+    *) fail 'status %s instead of %s%s' "$STATUS" 200 '' ;;
   esac
   TOKEN=$(json_text access_token)
   [[ $TOKEN =~ ^[A-Za-z0-9._~+/=-]+$ ]] || fail 'the answer has no usable "access_token"'

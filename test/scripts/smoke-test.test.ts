@@ -1,7 +1,9 @@
 /** scripts/smoke_test_prod.sh and backend_acceptance_checks.sh against the whole stack, passing and failing. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { query } from '../../scripts/lab/database.ts';
 import { type Stack, stackForTests } from '../support/e2e-stack.ts';
@@ -245,4 +247,36 @@ test('a server without storage passes with 501, unless an upload is asked for', 
   const skips = skipsOf(run);
   assert.ok(skips.includes('refusals of uploads: no storage is configured on this server'), run.stdout);
   assert.ok(skips.includes('upload of a file: SMOKE_UPLOAD is off'), run.stdout);
+});
+
+test('both scripts speak Russian where LANG says so, and nothing of theirs is without it', {
+  skip,
+}, async () => {
+  const env = { ...everything(), LANG: 'ru_RU.UTF-8', FEATURE_API_URL: stack.backend.url };
+  const run = await runScript(SMOKE, env);
+  assert.match(run.stdout, /^ok {3}сайт \/\n[\s\S]*^ok {3}вход \(POST/m);
+  assert.match(run.stderr, /^FAIL отвечает сайдкар \(.*\): статус 404 \(Not Found\): отвечает не сайдкар/);
+  for (const script of [SMOKE, CHECKS])
+    assert.match(
+      (await runScript(script, { LC_ALL: 'ru' }, ['--help'])).stdout,
+      /^Использование: [\s\S]*PRODUCT_ID/,
+    );
+
+  const read = (name: string) => readFileSync(resolve(import.meta.dirname, '../../scripts', name), 'utf8');
+  const scripts = [SMOKE, CHECKS, 'lib/http-checks.sh'].map(read).join('\n');
+  const calls = scripts.matchAll(
+    /(?<!\w)(?:step|ok|fail|passed|usage_error) '([^']+)'|skip '([^']+)' '([^']+)'/g,
+  );
+  const wanted = new Set([...calls].flatMap(([, ...texts]) => texts.filter((text) => text !== undefined)));
+  const given = new Map(
+    [...read('lib/words-ru.sh').matchAll(/^ {2}\['([^']+)'\]='([^']+)'$/gm)].map(([, en = '', ru = '']) => [
+      en,
+      ru,
+    ]),
+  );
+  assert.deepEqual([...given.keys()].sort(), [...wanted].sort());
+  const places = (text: string) => text.match(/%s/g)?.length;
+  for (const [en, ru] of given) assert.equal(places(ru), places(en), ru);
+  // Whatever else they say would be in English for ever.
+  assert.doesNotMatch(scripts, /(?<!\w)(?:step|ok|fail|skip|passed|usage_error) "/);
 });
