@@ -26,6 +26,7 @@ import { createReviewEvents } from './features/reviews/review-events.ts';
 import { reviewRoutes } from './features/reviews/routes.ts';
 import { createReviewStore } from './features/reviews/store.ts';
 import { createReviewViews } from './features/reviews/view.ts';
+import { createModerationSetting } from './features/reviews/write/moderation-setting.ts';
 import { createUploadCounts } from './features/uploads/figures.ts';
 import { uploadRoutes } from './features/uploads/routes.ts';
 import { createUploadPass, createUploads } from './features/uploads/service.ts';
@@ -88,11 +89,13 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
       ...{ database, storage, recordEvent, usage, counts },
       ...{ limits: config.uploads, ...config.uploads },
     });
+  const moderation = createModerationSetting(database, config.reviews.moderation);
   const routes = [
     ...uploadRoutes({ uploads, requireUser }),
     ...reviewRoutes({
       ...{ reviews, requireUser, database, views },
       ...{ sink: eventWriter, events: createReviewEvents(eventWriter) },
+      moderation,
       ...{ settings: config.reviews, readyOf: uploads?.readyOf },
     }),
   ];
@@ -205,6 +208,8 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
       await listen(listening.server, config.port, config.host, passed);
       if (config.metricsPort !== null) metrics = await startMetrics(config.metricsPort);
       if (config.migrateOnStart) migrations = startMigrations(config.database, schema, log);
+      // Without either the first write is soon enough, and a start does not load Knex.
+      if (config.migrateOnStart || config.reviews.moderation === 'pre') moderation.start();
       events?.start();
       uploadPass?.start();
       const address = listening.server.address();
@@ -216,6 +221,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
     async stop() {
       ended ??= stopAccepting(listening);
       overload.stop();
+      moderation.stop();
       health.drain();
       webSockets.endAll();
       metricsServer?.close();

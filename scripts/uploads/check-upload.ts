@@ -18,11 +18,16 @@ const EXPIRES_IN_SECONDS = 120;
 
 const isDone = ({ status }: Answer) => status >= 200 && status < 300;
 
-async function put(scene: Scene, key: string, more: Partial<UploadTarget> = {}) {
+async function sign(scene: Scene, key: string, more: Partial<UploadTarget> = {}) {
   const { cacheControl, once } = scene.uploads;
   const target = { key, contentType: TYPE, contentLength: BYTES.length, cacheControl, once };
   const signed = { ...target, expiresInSeconds: EXPIRES_IN_SECONDS, ...more };
   const { uploadUrl: url, headers } = await scene.storage.presignPut(signed);
+  return { url, headers };
+}
+
+async function put(scene: Scene, key: string, more: Partial<UploadTarget> = {}) {
+  const { url, headers } = await sign(scene, key, more);
   const answer = await exchange('PUT', url, { headers, body: BYTES, signal: scene.untilPut() });
   return { url, headers, answer };
 }
@@ -35,6 +40,16 @@ export const UPLOAD: Check<Scene> = {
     Object.assign(scene.first, { url, headers });
     if (!isDone(answer)) return explainRefusal('PutObject', answer, scene.config);
     return ok(`a PUT by a signed URL with ${Object.keys(headers).join(', ')} is taken`);
+  },
+};
+
+/** In its place where nothing may be put. */
+export const SIGNED: Check<Scene> = {
+  name: 'signed URL',
+  needs: ['connection'],
+  async run(scene) {
+    Object.assign(scene.first, await sign(scene, scene.first.key));
+    return ok(`signs ${Object.keys(scene.first.headers).join(', ')}`);
   },
 };
 

@@ -31,6 +31,15 @@ export interface CheckOptions {
   readonly explain: (error: unknown) => Finding;
   /** Is told each result as soon as there is one. */
   readonly onResult?: (result: CheckResult) => void;
+  /** What is said of a check that could not be made. */
+  readonly excuses?: Excuses;
+}
+
+export interface Excuses {
+  readonly stopped: Finding;
+  tooSlow(timeoutMs: number): Finding;
+  /** @param first the check that has to be ok before */
+  notTried(first: string): Finding;
 }
 
 export const ok = (text: string): Finding => ({ status: 'ok', text, remedy: null });
@@ -48,16 +57,17 @@ export async function runChecks<Scene>(
   scene: Scene,
   options: CheckOptions,
 ): Promise<CheckResult[]> {
+  const { stopped, notTried, tooSlow } = options.excuses ?? EXCUSES;
   const results: CheckResult[] = [];
   for (const { name, needs, run } of checks) {
     const blocking = results.find((result) => needs.includes(result.name) && result.status !== 'ok');
     let finding: Finding;
-    if (options.stop.aborted) finding = unchecked('stopped');
-    else if (blocking) finding = unchecked(`not tried: "${blocking.name}" comes first`);
+    if (options.stop.aborted) finding = stopped;
+    else if (blocking) finding = notTried(blocking.name);
     else {
       const signal = AbortSignal.any([options.stop, AbortSignal.timeout(options.stepTimeoutMs)]);
       finding = await run(scene, signal).catch((error) => {
-        if (options.stop.aborted) return unchecked('stopped');
+        if (options.stop.aborted) return stopped;
         return signal.aborted ? tooSlow(options.stepTimeoutMs) : options.explain(error);
       });
     }
@@ -68,11 +78,15 @@ export async function runChecks<Scene>(
   return results;
 }
 
-export const tooSlow = (timeoutMs: number) =>
-  unchecked(
-    `no answer within ${timeoutMs / 1000} s`,
-    'Is the storage slow, or does something on the way (a firewall, a proxy) swallow the request?',
-  );
+const EXCUSES: Excuses = {
+  stopped: unchecked('stopped'),
+  tooSlow: (timeoutMs) =>
+    unchecked(
+      `no answer within ${timeoutMs / 1000} s`,
+      'Is the storage slow, or does something on the way (a firewall, a proxy) swallow the request?',
+    ),
+  notTried: (first) => unchecked(`not tried: "${first}" comes first`),
+};
 
 /** 0: nothing wrong; 1: something is; 2: something could not be checked, and nothing is known to be wrong. */
 export function statusOf(results: readonly Pick<CheckResult, 'status'>[]): 0 | 1 | 2 {

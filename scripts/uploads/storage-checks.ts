@@ -19,7 +19,7 @@ import {
 } from './check.ts';
 import { PUBLIC_URL } from './check-public-url.ts';
 import { LIFECYCLE, PAGES } from './check-rules.ts';
-import { CHECKSUM, ONCE, PARTS, STORED, UPLOAD } from './check-upload.ts';
+import { CHECKSUM, ONCE, PARTS, SIGNED, STORED, UPLOAD } from './check-upload.ts';
 import { explainFailure } from './remedies.ts';
 
 export interface StorageChecksOptions extends Pick<CheckOptions, 'stepTimeoutMs' | 'stop' | 'onResult'> {
@@ -29,6 +29,8 @@ export interface StorageChecksOptions extends Pick<CheckOptions, 'stepTimeoutMs'
   readonly origins: '*' | readonly string[];
   /** Add the rules that the bucket lacks. */
   readonly fix: boolean;
+  /** false: nothing is put, and what only an upload can show is left out. */
+  readonly upload?: boolean;
 }
 
 /** What the checks share. */
@@ -53,6 +55,7 @@ export interface Scene extends Pick<StorageChecksOptions, 'config' | 'uploads' |
 /** In order, each with a name, whether it is ok, what was seen and how to mend it. @throws only on a defect of ours */
 export async function checkStorage(options: StorageChecksOptions): Promise<CheckResult[]> {
   const { config, stepTimeoutMs } = options;
+  const isReadOnly = options.upload === false;
   const clock = createStorageClock({ warn() {}, info() {} });
   const storage = createObjectStorage(config, clock);
   const keys: string[] = [];
@@ -73,10 +76,10 @@ export async function checkStorage(options: StorageChecksOptions): Promise<Check
   const explain = (error: unknown) => explainFailure(error, config);
   let results: CheckResult[] = [];
   try {
-    results = await runChecks(CHECKS, scene, { ...options, explain });
+    results = await runChecks(isReadOnly ? READ_ONLY : CHECKS, scene, { ...options, explain });
   } finally {
     // Where nothing was ever answered, nothing was put.
-    if (results[0]?.status === 'ok' || results.length === 0) {
+    if (!isReadOnly && (results[0]?.status === 'ok' || results.length === 0)) {
       const clean = cleanUp(scene, keys, multiparts);
       results.push(...(await runChecks([clean], scene, { ...options, stop: NEVER, explain })));
     }
@@ -122,6 +125,9 @@ const CHECKS = [
   ...[CONNECTION, CLOCK, UPLOAD, STORED, PUBLIC_URL],
   ...[PAGES, PARTS, ONCE, CHECKSUM, LIFECYCLE],
 ];
+
+/** A preflight needs a signed URL, and nothing at it. */
+const READ_ONLY = [CONNECTION, CLOCK, SIGNED, { ...PAGES, needs: [SIGNED.name] }, LIFECYCLE];
 
 const cleanUp = (
   { storage, config }: Pick<Scene, 'storage' | 'config'>,

@@ -10,7 +10,8 @@ import type { ReviewViews } from './view.ts';
 import { voteRoutes } from './votes/routes.ts';
 import { createBlockedWords } from './write/blocked-words.ts';
 import type { ReadyOf } from './write/media.ts';
-import { createPerform } from './write/perform.ts';
+import type { ModerationSetting } from './write/moderation-setting.ts';
+import { createPerform, type Perform } from './write/perform.ts';
 import { writeRoutes } from './write/routes.ts';
 
 export interface WritingOptions {
@@ -21,6 +22,7 @@ export interface WritingOptions {
   /** undefined: there are no uploads in this installation. */
   readonly readyOf: ReadyOf | undefined;
   readonly settings: ReviewSettings;
+  readonly moderation: ModerationSetting;
 }
 
 export interface ReviewSettings {
@@ -35,8 +37,12 @@ export interface ReviewSettings {
   readonly votesPerMinute: number;
 }
 
-export function writingRoutes({ settings, ...options }: WritingOptions): Route[] {
-  const perform = createPerform(options);
+export function writingRoutes({ settings, moderation, ...options }: WritingOptions): Route[] {
+  const run = createPerform(options);
+  const perform: Perform = (...given) => {
+    moderation.start();
+    return run(...given);
+  };
   const given = {
     ...options,
     ...settings,

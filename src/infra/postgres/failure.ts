@@ -9,11 +9,14 @@ import { reasonsOf } from '../../errors.ts';
 export class ConnectError extends Error {
   override readonly name = 'ConnectError';
   readonly code: string | undefined;
+  /** Of every way that was tried. */
+  readonly codes: readonly string[];
 
   /** @param failures of each way that was tried, in order */
   constructor(failures: readonly unknown[]) {
     const reasons = failures.map(explained);
     super(reasons.map(reasonsOf).join('; the other way, with or without TLS: '));
+    this.codes = reasons.map(codeOf).filter((code) => code !== '');
     const first = reasons[0];
     if (first && 'code' in first && typeof first.code === 'string') this.code = first.code;
   }

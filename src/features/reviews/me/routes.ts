@@ -25,7 +25,7 @@ const sql = (view: ReviewView) => `
          (standing -> 'is_bought')::boolean AS is_bought, standing ->> 'helpful_ids' AS helpful_ids,
          CASE WHEN r.id IS NOT NULL THEN ${view.ownJson} ELSE 'null' END AS review
     FROM found
-   CROSS JOIN LATERAL jsonb_populate_record(NULL::product_reviews, standing -> 'review') AS r ${view.joinAuthor}`;
+   CROSS JOIN LATERAL jsonb_populate_record(NULL::product_reviews, nullif(standing -> 'review', 'null')) AS r ${view.joinAuthor}`;
 
 interface Standing {
   readonly is_found: boolean;

@@ -29,12 +29,20 @@ const RESTORE_NEWEST = `
     FROM (${RANKED}) AS ranked
    WHERE ranked.id = review.id AND is_shown AND review.superseded_at IS NOT NULL`;
 
+const WRONGLY_SHOWN = `
+  SELECT id FROM (${RANKED}) AS ranked JOIN product_reviews AS review USING (id)
+   WHERE is_shown IS DISTINCT FROM (review.superseded_at IS NULL)`;
+
+const WRONG_VOTES = `
+  SELECT id, nullif(count(review_id), 0)::integer AS n
+    FROM product_reviews LEFT JOIN product_review_votes ON review_id = id
+   GROUP BY id, helpful_count
+  HAVING nullif(count(review_id), 0)::integer IS DISTINCT FROM helpful_count`;
+
 const COUNTED_VOTES = `
   UPDATE product_reviews AS review SET helpful_count = votes.n
-    FROM (SELECT id, nullif(count(review_id), 0)::integer AS n, helpful_count AS stored
-            FROM product_reviews LEFT JOIN product_review_votes ON review_id = id
-           GROUP BY id, helpful_count) AS votes
-   WHERE votes.id = review.id AND votes.n IS DISTINCT FROM votes.stored`;
+    FROM (${WRONG_VOTES}) AS votes
+   WHERE votes.id = review.id`;
 
 const COMPUTED_STATS = `
   SELECT product_id, ${sums()} FROM product_reviews WHERE superseded_at IS NULL GROUP BY product_id`;
@@ -81,6 +89,17 @@ export async function settleAll(trx: Knex.Transaction): Promise<void> {
   await trx.raw(`
     DELETE FROM product_reviews_unsettled
      WHERE id IN (SELECT id FROM product_reviews_unsettled FOR UPDATE SKIP LOCKED)`);
+}
+
+/** The same by looking alone, in a transaction that can do no more: nobody has to wait for it. */
+export async function findDrift(trx: Knex.Transaction): Promise<Drift> {
+  await trx.raw('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  const count = async (sql: string) =>
+    Number(
+      (await trx.raw<{ rows: { n: string }[] }>(`SELECT count(*) AS n FROM (${sql}) AS found`)).rows[0]?.n,
+    );
+  const reviews = (await count(WRONGLY_SHOWN)) + (await count(WRONG_VOTES));
+  return { reviews, products: await count(WRONG_STATS) };
 }
 
 async function changed(trx: Knex.Transaction, sql: string): Promise<number> {

@@ -51,8 +51,9 @@ const ADD = `
       ELSIF EXISTS (SELECT FROM product_review_moderated AS known
                      WHERE known.product_id = product AND known.author_id = author::text) THEN
         review.status := 'held';
-      ELSIF rules ->> 'moderation' = 'pre' THEN
-        review.status := 'pending';
+      ELSE
+        -- Not left to the trigger, whose setting may be another sidecar's.
+        review.status := CASE WHEN rules ->> 'moderation' = 'pre' THEN 'pending' ELSE 'published' END;
       END IF;
       IF rules -> 'id' IS NULL THEN
         ${insert('', '', '')}

@@ -132,10 +132,10 @@ const statement = (sink: EventSink, view: ReviewView, name: Action['name'], json
     SELECT 'review:' || r.id, event ->> 'type', ${eventData(view, "(event -> 'actor')::text")}, clock_timestamp()
       FROM done
      CROSS JOIN LATERAL jsonb_array_elements(done.answer -> 'events') WITH ORDINALITY AS listed (event, place)
-     CROSS JOIN LATERAL jsonb_populate_record(NULL::product_reviews, done.answer -> 'review') AS r ${view.joinAuthor}
+     CROSS JOIN LATERAL jsonb_populate_record(NULL::product_reviews, nullif(done.answer -> 'review', 'null')) AS r ${view.joinAuthor}
      ORDER BY place`)})
   SELECT done.answer ->> 'refusal' AS refusal, (done.answer ->> 'retry_after')::integer AS retry_after,
          (done.answer ->> 'helpful_count')::integer AS helpful_count, done.answer ->> 'stats' AS stats,
          coalesce(r.status, 'published') AS status, CASE WHEN r.id IS NOT NULL THEN ${view[json]} END AS review
     FROM done
-   CROSS JOIN LATERAL jsonb_populate_record(NULL::product_reviews, done.answer -> 'review') AS r ${view.joinAuthor}`;
+   CROSS JOIN LATERAL jsonb_populate_record(NULL::product_reviews, nullif(done.answer -> 'review', 'null')) AS r ${view.joinAuthor}`;

@@ -1,0 +1,29 @@
+/** One line for each check, and below it what to do; JSON for programs. */
+import { type CheckResult, statusOf } from '../uploads/check.ts';
+import type { AreaName } from './arguments.ts';
+import type { Words } from './words.ts';
+
+export interface Result extends CheckResult {
+  readonly area: AreaName;
+}
+
+export function describeResult({ name, status, text, remedy }: Result, words: Words): string {
+  const label = words.statuses[status];
+  const width = Math.max(...Object.values(words.statuses).map((one) => one.length)) + 2;
+  const indent = ' '.repeat(width + 2);
+  const lines = `${name}: ${text}`.split('\n');
+  if (remedy !== null) lines.push(`→ ${remedy}`);
+  return `  ${label.padEnd(width)}${lines.join(`\n${indent}  `)}`;
+}
+
+export const summaryOf = (results: readonly Result[], words: Words): string => {
+  const count = (status: Result['status']) => results.filter((result) => result.status === status).length;
+  return words.summary(count('wrong'), count('could not check'), count('ok'));
+};
+
+export const asJson = (results: readonly Result[]): string =>
+  JSON.stringify(
+    { status: (['ok', 'wrong', 'could not check'] as const)[statusOf(results)], results },
+    null,
+    2,
+  );

@@ -1,0 +1,30 @@
+/** What the checks of the doctor share. */
+import { ConfigError, parseSetting } from '../../src/config/config.ts';
+import type { Settings } from '../../src/config/settings.ts';
+import type { Check } from '../uploads/check.ts';
+import type { Options } from './arguments.ts';
+import type { Sources } from './sources.ts';
+import type { Words } from './words.ts';
+
+export interface Scene {
+  readonly words: Words;
+  readonly options: Options;
+  readonly sources: Sources;
+  /** What this process was started with. */
+  readonly shell: Readonly<Record<string, string | undefined>>;
+  /** null: it is not given, or cannot be read; what is wrong with it is said once, in `settings`. */
+  setting<Name extends keyof Settings>(name: Name): Settings[Name] | null;
+}
+
+export type DoctorCheck = Check<Scene>;
+
+export const createSetting =
+  (env: Sources['env']): Scene['setting'] =>
+  (name) => {
+    try {
+      return parseSetting(env, name);
+    } catch (error) {
+      if (error instanceof ConfigError) return null;
+      throw error;
+    }
+  };

@@ -1,0 +1,126 @@
+/** What is not shown: reviews that wait (REVIEWS_MODERATION=pre), and those with blocked words. */
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { makeScratchFolder } from '../../../../scripts/lab/scratch-folder.ts';
+import { api } from '../../../support/api.ts';
+import { ADMIN, ANNA, type ReviewScene, reviewScene, VERA } from '../../../support/review-scene.ts';
+import { startSidecar, type TestSidecar } from '../../../support/start-sidecar.ts';
+
+let scene: ReviewScene;
+let pre: TestSidecar;
+let strict: TestSidecar;
+const folder = makeScratchFolder('words');
+reviewScene(async (started) => {
+  scene = started;
+  const words = folder.at('words.txt');
+  writeFileSync(words, '# rude\noʻgʻri\nбрак товара\n');
+  const env = { DATABASE_URL: scene.url, MIGRATE_ON_START: 'false' };
+  pre = await startSidecar({ ...env, REVIEWS_MODERATION: 'pre', REVIEWS_BLOCKED_WORDS_FILE: words });
+  strict = await startSidecar({ ...env, REVIEWS_BLOCKED_WORDS_FILE: words });
+});
+after(() => Promise.all([pre.stop(), strict.stop()]));
+
+const ask = (at: TestSidecar, method: string, path: string, user?: number, json?: unknown) =>
+  api(method, `${at.url}/api/${path}`, { ...(user ? { user } : {}), ...(json ? { json } : {}) });
+const post = (at: TestSidecar, user: number, json: unknown) =>
+  ask(at, 'POST', 'products/1/reviews', user, json);
+const patch = (at: TestSidecar, user: number, json: unknown) =>
+  ask(at, 'PATCH', 'products/1/reviews/me', user, json);
+const texts = async () =>
+  (await ask(pre, 'GET', 'products/1/reviews')).body.items.map(({ text }: { text: string }) => text);
+const decide = (id: number, action: string) =>
+  ask(pre, 'POST', `product-reviews/${id}/moderation`, ADMIN, { action });
+
+test('with REVIEWS_MODERATION=pre a new review waits, and is shown when an admin has published it', async () => {
+  await scene.empty();
+  const { review, summary, code } = (await post(pre, ANNA, { rating: 4, text: 'first' })).body;
+  assert.deepEqual([review.status, summary.count, code], ['pending', 0, undefined]);
+  assert.deepEqual(await texts(), []);
+  const edited = (await post(pre, ANNA, { rating: 5, text: 'better' })).body.review;
+  assert.deepEqual(
+    [edited.id, edited.status, edited.text, edited.pending_edit],
+    [review.id, 'pending', 'better', null],
+  );
+  assert.equal((await decide(review.id, 'publish')).status, 200);
+  assert.deepEqual(await texts(), ['better']);
+});
+
+test('its edit waits beside what is shown, which stays; parts of an edit add up; the same as shown takes it back', async () => {
+  await scene.empty();
+  const { id } = (await post(strict, ANNA, { rating: 4, text: 'shown', title: 'title' })).body.review;
+  const first = (await post(pre, ANNA, { rating: 1, text: 'waits' })).body;
+  assert.deepEqual(
+    [first.review.status, first.review.text, first.review.rating, first.review.edited_at],
+    ['published', 'shown', 4, null],
+  );
+  assert.deepEqual(first.review.pending_edit, { rating: 1, title: 'title', text: 'waits', media: [] });
+  assert.deepEqual([first.summary.avg_rating, await texts()], [4, ['shown']]);
+  const more = (await patch(pre, ANNA, { title: null })).body.review;
+  assert.deepEqual(more.pending_edit, { rating: 1, title: null, text: 'waits', media: [] });
+  const back = (await post(pre, ANNA, { rating: 4, text: 'shown', title: 'title' })).body.review;
+  assert.equal(back.pending_edit, null);
+  await patch(pre, ANNA, { text: 'last', display_name: 'short' });
+  await decide(id, 'publish');
+  assert.deepEqual(await texts(), ['last']);
+});
+
+test('the old module’s rows wait as well, beside what was shown before, and until the setting goes back', async () => {
+  await scene.empty();
+  const setting = () => scene.sql('SELECT moderation FROM product_review_settings');
+  // Each writes its own as it starts.
+  const waiting = await startSidecar({ DATABASE_URL: scene.url, REVIEWS_MODERATION: 'pre' });
+  while ((await setting())[0]?.moderation !== 'pre') await sleep(20);
+  await waiting.stop();
+  await scene.sql('DELETE FROM product_reviews');
+  await post(strict, ANNA, { rating: 4, text: 'shown' });
+  await scene.insert({ text: 'old module' });
+  assert.deepEqual(await texts(), ['shown']);
+  const shown = await startSidecar({ DATABASE_URL: scene.url });
+  while ((await setting())[0]?.moderation !== 'post') await sleep(20);
+  await shown.stop();
+  await scene.insert({ author_id: String(VERA), text: 'vera' });
+  assert.deepEqual(await texts(), ['vera', 'shown']);
+});
+
+test('a blocked word holds a new or edited review, the whole of it, and says so', async () => {
+  await scene.empty();
+  const held = await post(strict, ANNA, { rating: 1, text: 'U O’G‘RI!' });
+  assert.deepEqual(
+    [held.status, held.body.code, held.body.review.status, held.body.review.reason, held.body.summary.count],
+    [200, 'held', 'held', 'blocked_words', 0],
+  );
+  const { id } = (await post(strict, VERA, { rating: 5, text: 'fine' })).body.review;
+  const edited = (await patch(strict, VERA, { title: 'Брак  ТОВАРА' })).body;
+  assert.deepEqual(
+    [edited.code, edited.review.id, edited.review.status, edited.summary.count],
+    ['held', id, 'held', 0],
+  );
+  assert.deepEqual(await texts(), []);
+  // An edit without them does not bring it back.
+  assert.equal((await patch(strict, VERA, { title: 'fine' })).body.review.status, 'held');
+  const [line] = await scene.sql(
+    'SELECT actor_id, action, reason, before FROM product_review_history WHERE review_id = $1',
+    [id],
+  );
+  assert.deepEqual(line, {
+    actor_id: null,
+    action: 'hold',
+    reason: 'blocked_words',
+    before: { status: 'published' },
+  });
+  await decide(id, 'publish');
+  assert.deepEqual(await texts(), ['fine']);
+});
+
+test('a blocked word holds what is shown although edits wait, and a hidden one stays hidden', async () => {
+  await scene.empty();
+  const { id } = (await post(strict, ANNA, { rating: 4, text: 'shown' })).body.review;
+  const { review } = (await patch(pre, ANNA, { text: 'oʻgʻri' })).body;
+  assert.deepEqual([review.status, review.text, review.pending_edit], ['held', 'oʻgʻri', null]);
+  assert.deepEqual(await texts(), []);
+  await ask(pre, 'POST', `product-reviews/${id}/moderation`, ADMIN, { action: 'hide', reason: 'spam' });
+  const hidden = (await patch(pre, ANNA, { text: 'o`g`ri' })).body;
+  assert.deepEqual([hidden.review.status, hidden.review.reason, hidden.code], ['hidden', 'spam', undefined]);
+});
