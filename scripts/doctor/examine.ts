@@ -5,6 +5,7 @@ import { backendChecks } from './backend.ts';
 import { clockChecks } from './clock.ts';
 import { databaseChecks } from './database.ts';
 import { reasonOf } from './http-get.ts';
+import { nginxResults } from './nginx.ts';
 import type { Result } from './output.ts';
 import type { DoctorCheck, Scene } from './scene.ts';
 import { settingsChecks } from './settings.ts';
@@ -27,7 +28,7 @@ const MAKERS: Readonly<Record<AreaName, Area>> = {
   backend: made(backendChecks),
   database: made(databaseChecks),
   storage: storageResults,
-  nginx: made([]),
+  nginx: nginxResults,
   system: made(systemChecks),
   work: made(workChecks),
 };

@@ -150,6 +150,67 @@ Exit status: 0 nothing is wrong; 1 something is; 2 something could not be checke
 
   noStorage: 'no storage is set up (S3_…): uploads answer 501',
 
+  noNginx: (command: string) => `there is no ${command} on this machine`,
+  mendNginx: 'Nginx would not start again with it: put it right before anything else (nginx -t).',
+  unreadableNginx: (reason: string) => `its configuration is not one that the doctor understands (${reason})`,
+  nothingLeadsHere: (ports: readonly number[]) =>
+    `no server in Nginx's configuration passes anything on to port ${ports.join(' or ')} of this machine`,
+  compareNginx: 'Compare it with deploy/nginx.',
+  serverFound: (name: string, port: number, warnings: string) =>
+    `server ${name}, port ${port}${warnings && `\n${warnings}`}`,
+  whoAnswers: (url: string, who: string, said: string) =>
+    `${url}: ${who === 'unknown' ? 'neither the sidecar nor the backend' : `the ${who}`} (${said})`,
+  switchOver:
+    'Reviews and uploads are 404, as before the switch or after a rollback: npm run cutover -- --to sidecar',
+  sayUrl: 'Where does Nginx answer? --url https://example.com, --host NAME, --insecure.',
+  neither: 'Does Nginx reach the sidecar (see system), and is this the right server (--url, --host)?',
+  copyStarted:
+    'the lines below are what arrives through a second Nginx with the same configuration; the running one is not touched',
+  copyFailed: (reason: string) => `a second Nginx with the same configuration does not start: ${reason}`,
+  shortTimeout: (path: string, seconds: number, own: number) =>
+    `${path}: proxy_read_timeout is ${seconds} s, and the sidecar waits ${own} s: Nginx answers first, with a page of HTML`,
+  shortChat: (seconds: number) => `/ws: proxy_read_timeout is ${seconds} s: a silent chat is cut`,
+  raiseTimeouts: (seconds: number) =>
+    `proxy_read_timeout and proxy_send_timeout ${seconds}s for /api, 3600s for /ws.`,
+  notKept: 'none are kept',
+  keptTooLong: (seconds: number) =>
+    `kept for ${seconds} s, and uvicorn closes them after 5 s: now and then a request is a 502`,
+  keepShorter: 'keepalive_timeout 4s; in the upstream.',
+  notPassedOn: (path: string, status: number | null) =>
+    `${path} was not passed on (${status === null ? 'no answer' : `Nginx: ${status}`})`,
+  hostArrives: 'arrives as the client wrote it, with its port',
+  hostChanges: (host: string) => `arrives as "${host}": links and redirects would lead there`,
+  noHost: 'a client that sends none (HTTP/1.0) is sent on without one, and gets a 400',
+  setHost:
+    'proxy_set_header Host $client_host; with the map of deploy/nginx/gogomarket.conf. A location that sets one header inherits none.',
+  forwarded: (address: string, scheme: string) => `For: ${address}, Proto: ${scheme}`,
+  realIp: (said: string) => `${said}; real_ip_header is used, so it depends on the load balancer in front`,
+  setForwarded:
+    'What a client claims must not be passed on: proxy_set_header X-Forwarded-For $remote_addr; X-Forwarded-Proto $scheme; in every location that sets headers.',
+  pathArrives: 'arrives as the client wrote it',
+  pathChanges: (sent: string, got: string) => `${sent} arrives as ${got}`,
+  mendProxyPass: 'proxy_pass http://gogomarket_api; without a path and without a slash at its end.',
+  bodyLimit: (limit: string) =>
+    `client_max_body_size is ${limit}: larger files are refused with a page of HTML (413)`,
+  raiseLimit: 'client_max_body_size 0; in the location of /api: the backend has limits of its own.',
+  bodiesStream: '1 GB is not refused, and arrives as it is sent',
+  bodiesBuffered:
+    'Nginx takes in the whole body before it passes anything on: on its disk, and nobody sees progress',
+  streamBodies: 'proxy_request_buffering off; in the location of /api.',
+  errorsReplaced: (status: number | null) =>
+    `a 503 with a sentence in JSON comes back as ${status ?? 'nothing'} with another body`,
+  keepErrors:
+    'Take proxy_intercept_errors and error_page out of the location of /api: the apps show these sentences.',
+  answersStream: 'arrive as they are sent, errors in JSON unchanged',
+  answersBuffered: 'Nginx keeps the beginning of an answer back: events and progress come late',
+  streamAnswers: 'proxy_buffering off; in the location of /api.',
+  upgradeLost: 'the handshake arrives without Upgrade: the chat does not work',
+  setUpgrade:
+    'proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade; for /ws.',
+  framesArrive: 'the handshake arrives, and frames go both ways',
+  framesLost: (status: number | null) =>
+    `the handshake arrives, and its answer does not come back as it is (${status ?? 'nothing'})`,
+
   noProc: 'this system has no /proc',
   startSidecar:
     'systemctl status gogomarket-sidecar.socket gogomarket-sidecar.service; journalctl -u gogomarket-sidecar -n 50',

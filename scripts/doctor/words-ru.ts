@@ -146,6 +146,63 @@ export const ru: Words = {
 
   noStorage: 'хранилище не настроено (S3_…): загрузки отвечают 501',
 
+  noNginx: (command) => `на этой машине нет ${command}`,
+  mendNginx: 'С такой конфигурацией Nginx больше не запустится: сначала исправьте её (nginx -t).',
+  unreadableNginx: (reason) => `конфигурация Nginx не поддаётся разбору (${reason})`,
+  nothingLeadsHere: (ports) =>
+    `ни один сервер в конфигурации Nginx не передаёт запросы на порт ${ports.join(' или ')} этой машины`,
+  compareNginx: 'Сравните её с deploy/nginx.',
+  serverFound: (name, port, warnings) => `сервер ${name}, порт ${port}${warnings && `\n${warnings}`}`,
+  whoAnswers: (url, who, said) =>
+    `${url}: ${who === 'sidecar' ? 'sidecar' : who === 'backend' ? 'бэкенд' : 'ни sidecar, ни бэкенд'} (${said})`,
+  switchOver:
+    'Отзывы и загрузки отвечают 404, как до переключения или после отката: npm run cutover -- --to sidecar',
+  sayUrl: 'Где отвечает Nginx? --url https://example.com, --host ИМЯ, --insecure.',
+  neither: 'Доступен ли sidecar для Nginx (см. system), тот ли это сервер (--url, --host)?',
+  copyStarted: 'ниже то, что приходит через второй Nginx с той же конфигурацией; работающий не затронут',
+  copyFailed: (reason) => `второй Nginx с той же конфигурацией не запускается: ${reason}`,
+  shortTimeout: (path, seconds, own) =>
+    `${path}: proxy_read_timeout ${seconds} с, а sidecar ждёт ${own} с: раньше ответит Nginx, страницей HTML`,
+  shortChat: (seconds) => `/ws: proxy_read_timeout ${seconds} с: молчащий чат будет разорван`,
+  raiseTimeouts: (seconds) => `proxy_read_timeout и proxy_send_timeout ${seconds}s для /api, 3600s для /ws.`,
+  notKept: 'не сохраняются',
+  keptTooLong: (seconds) =>
+    `сохраняются ${seconds} с, а uvicorn закрывает их через 5 с: иногда запрос получает 502`,
+  keepShorter: 'keepalive_timeout 4s; в upstream.',
+  notPassedOn: (path, status) =>
+    `${path} не передан дальше (${status === null ? 'ответа нет' : `Nginx: ${status}`})`,
+  hostArrives: 'приходит таким, как его написал клиент, с портом',
+  hostChanges: (host) => `приходит как «${host}»: ссылки и перенаправления поведут туда`,
+  noHost: 'если клиент его не прислал (HTTP/1.0), запрос уходит без него и получает 400',
+  setHost:
+    'proxy_set_header Host $client_host; и map из deploy/nginx/gogomarket.conf. Location со своим proxy_set_header не наследует остальные.',
+  forwarded: (address, scheme) => `For: ${address}, Proto: ${scheme}`,
+  realIp: (said) => `${said}; используется real_ip_header, так что всё зависит от балансировщика перед Nginx`,
+  setForwarded:
+    'То, что заявляет клиент, не должно проходить: proxy_set_header X-Forwarded-For $remote_addr; X-Forwarded-Proto $scheme; в каждом location со своими заголовками.',
+  pathArrives: 'приходит таким, как его написал клиент',
+  pathChanges: (sent, got) => `${sent} приходит как ${got}`,
+  mendProxyPass: 'proxy_pass http://gogomarket_api; без пути и без косой черты в конце.',
+  bodyLimit: (limit) => `client_max_body_size ${limit}: файлы больше получают отказ страницей HTML (413)`,
+  raiseLimit: 'client_max_body_size 0; в location для /api: у бэкенда свои ограничения.',
+  bodiesStream: '1 ГБ не отклоняется и приходит по мере отправки',
+  bodiesBuffered:
+    'Nginx сначала принимает тело целиком, на свой диск, и только потом передаёт его: хода загрузки не видно',
+  streamBodies: 'proxy_request_buffering off; в location для /api.',
+  errorsReplaced: (status) =>
+    `ответ 503 с фразой в JSON возвращается как ${status ?? 'ничто'} с другим телом`,
+  keepErrors:
+    'Уберите proxy_intercept_errors и error_page из location для /api: приложения показывают эти фразы.',
+  answersStream: 'приходят по мере отправки, ошибки в JSON не меняются',
+  answersBuffered: 'Nginx придерживает начало ответа: события и ход выполнения приходят с опозданием',
+  streamAnswers: 'proxy_buffering off; в location для /api.',
+  upgradeLost: 'рукопожатие приходит без Upgrade: чат не работает',
+  setUpgrade:
+    'proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade; для /ws.',
+  framesArrive: 'рукопожатие приходит, кадры идут в обе стороны',
+  framesLost: (status) =>
+    `рукопожатие приходит, а ответ на него возвращается не таким (${status ?? 'ничего'})`,
+
   noProc: 'в этой системе нет /proc',
   startSidecar:
     'systemctl status gogomarket-sidecar.socket gogomarket-sidecar.service; journalctl -u gogomarket-sidecar -n 50',

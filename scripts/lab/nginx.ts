@@ -10,16 +10,21 @@ const NGINX = 'nginx';
 export interface NginxOptions {
   /** What stands in its `http` block. */
   readonly http: string;
+  /** What stands in front of all else. */
+  readonly modules?: string;
   /** That its worker may have open. */
   readonly connections?: number;
 }
 
 /** Writes its main configuration. @returns its arguments */
-function configureNginx(folder: ScratchFolder, { http, connections = 256 }: NginxOptions): string[] {
+function configureNginx(
+  folder: ScratchFolder,
+  { http, modules = '', connections = 256 }: NginxOptions,
+): string[] {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   writeFileSync(
     folder.at('nginx.conf'),
-    `
+    `${modules}
 # As root its worker would become another user, who cannot write to our folder.
 ${process.getuid?.() === 0 ? 'user root;' : ''}
 daemon off;
