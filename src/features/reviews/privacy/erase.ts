@@ -109,10 +109,10 @@ const repliesSql = (view: ReviewView, events: ReviewEvents) => `
      WHERE id = ANY (ARRAY(SELECT id FROM product_reviews
                             WHERE reply IS NOT NULL AND reply ->> 'author_id' = ? ORDER BY id LIMIT ?))
     RETURNING *),
-  told AS (${events.insertOf(view, 'review.updated', 'changed')})
+  told AS (${events.insertOf(view, 'review.replied', 'changed')})
   SELECT count(*)::integer AS count FROM changed`;
 
-/** What hangs on them, and what the history says that they said, goes with them (tables/function-bodies.ts). */
+/** What hangs on them, and what the history says that they said, goes with them (tables/function-bodies.ts, decision 0029). */
 const reviewsSql = (view: ReviewView, events: ReviewEvents) => `
   WITH gone AS (
     DELETE FROM product_reviews WHERE id = ANY (ARRAY(SELECT id FROM product_reviews WHERE author_id = ? ORDER BY id LIMIT ?)) AND author_id = ? RETURNING *),
