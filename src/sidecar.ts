@@ -22,9 +22,10 @@ import { createEventDelivery } from './features/events/delivery.ts';
 import { createOutbox } from './features/events/outbox.ts';
 import { createSend } from './features/events/send.ts';
 import { createEventWriter } from './features/events/writer.ts';
+import { createReviewPages } from './features/reviews/list/pages.ts';
 import { createReviewEvents } from './features/reviews/review-events.ts';
 import { reviewRoutes } from './features/reviews/routes.ts';
-import { createReviewStore } from './features/reviews/store.ts';
+import { createSummaries } from './features/reviews/summary/summaries.ts';
 import { createReviewViews } from './features/reviews/view.ts';
 import { createModerationSetting } from './features/reviews/write/moderation-setting.ts';
 import { createUploadCounts } from './features/uploads/figures.ts';
@@ -74,10 +75,11 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
   const database = createDatabase(config.database, { poolMax: config.databasePoolMax });
   const storage = config.storage && createObjectStorage(config.storage, createStorageClock(log));
   const requireUser = createRequireUser({ token: config.token, findUser: createUserDirectory(database) });
-  const reviews = createReviewStore({ database });
   const eventWriter = createEventWriter(config.webhook !== null);
   const recordEvent = eventWriter.record;
   const views = createReviewViews(database, config.storage?.publicBaseUrl ?? null);
+  const summaries = createSummaries(database);
+  const pages = createReviewPages({ database, views, summaries });
   const usage = createUploadUsage({
     publicBaseUrl: config.storage?.publicBaseUrl ?? null,
     sink: eventWriter,
@@ -93,7 +95,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
   const routes = [
     ...uploadRoutes({ uploads, requireUser }),
     ...reviewRoutes({
-      ...{ reviews, requireUser, database, views },
+      ...{ pages, summaries, requireUser, database, views },
       ...{ sink: eventWriter, events: createReviewEvents(eventWriter) },
       moderation,
       ...{ settings: config.reviews, readyOf: uploads?.readyOf },
@@ -117,7 +119,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
   const endWithError = createSocketErrorResponder(log);
   const health = createHealth({
     backend: () => pingBackend(backend),
-    database: createDatabaseReadiness({ database, schema, probe: reviews.probe, log }),
+    database: createDatabaseReadiness({ database, schema, probe: pages.probe, log }),
     storage: storage && (() => storage.ping()),
   });
   const webSockets = createWebSocketForwarder({

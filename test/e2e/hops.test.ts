@@ -41,7 +41,7 @@ test('a review by a user of the backend is posted, edited and listed', { skip },
   assert.equal(edited.json.review.id, posted.json.review.id);
   const listed = await stack.ask(path);
   assert.deepEqual(listed.json.items, [{ ...edited.json.review, author_name: 'Anna' }]);
-  assert.deepEqual(listed.json.summary, { avg_rating: 5, count: 1 });
+  assert.partialDeepStrictEqual(listed.json.summary, { avg_rating: 5, count: 1 });
   const unknown = await stack.ask('/api/products/99/reviews', { method: 'POST', token, json: { rating: 1 } });
   assert.equal(unknown.status, 404);
 });

@@ -56,7 +56,7 @@ const post = (user: number, productId: number, rating: number) =>
   api('POST', reviewsUrl(productId), { user, json: { rating, text: 'pooled' } });
 
 test('the sidecar migrates through it, and reviews are posted, edited and listed', { skip }, async () => {
-  assert.deepEqual((await list(1)).body.summary, { avg_rating: 0, count: 0 });
+  assert.partialDeepStrictEqual((await list(1)).body.summary, { avg_rating: 0, count: 0 });
   const posted = await post(1, 1, 2);
   assert.deepEqual([posted.status, posted.body.summary], [200, { avg_rating: 2, count: 1 }]);
   const edited = await post(1, 1, 5);
@@ -70,7 +70,7 @@ test('the sidecar migrates through it, and reviews are posted, edited and listed
       ['Anna', 5],
     ],
   );
-  assert.deepEqual(body.summary, { avg_rating: 4.5, count: 2 });
+  assert.partialDeepStrictEqual(body.summary, { avg_rating: 4.5, count: 2 });
 });
 
 test('requests at once share its few connections, each transaction for itself', { skip }, async () => {

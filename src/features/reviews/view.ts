@@ -1,6 +1,6 @@
 /**
  * A review as JSON, built by PostgreSQL in the query that finds it, and passed through as text: a page of 50 costs less
- * than fetching its columns (docs/decisions/0024). Everybody who answers with a review uses these expressions.
+ * than fetching its columns (docs/decisions/0027). Everybody who answers with a review uses these expressions.
  *
  * They are text joined by `||`, which is the cheapest way PostgreSQL has: half of json_build_object(). None of them has a
  * question mark in it, so they may stand in Knex's raw SQL as well.
@@ -31,40 +31,59 @@ export interface ReviewViews {
 
 /** @param publicBaseUrl of the files, S3_PUBLIC_BASE_URL; without it reviews show none */
 export function createReviewViews(database: Database, publicBaseUrl: string | null): ReviewViews {
-  const shape = { hasUsers: true, hasOddTimes: false };
   const made = new Map<string, ReviewView>();
-  const current = () => {
+  const viewOf = (shape: Omit<ViewShape, 'publicBaseUrl'>) => {
     const key = `${shape.hasUsers} ${shape.hasOddTimes}`;
     const view = made.get(key) ?? reviewView({ ...shape, publicBaseUrl });
     made.set(key, view);
     return view;
   };
+  /** Undefined until somebody has looked. */
+  let hasOddTimes: boolean | undefined;
   return {
     async using(work, options) {
-      for (;;) {
-        const view = current();
+      hasOddTimes ??= await areTimesText(database, options);
+      for (let hasUsers = true; ; ) {
+        const isCareful = hasOddTimes ?? false;
         try {
-          return await work(view);
+          return await work(viewOf({ hasUsers, hasOddTimes: isCareful }));
         } catch (error) {
           const cause = error instanceof AppError ? error.cause : error;
-          if (isUnreadableTime(cause) && !shape.hasOddTimes) shape.hasOddTimes = true;
-          else if (!isUndefinedTable(cause) || !shape.hasUsers || !(await isStandalone(database, options)))
-            throw error;
-          else return await work(reviewView({ ...shape, hasUsers: false, publicBaseUrl }));
+          if (isUnreadableTime(cause) && !isCareful) hasOddTimes = true;
+          else if (hasUsers && isUndefinedTable(cause) && (await isStandalone(database, options))) {
+            hasUsers = false;
+          } else throw error;
         }
       }
     },
   };
 }
 
-/** 22007, 22008 and 22009: a text that is no time, one with a 30th of February, an impossible zone. */
+/** The old module may have made it so (docs/contract.md, 4). Undefined: there is no such column yet. */
+async function areTimesText(
+  database: Database,
+  options: RunOptions | undefined,
+): Promise<boolean | undefined> {
+  const [column] = await database.query<{ text: boolean }>(
+    {
+      name: 'review_times',
+      text: `SELECT atttypid IN ('text'::regtype, 'varchar'::regtype) AS text FROM pg_catalog.pg_attribute
+              WHERE attrelid = to_regclass('product_reviews') AND attname = 'created_at'`,
+      values: [],
+    },
+    options,
+  );
+  return column?.text;
+}
+
+/** 22007, 22008 and 22009: the column has become a text since, which is no time, or an impossible one. */
 const isUnreadableTime = (error: unknown) =>
   error instanceof Error && 'code' in error && /^2200[789]$/.test(String(error.code));
 
 export interface ViewShape {
   /** There is a table `users`; a developer's own database may do without. */
   readonly hasUsers: boolean;
-  /** created_at is text, and in some row no time. */
+  /** created_at is text, which may be no time at all. */
   readonly hasOddTimes: boolean;
   readonly publicBaseUrl: string | null;
 }
@@ -134,26 +153,26 @@ const shown = (name: string) => `left(CASE WHEN r.display_short
     THEN regexp_replace(${name}, '^(\\S{1,96})\\S*\\s+(\\S).*$', '\\1 \\2.') ELSE ${name} END, 99)`;
 
 /** author_id is text and may be no number at all: then it never was a user of the backend's. */
-const IS_NUMBER = `r.author_id ~ '^[0-9]{1,18}$'`;
+const IS_NUMBER = `length(r.author_id) BETWEEN 1 AND 18 AND translate(r.author_id, '0123456789', '') = ''`;
 const nameOfToday = `CASE WHEN author.id IS NULL AND ${IS_NUMBER} THEN 'Deleted user'
     ELSE ${shown(`coalesce(${unlessBlank('author.name')}, ${STORED_NAME})`)} END`;
 
 /**
  * A name or picture that `users` lacks does no harm: what is no column of it is found one level further out, where it is
- * null.
+ * null. OFFSET 0 keeps the planner from another way than by index: from a guess of many rows it would read all users.
  */
 const JOIN_AUTHOR = `
   CROSS JOIN (SELECT NULL::text AS name, NULL::text AS avatar_url) AS absent
    LEFT JOIN LATERAL (
      SELECT users.id, name, avatar_url FROM users
-      WHERE users.id = CASE WHEN ${IS_NUMBER} THEN r.author_id::bigint END) AS author ON true`;
+      WHERE users.id = CASE WHEN ${IS_NUMBER} THEN r.author_id::bigint END OFFSET 0) AS author ON true`;
 
-/** The keys are ours and need no escaping in a URL (features/uploads/issue.ts). */
-const filesJson = (media: string, publicBaseUrl: string) => `(
-    SELECT coalesce('[' || string_agg('{"type":' || (file -> 'type')::text || ',"url":'
-                       || to_json(${literal(`${publicBaseUrl}/`)} || (file ->> 'key')) || ',"content_type":'
-                       || (file -> 'content_type')::text || '}', ',' ORDER BY place) || ']', '[]')
-      FROM jsonb_array_elements(${media}) WITH ORDINALITY AS files (file, place))`;
+/**
+ * The stored objects are `{"key": …, "type": …, "upload_id": …, "content_type": …}`, as jsonb prints them: in a text that
+ * is a value of theirs each quote has a backslash before it. The keys need no escaping in a URL (features/uploads/issue.ts).
+ */
+const filesJson = (media: string, publicBaseUrl: string) =>
+  `regexp_replace(replace((${media})::text, '"key": "', ${literal(`"url": ${JSON.stringify(`${publicBaseUrl}/`).slice(0, -1)}`)}), '"upload_id": "[^"]*", ', '', 'g')`;
 
 const pendingJson = (files: (media: string) => string) => `'{"rating":'
     || coalesce((r.pending_edit -> 'rating')::text, 'null') || ',"title":' || coalesce((r.pending_edit -> 'title')::text, 'null')

@@ -6,6 +6,7 @@ import { meRoutes } from './me/routes.ts';
 import { replyRoutes } from './reply/routes.ts';
 import { reportRoutes } from './reports/routes.ts';
 import type { EventSink } from './review-events.ts';
+import type { Summaries } from './summary/summaries.ts';
 import type { ReviewViews } from './view.ts';
 import { voteRoutes } from './votes/routes.ts';
 import { createBlockedWords } from './write/blocked-words.ts';
@@ -17,6 +18,7 @@ import { writeRoutes } from './write/routes.ts';
 export interface WritingOptions {
   readonly database: Database;
   readonly views: ReviewViews;
+  readonly summaries: Summaries;
   readonly sink: EventSink;
   readonly requireUser: RequireUser;
   /** undefined: there are no uploads in this installation. */

@@ -8,12 +8,14 @@ import {
   usingDatabase,
 } from '../../../scripts/lab/database.ts';
 import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
-import { createReviewStore } from '../../../src/features/reviews/store.ts';
+
 import { OUR_COLUMNS } from '../../../src/features/reviews/tables/wanted.ts';
+
 import { migrateDatabase, rollBackDatabase } from '../../../src/infra/postgres/migrate.ts';
 import { migrationsOf } from '../../../src/infra/postgres/schema-parts.ts';
 import { schema } from '../../../src/schema.ts';
 import { createOldTable, oldInsert, statsAgree } from '../../support/old-reviews.ts';
+import { newestReviews } from '../../support/review-reader.ts';
 
 let server: TestDatabaseServer;
 
@@ -27,9 +29,7 @@ const oldTable = (id: string, createdAt: string) => createOldTable(server, id, c
 const migrate = (url: string) => migrateDatabase(parseDatabaseUrl(url), schema);
 
 const list = (url: string, productId: string) =>
-  usingDatabase(url, (database) =>
-    createReviewStore({ database }).list(productId, { limit: 50, cursor: undefined }),
-  );
+  usingDatabase(url, (database) => newestReviews(database, productId));
 
 for (const id of ['serial', 'bigserial']) {
   for (const createdAt of ['timestamptz', 'text', 'timestamp']) {

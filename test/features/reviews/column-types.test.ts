@@ -74,7 +74,7 @@ for (const { id, varchar, rating, createdAt } of [
         assert.match(review.edited_at, ISO_TIME);
       }
       assert.partialDeepStrictEqual(posted.body.review, body.items[0]);
-      assert.deepEqual(body.summary, { count: 3, avg_rating: 4.67 });
+      assert.partialDeepStrictEqual(body.summary, { count: 3, avg_rating: 4.67 });
       assert.equal(body.next_cursor, String(body.items[0].id));
       const next = await api('GET', `${reviews}?limit=1&cursor=${body.next_cursor}`);
       assert.equal(next.body.items[0].author_id, '7');

@@ -12,7 +12,6 @@ import {
 } from '../../../scripts/lab/database.ts';
 import { runNode } from '../../../scripts/lab/sidecar.ts';
 import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
-import { createReviewStore } from '../../../src/features/reviews/store.ts';
 import { FUNCTIONS } from '../../../src/features/reviews/tables/functions.ts';
 import { OWN_TABLES } from '../../../src/features/reviews/tables/own-tables.ts';
 import { reviewTables } from '../../../src/features/reviews/tables/review-tables.ts';
@@ -27,6 +26,7 @@ import { migrationsOf } from '../../../src/infra/postgres/schema-parts.ts';
 import { schema } from '../../../src/schema.ts';
 import { createOldTable, oldInsert, statsAgree } from '../../support/old-reviews.ts';
 import { reviewWriter } from '../../support/put-review.ts';
+import { newestReviews } from '../../support/review-reader.ts';
 
 let server: TestDatabaseServer;
 
@@ -110,9 +110,8 @@ for (const [damage, sql] of Object.entries(DAMAGES)) {
     await statsAgree(url);
     await oldInsert(url, ['1', '7', 'Ann', 1, null, new Date()]);
     await usingDatabase(url, async (database) => {
-      const reviews = createReviewStore({ database });
       await reviewWriter(database)('1', { id: 5, name: 'Vera' }, { rating: 5, text: null });
-      const { items } = await reviews.list('1', { limit: 2, cursor: undefined });
+      const { items } = await newestReviews(database, '1', 2);
       assert.deepEqual(
         items.map(({ author_id, rating }) => [author_id, rating]),
         [

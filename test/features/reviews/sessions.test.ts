@@ -10,12 +10,12 @@ import {
   usingDatabase,
 } from '../../../scripts/lab/database.ts';
 import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
-import { createReviewStore } from '../../../src/features/reviews/store.ts';
 import { OWN_TABLES } from '../../../src/features/reviews/tables/own-tables.ts';
 import { migrateDatabase, schemaStatus } from '../../../src/infra/postgres/migrate.ts';
 import { schema } from '../../../src/schema.ts';
 import { createOldTable, oldInsert, statsAgree } from '../../support/old-reviews.ts';
 import { reviewWriter } from '../../support/put-review.ts';
+import { newestReviews } from '../../support/review-reader.ts';
 
 let server: TestDatabaseServer;
 
@@ -51,9 +51,7 @@ const INSERT = `INSERT INTO product_reviews (product_id, author_id, author_name,
                 VALUES ($1, $2, 'x', $3, NULL, now())`;
 
 const list = (url: string, productId: string) =>
-  usingDatabase(url, (database) =>
-    createReviewStore({ database }).list(productId, { limit: 50, cursor: undefined }),
-  );
+  usingDatabase(url, (database) => newestReviews(database, productId));
 
 const ratings = async (url: string) =>
   (await list(url, '1')).items.map(({ author_id, rating }) => `${author_id}: ${rating}`);
@@ -239,13 +237,12 @@ test('the sidecar’s own sessions may have any defaults, and the table any sche
     ['product_reviews', ...Object.keys(OWN_TABLES)].sort().map((tablename) => ({ tablename })),
   );
   await usingDatabase(url, async (own) => {
-    const reviews = createReviewStore({ database: own });
     const put = reviewWriter(own);
     const taps = Array.from({ length: 6 }, (_, n) =>
       put('1', { id: 5, name: 'Vera' }, { rating: 1 + (n % 5), text: null }),
     );
     assert.equal(new Set((await Promise.all(taps)).map(({ review }) => review.id)).size, 1);
-    const { items, summary } = await reviews.list('1', { limit: 5, cursor: undefined });
+    const { items, summary } = await newestReviews(own, '1', 5);
     assert.deepEqual([items.length, summary.count], [3, 3]);
     assert.match(items[0]?.edited_at ?? '', /^\d{4}-\d\d-\d\dT/);
   });

@@ -178,6 +178,7 @@ for (const type of ['timestamptz', 'timestamp', 'text', 'varchar(40)']) {
 
 test('a text that is no time is the epoch, and the others stay what they are', async () => {
   await withTable('integer', 'text');
+  views = createReviewViews(database, BASE);
   const time = async (text: string) => (await viewOf({ created_at: text })).created_at;
   const EPOCH = '1970-01-01T00:00:00.000Z';
   for (const odd of [

@@ -6,7 +6,8 @@ import type { Route } from '../../../edge/route.ts';
 import { parseInput, readJsonBody } from '../../../edge/validate.ts';
 import { productIdSchema } from '../schema.ts';
 import { sendJson } from '../send-json.ts';
-import { summaryJson } from '../summary-json.ts';
+import type { Summaries } from '../summary/summaries.ts';
+import type { Summary } from '../summary/summary.ts';
 import type { HasBlockedWord } from './blocked-words.ts';
 import { noSuchUpload, type ReadyOf, readMedia } from './media.ts';
 import type { Outcome, Perform } from './perform.ts';
@@ -14,6 +15,7 @@ import { type Change, reviewBodySchema, reviewPatchSchema } from './schema.ts';
 
 export interface WriteRoutesOptions {
   readonly perform: Perform;
+  readonly summaries: Summaries;
   readonly requireUser: RequireUser;
   readonly hasBlockedWord: HasBlockedWord;
   /** undefined: there are no uploads in this installation. */
@@ -27,7 +29,7 @@ const PATH = '/api/products/:productId/reviews';
 const MINE = `${PATH}/me`;
 
 export function writeRoutes(options: WriteRoutesOptions): Route[] {
-  const { perform, requireUser, writesPerMinute } = options;
+  const { perform, requireUser, summaries, writesPerMinute } = options;
   const write = createWrite(options);
 
   const post: RequestHandler = async (req, res) => {
@@ -53,17 +55,18 @@ export function writeRoutes(options: WriteRoutesOptions): Route[] {
   const remove: RequestHandler = async (req, res) => {
     const { id } = await requireUser(req);
     const productId = parseInput(productIdSchema, req.params.productId);
-    const { stats } = await withDatabaseDeadline(req, (untilMs) =>
-      perform(
+    const summary = await withDatabaseDeadline(req, async (untilMs) => {
+      const { stats } = await perform(
         productId,
         {
           ...{ name: 'withdraw', json: 'ownJson', values: () => [productId, id] },
           rules: { per_minute: writesPerMinute },
         },
         { untilMs },
-      ),
-    );
-    sendJson(res, `{"deleted":true,"summary":${summaryJson(stats)}}`);
+      );
+      return summaries.ofStats(stats, { untilMs });
+    });
+    sendJson(res, `{"deleted":true,"summary":${JSON.stringify(summary)}}`);
   };
 
   return [
@@ -80,7 +83,7 @@ interface Author {
 
 /** @returns the answer, as JSON text */
 function createWrite(options: WriteRoutesOptions) {
-  const { perform, hasBlockedWord, readyOf } = options;
+  const { perform, summaries, hasBlockedWord, readyOf } = options;
   return async (productId: string, author: Author, change: Change, mustExist: boolean, untilMs: number) => {
     const { media_upload_ids: ids, display_name: displayName, ...content } = change;
     let media: unknown = ids === undefined ? undefined : null;
@@ -109,9 +112,9 @@ function createWrite(options: WriteRoutesOptions) {
       },
       { untilMs },
     );
-    return answerOf(outcome);
+    return answerOf(outcome, await summaries.ofStats(outcome.stats, { untilMs }));
   };
 }
 
-const answerOf = ({ review, status, stats }: Outcome) =>
-  `{"review":${review},"summary":${summaryJson(stats)}${status === 'held' ? ',"code":"held"' : ''}}`;
+const answerOf = ({ review, status }: Outcome, summary: Summary) =>
+  `{"review":${review},"summary":${JSON.stringify(summary)}${status === 'held' ? ',"code":"held"' : ''}}`;
