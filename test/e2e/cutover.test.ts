@@ -29,12 +29,10 @@ async function cutover(...args: string[]): Promise<string> {
   backendPort ||= (await stack.backendWithFeatureApi()).port;
   const { upstreamConf, url, command } = stack.nginx;
   const ports = ['--sidecar-port', String(stack.sidecar.port), '--backend-port', String(backendPort)];
-  const where = ['--conf', upstreamConf, '--url', url, '--nginx', command];
-  const { status, stdout, stderr } = await runNode(
-    CUTOVER,
-    [...where, ...ports, ...args],
-    process.env as never,
-  );
+  const where = ['--conf', upstreamConf, '--nginx', command];
+  // With what the smoke test needs, which is asked for by --smoke only.
+  const smoke = { WEB_URL: url, API_URL: url, API_INSECURE: '1', RUN_BACKEND_CHECKS: '1', PRODUCT_ID: '2' };
+  const { status, stdout, stderr } = await runNode(CUTOVER, [...where, ...ports, ...args], smoke);
   assert.equal(status, 0, stdout + stderr);
   return stdout;
 }
@@ -191,7 +189,9 @@ test('under load with keep-alive and WebSockets no answer fails, both ways, and 
   assert.ok(sums.reloads.closed > 0 && sums.switches.closed > 0, JSON.stringify(sums));
 });
 
-test('--status counts the WebSockets that the old side still has', { skip }, async (t) => {
+test('--status counts the WebSockets that the old side still has; --smoke passes on both', {
+  skip,
+}, async (t) => {
   if (process.getuid?.() !== 0) return t.skip('root alone sees the sockets of other users’ processes');
   const chats = await openChats();
   assert.match(await cutover('--to', 'backend'), /^Done/m);
@@ -201,5 +201,9 @@ test('--status counts the WebSockets that the old side still has', { skip }, asy
   for (const { socket } of chats) socket.terminate();
   const none = /^Nginx has no old connections to the sidecar any more\.$/m;
   await until('them to be gone', async () => none.test(await cutover('--status')));
+  const there = await cutover('--to', 'sidecar', '--smoke');
+  assert.match(there, /^ {2}\| ok {3}reviews POST[\s\S]*^The smoke test passed\.$/m);
+  const back = await cutover('--to', 'backend', '--smoke');
+  assert.match(back, /^ {2}\| skip reviews and uploads[\s\S]*^The smoke test passed\.$/m);
   await cutover('--to', 'sidecar');
 });

@@ -11,6 +11,7 @@ import { signalGroup, until } from '../../scripts/lab/programs.ts';
 import { answer, type CutoverScene, outcomeOf, startCutoverScene } from '../support/cutover-scene.ts';
 import { skipWithout } from '../support/requirements.ts';
 
+const LIMITS = '/api/uploads/limits';
 const skip = skipWithout(['nginx']);
 let scene: CutoverScene;
 before(async () => {
@@ -214,6 +215,21 @@ test('a reload that Nginx accepts and cannot do is noticed, and its reason shown
   }
 });
 
+test('a reload that comes late is waited for', { skip }, async () => {
+  let asked = 0;
+  scene.answers.backend[LIMITS] = (_req, res) => {
+    asked += 1;
+    // Its workers go on meanwhile, and answer as before.
+    if (asked === 1) scene.nginx.signal('SIGSTOP');
+    if (asked === 5) scene.nginx.signal('SIGCONT');
+    res.writeHead(404, { 'Content-Type': 'application/json' }).end('{"detail":"Not Found"}');
+  };
+  const run = await scene.run(['--to', 'sidecar']);
+  assert.deepEqual([run.status, run.stderr], [0, '']);
+  assert.ok(asked >= 5);
+  await assertIs('sidecar');
+});
+
 test('a configuration that Nginx does not take is refused in its words before anything is changed', {
   skip,
 }, async () => {
@@ -275,7 +291,6 @@ type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGKILL';
 /** Where a signal arrives: at a call of nginx, or while a side is asked for the so-many-th time. */
 type Moment = number | readonly [side: 'sidecar' | 'backend', path: string, times: number];
 
-const LIMITS = '/api/uploads/limits';
 const MOMENTS = {
   'nginx -t': 1,
   'nginx -T': 2,

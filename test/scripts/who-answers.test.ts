@@ -1,12 +1,15 @@
 /** What npm run cutover concludes from what others say: an answer, Nginx's log, `ss`. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { appendFileSync, renameSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { test } from 'node:test';
 import { watchLogs } from '../../scripts/cutover/nginx-log.ts';
 import { heldByLeaving } from '../../scripts/cutover/old-connections.ts';
+import { listen } from '../../scripts/lab/ports.ts';
 import { makeScratchFolder } from '../../scripts/lab/scratch-folder.ts';
 import { factsOf } from '../../scripts/lib/nginx-command.ts';
-import { judgeAnswer } from '../../scripts/lib/who-answers.ts';
+import { ask, judgeAnswer, whoAnswers } from '../../scripts/lib/who-answers.ts';
 
 const OURS = { 'x-request-id': 'a1' };
 
@@ -34,6 +37,23 @@ test('only what the sidecar says in its own way is taken for the sidecar’s', (
   }
   const { said } = judgeAnswer({ status: 502, headers: {}, body: `<html>\r\n\u001b[31m${'x'.repeat(500)}` });
   assert.match(said, /^502 <html> \[31mx{100,150}…$/);
+});
+
+test('each question is on a connection of its own, under the Host and below the path that are given', async () => {
+  const seen: unknown[] = [];
+  const server = createServer((req, res) => {
+    seen.push([req.url, req.headers.host, req.headers.connection]);
+    res.end('{}');
+  });
+  const port = await listen(server);
+  const url = new URL(`http://127.0.0.1:${port}/base/`);
+  assert.equal((await ask({ url, host: 'example.com' }, '/healthz')).body, '{}');
+  assert.deepEqual(seen, [['/base/healthz', 'example.com', 'close']]);
+  server.close();
+  await once(server, 'close');
+  const nobody = await whoAnswers({ url });
+  assert.deepEqual([nobody.who, nobody.status], ['unknown', null]);
+  assert.match(nobody.said, /ECONNREFUSED/);
 });
 
 test('of Nginx’s log only what is new and bad is shown, and no request with its token', () => {
