@@ -2,8 +2,8 @@
 import { keepOwnEnvironment } from '../src/config/environment.ts';
 import { parseOptions } from './doctor/arguments.ts';
 import { examine } from './doctor/examine.ts';
-import { asJson, describeResult, summaryOf } from './doctor/output.ts';
-import { createSetting } from './doctor/scene.ts';
+import { asJson, createPrinter, summaryOf } from './doctor/output.ts';
+import { createScene } from './doctor/scene.ts';
 import { createRedaction } from './doctor/secrets.ts';
 import { readSources } from './doctor/sources.ts';
 import { wordsIn } from './doctor/words.ts';
@@ -23,20 +23,13 @@ async function main(): Promise<void> {
   const shell = { ...process.env };
   const sources = readSources(shell, { unitPath: options.unitPath, files: options.envFiles });
   keepOwnEnvironment(process.env);
-  let area = '';
-  const results = await examine(
-    { words, options, sources, shell, setting: createSetting(sources.env) },
-    {
-      stop: stop.signal,
-      redact: createRedaction(shell, sources.env),
-      onResult: (result) => {
-        if (options.json) return;
-        if (result.area !== area) print(result.area);
-        area = result.area;
-        print(describeResult(result, words));
-      },
-    },
-  );
+  const printer = createPrinter(words, print);
+  const results = await examine(createScene({ words, options, sources, shell }), {
+    stop: stop.signal,
+    redact: createRedaction(shell, sources.env),
+    onResult: options.json ? () => undefined : printer.add,
+  });
+  printer.end();
   print(options.json ? asJson(results) : summaryOf(results, words));
   process.exitCode = stop.signal.aborted ? STOPPED : statusOf(results);
 }

@@ -3,11 +3,11 @@
 import { createLogger } from '../../src/infra/logger.ts';
 import { createObjectStorage } from '../../src/infra/object-storage/object-storage.ts';
 import { createStorageClock } from '../../src/infra/object-storage/storage-clock.ts';
-import { type Finding, notApplicable, ok, unchecked, wrong } from '../uploads/check.ts';
+import { type Finding, ok, unchecked, wrong } from '../uploads/check.ts';
 import { askDatabase } from './database.ts';
 import { aheadOf, httpGet, reasonOf } from './http-get.ts';
 import type { DoctorCheck, Scene } from './scene.ts';
-import { storageConfigIn } from './storage.ts';
+import { storageConfigIn, withoutStorage } from './storage.ts';
 
 /** Tokens are valid to the second; a `Date` header has whole ones. */
 const NEAR_MS = 5_000;
@@ -55,7 +55,7 @@ const STORAGE: DoctorCheck = {
   needs: [],
   async run(scene) {
     const config = storageConfigIn(scene);
-    if (config === null) return notApplicable(scene.words.noStorage);
+    if (config === null) return withoutStorage(scene);
     const clock = createStorageClock(createLogger('silent'));
     const storage = createObjectStorage(config.storage, clock);
     try {

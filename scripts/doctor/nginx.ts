@@ -62,7 +62,7 @@ const WHO: NginxCheck = {
       insecure: options.insecure,
     };
     const { who, said, status } = await whoAnswers(entrance, { signal, timeoutMs: options.stepTimeoutMs });
-    const text = words.whoAnswers(entrance.url.origin, who, said);
+    const text = words.whoAnswers(entrance.url.origin, who, who === 'sidecar' ? String(status) : said);
     if (who === 'sidecar') return ok(text);
     if (who === 'backend') return wrong(text, words.switchOver);
     return status === null ? unchecked(text, words.sayUrl) : wrong(text, words.neither);

@@ -18,6 +18,14 @@ export interface Scene {
 
 export type DoctorCheck = Check<Scene>;
 
+/** The files may not be read, and nobody has handed over what is in them: a default would be taken for what is set. */
+export const isBlind = ({ sources, shell }: Pick<Scene, 'sources' | 'shell'>): boolean =>
+  !sources.isOfService && sources.files.length > 0 && !shell.JWT_SECRET && !shell.DATABASE_URL;
+
+export function createScene(given: Omit<Scene, 'setting'>): Scene {
+  return { ...given, setting: isBlind(given) ? () => null : createSetting(given.sources.env) };
+}
+
 export const createSetting =
   (env: Sources['env']): Scene['setting'] =>
   (name) => {

@@ -4,7 +4,7 @@ import { ConfigError, parseConfig } from '../../src/config/config.ts';
 import { SETTING_NAMES } from '../../src/config/settings.ts';
 import { notApplicable, ok, unchecked, wrong } from '../uploads/check.ts';
 import { holdersOf, listenersOn } from './listeners.ts';
-import type { DoctorCheck, Scene } from './scene.ts';
+import { createSetting, type DoctorCheck, isBlind } from './scene.ts';
 
 const FILES: DoctorCheck = {
   name: 'files',
@@ -79,7 +79,12 @@ const RUNNING: DoctorCheck = {
     const pids = holdersOf((found ?? []).map(({ inode }) => inode));
     const running = pids.map(environmentOf).find((env) => env !== null && 'JWT_SECRET' in env);
     if (!running) return unchecked(words.processUnseen, words.runAsRoot);
-    const changed = SETTING_NAMES.filter((name) => (running[name] || '') !== (sources.env[name] || ''));
+    const [before, now] = [running, sources.env].map((env) => {
+      const read = createSetting(env);
+      // What cannot be read differs by its text; a default is as good as the same value written down.
+      return (name: (typeof SETTING_NAMES)[number]) => JSON.stringify(read(name)) ?? env[name];
+    });
+    const changed = SETTING_NAMES.filter((name) => before?.(name) !== now?.(name));
     if (changed.length === 0) return ok(words.asStarted);
     return wrong(words.changedSince(changed), words.restart);
   },
@@ -95,9 +100,5 @@ function environmentOf(pid: number): Record<string, string> | null {
     return null;
   }
 }
-
-/** The files may not be read, and nobody has handed over what is in them. */
-export const isBlind = ({ sources, shell }: Pick<Scene, 'sources' | 'shell'>): boolean =>
-  !sources.isOfService && sources.unit !== null && !shell.JWT_SECRET && !shell.DATABASE_URL;
 
 export const settingsChecks = [FILES, VALUES, FROM, RUNNING];

@@ -1,8 +1,14 @@
 /** The bucket, by the checks of `npm run uploads -- doctor`: without --write-probe only those that put nothing. */
 import { type Config, ConfigError, parseUploadsConfig } from '../../src/config/config.ts';
-import { type CheckOptions, type CheckResult, notApplicable } from '../uploads/check.ts';
+import {
+  type CheckOptions,
+  type CheckResult,
+  type Finding,
+  notApplicable,
+  unchecked,
+} from '../uploads/check.ts';
 import { checkStorage } from '../uploads/storage-checks.ts';
-import type { Scene } from './scene.ts';
+import { isBlind, type Scene } from './scene.ts';
 
 type UploadsConfig = ReturnType<typeof parseUploadsConfig> & {
   readonly storage: NonNullable<Config['storage']>;
@@ -19,10 +25,17 @@ export function storageConfigIn({ sources }: Pick<Scene, 'sources'>): UploadsCon
   }
 }
 
+/** Why there is nothing to look at. */
+export function withoutStorage(scene: Scene): Finding {
+  const { words, sources } = scene;
+  if (isBlind(scene)) return unchecked(words.settingsUnknown, words.runAsRoot);
+  return sources.env.S3_ENDPOINT ? unchecked(words.settingFirst('S3_…')) : notApplicable(words.noStorage);
+}
+
 export async function storageResults(scene: Scene, checkOptions: CheckOptions): Promise<CheckResult[]> {
   const config = storageConfigIn(scene);
   if (config === null) {
-    const result = { name: 'bucket', ...notApplicable(scene.words.noStorage) };
+    const result = { name: 'bucket', ...withoutStorage(scene) };
     checkOptions.onResult?.(result);
     return [result];
   }

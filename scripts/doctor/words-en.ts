@@ -103,7 +103,7 @@ Exit status: 0 nothing is wrong; 1 something is; 2 something could not be checke
   elsewhere: (host: string) => `on another machine (${host})`,
   isOpen: (addresses: readonly string[]) => `reachable from other machines: ${list(addresses)}`,
   backendToLoopback: (port: number) =>
-    `Start it on loopback only: uvicorn --host 127.0.0.1 --port ${port}. Meanwhile close the port in the firewall.`,
+    `Start it on loopback only: uvicorn --host 127.0.0.1 --port ${port} (deploy/systemd/gogomarket.service.d). Meanwhile close the port in the firewall.`,
   onlyLoopback: (addresses: readonly string[]) => `only from this machine: ${list(addresses)}`,
   noOpenApi: 'it does not describe itself at /openapi.json',
   noSharedRoutes: 'none; after a rollback reviews and uploads are 404, which the apps understand',

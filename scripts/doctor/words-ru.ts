@@ -99,7 +99,7 @@ export const ru: Words = {
   elsewhere: (host) => `на другой машине (${host})`,
   isOpen: (addresses) => `доступен с других машин: ${list(addresses)}`,
   backendToLoopback: (port) =>
-    `Запускайте его только на loopback: uvicorn --host 127.0.0.1 --port ${port}. До тех пор закройте порт в межсетевом экране.`,
+    `Запускайте его только на loopback: uvicorn --host 127.0.0.1 --port ${port} (deploy/systemd/gogomarket.service.d). До тех пор закройте порт в межсетевом экране.`,
   onlyLoopback: (addresses) => `только с этой машины: ${list(addresses)}`,
   noOpenApi: 'на /openapi.json он себя не описывает',
   noSharedRoutes: 'нет; после отката отзывы и загрузки отвечают 404, приложения это понимают',

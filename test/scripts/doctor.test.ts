@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test';
 import type { Result } from '../../scripts/doctor/output.ts';
 import { createRedaction } from '../../scripts/doctor/secrets.ts';
 import { freePort, listen } from '../../scripts/lab/ports.ts';
-import { startProgram, untilListening } from '../../scripts/lab/programs.ts';
+import { startProgram, until, untilListening } from '../../scripts/lab/programs.ts';
 import { baseEnv, MAIN, runNode } from '../../scripts/lab/sidecar.ts';
 import { startTestObjectStore, storageEnv } from '../../scripts/lab/throwaway-object-store.ts';
 import { type DoctorScene, doctorScene, healthy, look } from '../support/doctor-scene.ts';
@@ -159,6 +159,57 @@ test('settings: what runs was started with others', async () => {
     of('settings/running process'),
     'wrong',
     /was started with others: JWT_SECRET, LOG_LEVEL → .*restart/,
+  );
+});
+
+test('settings: a default that is written down is no other setting', async () => {
+  const { of } = await scene.look(['--only', 'settings'], { HOST: '127.0.0.1', LOG_LEVEL: 'INFO' });
+  assert.equal(of('settings/running process').status, 'ok', of('settings/running process').text);
+});
+
+test('whoever may not read the settings is told so, and nothing is taken for wrong: status 2', {
+  skip: process.getuid?.() === 0 ? false : 'only root can be another user',
+}, async () => {
+  const unit = scene.folder.at('closed.service');
+  writeFileSync(unit, `[Service]\nDynamicUser=yes\nEnvironmentFile=${scene.writeEnv()}\n`);
+  const program = startProgram(
+    process.execPath,
+    [SCRIPT, '--unit', unit, '--only', 'settings,clock,backend,database,storage,work'],
+    {
+      identity: { uid: 65_534, gid: 65_534 },
+    },
+  );
+  assert.equal(await program.ended, 2, program.output());
+  assert.match(
+    program.output(),
+    /could not check {2}files: this user may not read .*\.env\n +→ Run it as root/,
+  );
+  assert.match(program.output(), /0 wrong/);
+});
+
+test('Ctrl-C ends it, and what was not looked at is not called good: status 130', async (t) => {
+  let asked = false;
+  scene.backend.handle = () => {
+    asked = true;
+  };
+  t.after(() => {
+    scene.backend.handle = healthy;
+  });
+  const program = startProgram(process.execPath, [
+    SCRIPT,
+    '--env-file',
+    scene.writeEnv(),
+    '--only',
+    'backend,work',
+    '--timeout',
+    '300',
+  ]);
+  await until('the backend to be asked', () => asked);
+  program.signal('SIGINT');
+  assert.equal(await program.ended, 130, program.output());
+  assert.match(
+    program.output(),
+    /health, port, routes of both: stopped\nwork\n.*events, uploads that are due: stopped/,
   );
 });
 

@@ -5,7 +5,7 @@ import { after, before } from 'node:test';
 import { parseOptions } from '../../scripts/doctor/arguments.ts';
 import { examine } from '../../scripts/doctor/examine.ts';
 import type { Result } from '../../scripts/doctor/output.ts';
-import { createSetting } from '../../scripts/doctor/scene.ts';
+import { createScene } from '../../scripts/doctor/scene.ts';
 import { createRedaction } from '../../scripts/doctor/secrets.ts';
 import { readSources } from '../../scripts/doctor/sources.ts';
 import { wordsIn } from '../../scripts/doctor/words.ts';
@@ -103,10 +103,11 @@ export async function look(args: readonly string[], shell: Record<string, string
   const words = wordsIn('en');
   const options = parseOptions(args, words);
   const sources = readSources(shell, { unitPath: options.unitPath, files: options.envFiles });
-  const results = await examine(
-    { words, options, sources, shell, setting: createSetting(sources.env) },
-    { stop: new AbortController().signal, redact: createRedaction(sources.env), onResult: () => undefined },
-  );
+  const results = await examine(createScene({ words, options, sources, shell }), {
+    stop: new AbortController().signal,
+    redact: createRedaction(sources.env),
+    onResult: () => undefined,
+  });
   const of = (name: string): Result => {
     const found = results.find((result) => `${result.area}/${result.name}` === name);
     if (found === undefined) throw new Error(`no ${name} among ${results.map((one) => one.name)}`);
