@@ -3,6 +3,7 @@
  * listen, 70 for a defect or when the socket that systemd passed is lost, 0 after an orderly stop.
  */
 import cluster from 'node:cluster';
+import { configAdvice } from './config/advice.ts';
 import { type Config, ConfigError, parseConfig } from './config/config.ts';
 import { keepOwnEnvironment } from './config/environment.ts';
 import { reasonsOf } from './errors.ts';
@@ -37,8 +38,10 @@ function main(args: readonly string[]): void {
   } else {
     const config = readConfig();
     if (config === undefined) return;
-    if (args.includes('--check-config')) process.stdout.write('The configuration is complete.\n');
-    else run(config);
+    if (args.includes('--check-config')) {
+      const notes = configAdvice(config).map((advice) => `Note: ${advice}.\n`);
+      process.stdout.write(`The configuration is complete.\n${notes.join('')}`);
+    } else run(config);
   }
 }
 

@@ -41,7 +41,8 @@ const CONNECTION: DoctorCheck = {
   async run({ setting, words }, signal) {
     const target = setting('DATABASE_URL');
     if (target === null) return unchecked(words.settingFirst('DATABASE_URL'));
-    const where = `${target.host}:${target.port}/${target.database}, ${target.user}`;
+    const hosts = [target, ...target.otherHosts].map(({ host, port }) => `${host}:${port}`).join(',');
+    const where = `${hosts}/${target.database}, ${target.user}`;
     try {
       const client = await createConnector(target, { signal }).open();
       await client.end();
@@ -66,7 +67,8 @@ const TLS: DoctorCheck = {
     const { stream } = client.connection;
     const protocol = stream instanceof TLSSocket ? stream.getProtocol() : null;
     await client.end();
-    const { host, tls } = target;
+    const { host } = client;
+    const { tls } = target;
     if (protocol !== null)
       return ok(
         words.encrypted(protocol, tls.mode, tls.mode.startsWith('verify') || tls.rootCertPath !== null),

@@ -129,7 +129,7 @@ Exit status: 0 nothing is wrong; 1 something is; 2 something could not be checke
   useTls: 'Say sslmode=require or verify-full in DATABASE_URL, for the backend as well.',
   newerPostgres: 'The sidecar needs PostgreSQL 13 or newer.',
   isReplica: 'a replica, which takes no writes',
-  usePrimary: 'DATABASE_URL must lead to the primary.',
+  usePrimary: 'DATABASE_URL must lead to the primary. With several hosts: target_session_attrs=read-write.',
   isReadOnly: 'takes no writes (default_transaction_read_only)',
   makeWritable:
     'A managed provider does this when the disk is full. Otherwise: ALTER ROLE … or DATABASE … SET default_transaction_read_only = off.',

@@ -125,7 +125,8 @@ export const ru: Words = {
   useTls: 'Укажите в DATABASE_URL sslmode=require или verify-full, и для бэкенда тоже.',
   newerPostgres: 'Нужен PostgreSQL 13 или новее.',
   isReplica: 'это реплика, писать в неё нельзя',
-  usePrimary: 'DATABASE_URL должен вести к основному серверу.',
+  usePrimary:
+    'DATABASE_URL должен вести к основному серверу. Если хостов несколько: target_session_attrs=read-write.',
   isReadOnly: 'писать в неё нельзя (default_transaction_read_only)',
   makeWritable:
     'Облачный провайдер включает это, когда кончается место. Иначе: ALTER ROLE … или DATABASE … SET default_transaction_read_only = off.',

@@ -25,6 +25,8 @@ export interface EmbeddedPostgresOptions {
   readonly throwaway?: boolean;
   /** Folder with the programs of an installed PostgreSQL, to run that one. */
   readonly installed?: string;
+  /** Of postgresql.conf, `name=value`. */
+  readonly settings?: readonly string[];
 }
 
 export interface EmbeddedPostgres {
@@ -135,15 +137,15 @@ async function startServer(
   { postgres, identity }: PostgresProgram,
   dataDir: string,
   port: number,
-  { tls, throwaway }: EmbeddedPostgresOptions,
+  { tls, throwaway, settings: own = [] }: EmbeddedPostgresOptions,
 ): Promise<Program> {
-  const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories='];
+  const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', ...own];
   if (throwaway) settings.push('fsync=off', 'full_page_writes=off', 'synchronous_commit=off');
   if (tls) settings.push('ssl=on', `ssl_cert_file=${tls.certPath}`, `ssl_key_file=${tls.keyPath}`);
   const args = ['-D', dataDir, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])];
   const server = startProgram(postgres, args, { identity, cwd: '/', lastSignal: FAST_SHUTDOWN });
   try {
-    await untilSays('PostgreSQL', server, /ready to accept connections/);
+    await untilSays('PostgreSQL', server, /ready to accept (read-only )?connections/);
     return server;
   } catch (error) {
     throw new Error(startFailure(server.output(), dataDir, port), { cause: error });

@@ -7,6 +7,7 @@
 const HONOURED = [
   ...['host', 'port', 'user', 'password', 'dbname', 'options', 'search_path'],
   ...['sslmode', 'ssl', 'sslrootcert', 'sslcert', 'sslkey'],
+  ...['target_session_attrs', 'load_balance_hosts'],
 ] as const;
 
 const ANY = /^/;
@@ -53,8 +54,6 @@ const WITHOUT_EFFECT: Readonly<Record<string, RegExp>> = {
   channel_binding: /^(disable|prefer)$/,
   gssencmode: /^(disable|prefer)$/,
   direct_tls: /^(false|0)$/i,
-  target_session_attrs: /^any$/,
-  load_balance_hosts: /^disable$/,
 };
 
 /** @throws Error with a sentence fragment that holds no value, and no name that is not ours */
@@ -69,10 +68,20 @@ export function readParameters(query: string): URLSearchParams {
     }
     if (!isHonoured && !harmless?.test(value))
       throw new Error(`has a value of ${name} that is not supported`);
-    // libpq takes the last one, others the first.
+    // libpq takes the last one, others the first; SQLAlchemy makes a list of host=one:5432&host=other:5432.
+    if (name === 'host' && parameters.getAll(name).every((host) => /:\d+$/.test(host))) continue;
     if (isHonoured && parameters.getAll(name).some((other) => other !== value)) {
       throw new Error(`has ${name} twice`);
     }
   }
   return parameters;
+}
+
+/** @throws Error with a sentence fragment */
+export function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new Error('is malformed: a % must be written as %25');
+  }
 }

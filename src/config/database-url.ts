@@ -1,15 +1,18 @@
 /**
  * DATABASE_URL as the backend's Python writes it, in libpq's meaning. Pure; messages never hold any part of the value.
  */
-import { readParameters } from './database-url-parameters.ts';
+import { type DatabaseHost, readHosts, TARGET_SESSIONS, type TargetSession } from './database-hosts.ts';
+import { decoded, readParameters } from './database-url-parameters.ts';
 
 export const TLS_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
 export type TlsMode = (typeof TLS_MODES)[number];
 
-export interface DatabaseTarget {
-  /** Host name, address, or the folder of a unix socket (starts with `/`). */
-  readonly host: string;
-  readonly port: number;
+export interface DatabaseTarget extends DatabaseHost {
+  /** Tried in order after the first one; empty where the URL names one host. */
+  readonly otherHosts: readonly DatabaseHost[];
+  readonly targetSession: TargetSession;
+  /** Whether each connection tries the hosts in an order of its own. */
+  readonly isRandomOrder: boolean;
   readonly user: string;
   readonly password: string;
   readonly database: string;
@@ -52,8 +55,12 @@ export function parseDatabaseUrl(value: string): DatabaseTarget {
   const user = parameters.get('user') || decoded(colon === -1 ? credentials : credentials.slice(0, colon));
   // libpq would take the name that the process runs under, which need not be the backend's.
   if (user === '') throw new Error('names no user');
+  const [first, ...otherHosts] = readHosts(authority, parameters);
   const target = {
-    ...hostAndPort(authority, parameters),
+    ...first,
+    otherHosts,
+    targetSession: targetSession(parameters),
+    isRandomOrder: isRandomOrder(parameters),
     user,
     password: parameters.get('password') ?? (colon === -1 ? '' : decoded(credentials.slice(colon + 1))),
     database: parameters.get('dbname') || decoded(path) || user,
@@ -61,7 +68,8 @@ export function parseDatabaseUrl(value: string): DatabaseTarget {
     tls: readTls(parameters),
   };
   // It would end the value early in the protocol's start message.
-  if (Object.values(target).some((part) => typeof part === 'string' && part.includes('\0'))) {
+  const texts = [...Object.values(target), ...otherHosts.map(({ host }) => host)];
+  if (texts.some((part) => typeof part === 'string' && part.includes('\0'))) {
     throw new Error('is malformed: it has a NUL character in it');
   }
   return target;
@@ -77,19 +85,19 @@ function sessionOptions(parameters: URLSearchParams): string | null {
   return said === null ? option : `${said} ${option}`;
 }
 
-function hostAndPort(authority: string, parameters: URLSearchParams): { host: string; port: number } {
-  const named = parameters.get('host') ?? '';
-  if (`${authority}${named}${parameters.get('port') ?? ''}`.includes(',') || /%2c/i.test(authority)) {
-    throw new Error('names several hosts: give the one that accepts writes');
-  }
-  const parts = /^(\[[0-9a-f:.]+\]|[^:[\]]*)(?::(\d{0,5}))?$/i.exec(authority);
-  const host = named || decoded((parts?.[1] ?? '').replace(/^\[|\]$/g, '')) || 'localhost';
-  const port = Number(parameters.get('port') || parts?.[2] || 5432);
-  const isHost = host.startsWith('/') || !/[\s/]/.test(host);
-  if (parts === null || !isHost || !Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw new Error('has a malformed host or port');
-  }
-  return { host, port };
+function targetSession(parameters: URLSearchParams): TargetSession {
+  const word = parameters.get('target_session_attrs') ?? 'any';
+  const known = TARGET_SESSIONS.find((session) => session === word);
+  if (known === undefined)
+    throw new Error(`has an unknown target_session_attrs: use one of ${TARGET_SESSIONS.join(', ')}`);
+  return known;
+}
+
+function isRandomOrder(parameters: URLSearchParams): boolean {
+  const word = parameters.get('load_balance_hosts') ?? 'disable';
+  if (word !== 'disable' && word !== 'random')
+    throw new Error('has an unknown load_balance_hosts: use disable or random');
+  return word === 'random';
 }
 
 function readTls(parameters: URLSearchParams): DatabaseTls {
@@ -127,12 +135,4 @@ function readMode(word: string): TlsMode {
   const mode = TLS_MODES.find((known) => known === word);
   if (mode === undefined) throw new Error(`has an unknown sslmode: use one of ${TLS_MODES.join(', ')}`);
   return mode;
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    throw new Error('is malformed: a % must be written as %25');
-  }
 }

@@ -14,6 +14,9 @@ test('reads the URLs that Python writes', () => {
     assert.deepEqual(target, {
       host: 'db.example.com',
       port: 25060,
+      otherHosts: [],
+      targetSession: 'any',
+      isRandomOrder: false,
       user: 'us@er',
       password: 'p#a@s%s/',
       database: 'shop',
@@ -87,11 +90,49 @@ test('certificates are named by libpq’s parameters; the system’s authorities
   });
 });
 
+test('several hosts are read where libpq, asyncpg and SQLAlchemy agree on them', () => {
+  const lists: [url: string, hosts: string][] = [
+    ['postgresql://a:b@h1,h2/d', 'h1 5432, h2 5432'],
+    ['postgresql://a:b@h1:6000,h2,[::1]:6002/d', 'h1 6000, h2 5432, ::1 6002'],
+    ['postgresql://a:b@%2Frun,h2/d', '/run 5432, h2 5432'],
+    ['postgresql://a:b@/d?host=h1,h2', 'h1 5432, h2 5432'],
+    ['postgresql://a:b@/d?host=h1,h2&port=6000,6001', 'h1 6000, h2 6001'],
+    ['postgresql://a:b@/d?host=h1,h2&port=6000', 'h1 6000, h2 6000'],
+    ['postgresql://a:b@/d?host=h1,h2&port=,6001', 'h1 5432, h2 6001'],
+    ['postgresql://a:b@/d?host=::1,/run,fe80::2&port=6000', '::1 6000, /run 6000, fe80::2 6000'],
+    ['postgresql+asyncpg://a:b@/d?host=h1:6000&host=h2:6001', 'h1 6000, h2 6001'],
+    ['postgresql+asyncpg://a:b@/d?host=h1:6000,h2:6001', 'h1 6000, h2 6001'],
+    ['postgresql://a:b@/d?host=h1:6000', 'h1 6000'],
+  ];
+  for (const [url, hosts] of lists) {
+    const target = parseDatabaseUrl(url);
+    const found = [target, ...target.otherHosts].map(({ host, port }) => `${host} ${port}`);
+    assert.equal(found.join(', '), hosts, url);
+  }
+  const plain = parseDatabaseUrl('postgresql://a:b@h1,h2/d');
+  assert.deepEqual([plain.targetSession, plain.isRandomOrder], ['any', false]);
+  const said = parseDatabaseUrl(
+    'postgresql://a:b@h/d?target_session_attrs=read-write&load_balance_hosts=random',
+  );
+  assert.deepEqual([said.targetSession, said.isRandomOrder], ['read-write', true]);
+});
+
 test('what would silently lead to another server, user or protection is refused', () => {
   const refused: [url: string, reason: RegExp][] = [
-    ['postgresql://a:hunter2@h1,h2/d', /several hosts/],
-    ['postgresql://a:hunter2@h1:5432,h2:5432/d', /several hosts/],
-    ['postgresql://a:hunter2@/d?host=h1,h2', /several hosts/],
+    ['postgresql://a:hunter2@h1,/d', /empty host/],
+    ['postgresql://a:hunter2@h1%2Ch2/d', /malformed host/],
+    ['postgresql://a:hunter2@h1,h2:x/d', /malformed host/],
+    ['postgresql://a:hunter2@h1,h 2/d', /malformed host/],
+    ['postgresql://a:hunter2@h1,h2/d?host=h3', /in one place/],
+    ['postgresql://a:hunter2@h1,h2/d?port=5433', /in one place/],
+    ['postgresql://a:hunter2@h1/d?host=h1,h2', /in one place/],
+    ['postgresql://a:hunter2@/d?host=h1,h2&port=1,2,3', /another number of ports/],
+    ['postgresql://a:hunter2@/d?host=h1&port=1,2', /another number of ports/],
+    ['postgresql://a:hunter2@/d?host=h1:1,h2:2&port=1,2', /two ports/],
+    ['postgresql://a:hunter2@/d?host=h1:1&host=h2', /twice/],
+    ['postgresql://a:hunter2@h1,h%002/d', /NUL/],
+    ['postgresql://a:hunter2@h/d?target_session_attrs=master', /unknown target_session_attrs/],
+    ['postgresql://a:hunter2@h/d?load_balance_hosts=yes', /unknown load_balance_hosts/],
     ['postgresql://a:hunter2@ho st/d', /malformed host/],
     ['postgresql://a:hunter2@h%20x/d', /malformed host/],
     ['postgresql://a:hunter2@h/d/e', /malformed database name/],
@@ -138,7 +179,7 @@ test('what would silently lead to another server, user or protection is refused'
         'require_auth=scram-sha-256',
         'requirepeer=x',
       ],
-      ...['target_session_attrs=read-write', 'load_balance_hosts=random', 'passfile=/x', 'servicefile=/x'],
+      ...['passfile=/x', 'servicefile=/x'],
       ...['replication=database', 'default_transaction_read_only=on', 'no_such_thing=1', 'hunter2'],
     ].map((query): [string, RegExp] => [`postgresql://a:hunter2@h/d?${query}`, /not supported/]),
     ...['host=h1&host=h2', 'search_path=x&search_path=y', 'user=x&user=y'].map((query): [string, RegExp] => [

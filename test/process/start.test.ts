@@ -18,6 +18,17 @@ test('--check-config accepts a complete configuration and starts nothing', async
   assert.deepEqual([run.status, run.stdout], [0, 'The configuration is complete.\n']);
 });
 
+test('--check-config says when DATABASE_URL may lead to a standby', async () => {
+  const noteOf = async (url: string) =>
+    (await runNode(MAIN, ['--check-config'], baseEnv({ DATABASE_URL: url }))).stdout.split('\n')[1];
+  assert.match(
+    String(await noteOf('postgresql://a:b@h1,h2/d')),
+    /^Note: .*several hosts.*target_session_attrs=read-write\.$/,
+  );
+  assert.match(String(await noteOf('postgresql://a:b@h1/d?target_session_attrs=standby')), /^Note: /);
+  assert.equal(await noteOf('postgresql://a:b@h1,h2/d?target_session_attrs=read-write'), '');
+});
+
 test('a bad configuration is exit status 78 with every problem and no value', async () => {
   for (const args of [[], ['--check-config']]) {
     const run = await runNode(MAIN, args, {

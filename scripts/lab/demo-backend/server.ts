@@ -85,12 +85,14 @@ export async function belongsToAnotherBackend(databaseUrl: string): Promise<bool
   }
 }
 
-/** The first connection finds out whether there is TLS to be had, where the URL leaves that open. */
+/** The first connection finds out which host it is and whether there is TLS to be had, where the URL leaves that open. */
 async function openPool(databaseUrl: string): Promise<pg.Pool> {
   const target = parseDatabaseUrl(databaseUrl);
   const first = await createConnector(target).open();
   await first.end();
-  return new pg.Pool({ ...(await connectionSettings(target, Boolean(first.ssl))), max: MAX_CONNECTIONS });
+  const { host, port } = first;
+  const settings = await connectionSettings({ ...target, host, port }, Boolean(first.ssl));
+  return new pg.Pool({ ...settings, max: MAX_CONNECTIONS });
 }
 
 /** @returns id of the demo buyer */

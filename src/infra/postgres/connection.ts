@@ -9,8 +9,9 @@ import type Client from 'pg/lib/client.js';
 import type { DatabaseTarget } from '../../config/database-url.ts';
 import { loadPackage } from '../../load-package.ts';
 import { ConnectError, isLimitRefused, isTlsRefused } from './failure.ts';
+import { createHostChoice, type OpenHost } from './host-choice.ts';
 
-/** Deadline for connect, TLS and login together, ms. */
+/** Deadline for connect, TLS and login together, on all hosts, ms. */
 const CONNECT_TIMEOUT_MS = 2_500;
 /** A peer that is gone without a word is noticed in minutes, not after Linux's two hours. */
 const KEEP_ALIVE_AFTER_MS = 10_000;
@@ -44,15 +45,37 @@ export interface Connector {
   cancel(client: Client): Promise<void>;
 }
 
-/** Makes connections to one database. Nothing connects yet. */
+/** Makes connections to one database, on the host that will do. Nothing connects yet. */
 export function createConnector(target: DatabaseTarget, options: ConnectorOptions = {}): Connector {
+  const hosts = [target, ...target.otherHosts].map((host) => ({ ...target, ...host }));
+  return {
+    open: createHostChoice(
+      target,
+      hosts.map((host) => ({ ...host, open: createOpener(host, options) })),
+      CONNECT_TIMEOUT_MS,
+    ),
+
+    async cancel({ host, port, processID, secretKey, ssl }) {
+      try {
+        const messenger = createClient(await connectionSettings({ ...target, host, port }, ssl !== false));
+        // The request stands where a login would begin, and the server answers it by closing
+        // (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS).
+        messenger.connection.startup = () => messenger.connection.cancel(processID, secretKey);
+        await messenger.connect();
+      } catch {}
+    },
+  };
+}
+
+/** Opens connections to one host, with TLS or without. @throws ConnectError */
+function createOpener(target: DatabaseTarget, options: ConnectorOptions): OpenHost {
   const { limits = {}, queryTimeoutMs, signal } = options;
   let limitsAreTaken = Object.keys(limits).length > 0;
 
-  async function logIn(encrypted: boolean, extra: Settings): Promise<Client> {
+  async function logIn(encrypted: boolean, extra: Settings, timeoutMs: number): Promise<Client> {
     const { user, database, options: commandLine } = target;
     const client = createClient({
-      ...(await connectionSettings(target, encrypted)),
+      ...(await connectionSettings(target, encrypted, timeoutMs)),
       ...(signal === undefined ? {} : { stream: () => new Socket({ signal }) }),
       ...(queryTimeoutMs === undefined ? {} : { query_timeout: queryTimeoutMs }),
     });
@@ -73,41 +96,29 @@ export function createConnector(target: DatabaseTarget, options: ConnectorOption
   }
 
   /** Several connections may be under way at once: each finds out for itself whether the limits are taken. */
-  async function logInWithLimits(encrypted: boolean): Promise<Client> {
-    if (!limitsAreTaken) return logIn(encrypted, {});
+  async function logInWithLimits(encrypted: boolean, timeoutMs: number): Promise<Client> {
+    if (!limitsAreTaken) return logIn(encrypted, {}, timeoutMs);
     try {
-      return await logIn(encrypted, limits);
+      return await logIn(encrypted, limits, timeoutMs);
     } catch (error) {
       if (!isLimitRefused(error)) throw error;
     }
-    const client = await logIn(encrypted, {});
+    const client = await logIn(encrypted, {}, timeoutMs);
     limitsAreTaken = false;
     return client;
   }
 
-  return {
-    async open() {
-      const failures: unknown[] = [];
-      for (const encrypted of encryptionsToTry(target)) {
-        try {
-          return await logInWithLimits(encrypted);
-        } catch (error) {
-          failures.push(error);
-          if (!isTlsRefused(error)) break;
-        }
-      }
-      throw new ConnectError(failures);
-    },
-
-    async cancel({ processID, secretKey, ssl }) {
+  return async (timeoutMs) => {
+    const failures: unknown[] = [];
+    for (const encrypted of encryptionsToTry(target)) {
       try {
-        const messenger = createClient(await connectionSettings(target, ssl !== false));
-        // The request stands where a login would begin, and the server answers it by closing
-        // (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS).
-        messenger.connection.startup = () => messenger.connection.cancel(processID, secretKey);
-        await messenger.connect();
-      } catch {}
-    },
+        return await logInWithLimits(encrypted, timeoutMs);
+      } catch (error) {
+        failures.push(error);
+        if (!isTlsRefused(error)) break;
+      }
+    }
+    throw new ConnectError(failures);
   };
 }
 
@@ -135,7 +146,11 @@ function encryptionsToTry({ host, tls: { mode } }: DatabaseTarget): readonly boo
 }
 
 /** Settings for a client of node-postgres. @throws Error of a certificate file that cannot be read */
-export async function connectionSettings(target: DatabaseTarget, encrypted: boolean): Promise<ClientConfig> {
+export async function connectionSettings(
+  target: DatabaseTarget,
+  encrypted: boolean,
+  timeoutMs = CONNECT_TIMEOUT_MS,
+): Promise<ClientConfig> {
   const { host, port, user, password, database, options } = target;
   return {
     ...{ host, port, user, database },
@@ -144,7 +159,7 @@ export async function connectionSettings(target: DatabaseTarget, encrypted: bool
     ...(options === null ? {} : { options }),
     ssl: encrypted ? await tlsOptions(target) : false,
     application_name: SESSION.application_name,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    connectionTimeoutMillis: timeoutMs,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
   };

@@ -12,11 +12,13 @@ export class ConnectError extends Error {
   /** Of every way that was tried. */
   readonly codes: readonly string[];
 
-  /** @param failures of each way that was tried, in order */
-  constructor(failures: readonly unknown[]) {
+  /** @param failures of each way that was tried, in order @param between them, in the message */
+  constructor(failures: readonly unknown[], between = '; the other way, with or without TLS: ') {
     const reasons = failures.map(explained);
-    super(reasons.map(reasonsOf).join('; the other way, with or without TLS: '));
-    this.codes = reasons.map(codeOf).filter((code) => code !== '');
+    super(reasons.map(reasonsOf).join(between));
+    this.codes = reasons
+      .flatMap((reason) => (reason instanceof ConnectError ? reason.codes : codeOf(reason)))
+      .filter((code) => code !== '');
     const first = reasons[0];
     if (first && 'code' in first && typeof first.code === 'string') this.code = first.code;
   }
@@ -52,6 +54,9 @@ export function isConnectionLost(error: unknown): boolean {
   return code === '' ? MESSAGES.test(error.message) : /^(08|57P0)|^E[A-Z]+$|^ERR_(SSL|OSSL)_/.test(code);
 }
 
+/** A write at a server that only reads: a standby, or a pooler's or a name's new server. */
+export const isReadOnly = (error: unknown): boolean => codeOf(error) === '25006';
+
 /** The server has not answered a statement in time, and may be busy with it still. */
 export const isUnanswered = (error: unknown): boolean =>
   error instanceof Error && error.message === 'Query read timeout';
@@ -78,6 +83,15 @@ export const isLimitRefused = (error: unknown): boolean =>
 export const isTlsRefused = (error: unknown): boolean =>
   /^(08|28)|^EPROTO$|^ERR_(SSL|OSSL)_/.test(codeOf(error)) ||
   (error instanceof Error && /server does not support SSL/i.test(error.message));
+
+/**
+ * The server has answered, and does not want us: the other hosts are not tried then
+ * (https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS), unless it is only starting or stopping.
+ */
+export const isLoginRefused = (error: unknown): boolean => {
+  const code = error instanceof ConnectError ? (error.codes.at(-1) ?? '') : codeOf(error);
+  return /^(\d|XX|P0)[\dA-Z]+$/.test(code) && !code.startsWith('57P');
+};
 
 /** A host with several addresses fails with Node's AggregateError, whose message is empty; then one that says why. */
 export function explained(error: unknown): Error {

@@ -7,7 +7,7 @@ import type Client from 'pg/lib/client.js';
 import type { DatabaseTarget } from '../../config/database-url.ts';
 import { loadPackage } from '../../load-package.ts';
 import { createConnector } from './connection.ts';
-import { isConnectionLost, isUnanswered } from './failure.ts';
+import { isConnectionLost, isReadOnly, isUnanswered } from './failure.ts';
 import { isOutdated, type NamedStatement } from './named-statements.ts';
 
 const ACQUIRE_TIMEOUT_MS = 2_500;
@@ -113,6 +113,8 @@ function clientFor(
           connection.cancelled = isUnanswered(error) ? connector.cancel(connection) : Promise.resolve();
           connection.cancelled.then(() => connection.connection.stream.destroy());
         }
+        // The next connection looks for a server that takes writes; a transaction still ends on this one.
+        if (isReadOnly(error)) connection.__knex__disposed = error;
         throw error;
       }
     }
