@@ -1,0 +1,37 @@
+/** docs/operations.md, its commands, and its Russian twin. */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { test } from 'node:test';
+import { commandsOf } from './support/documented.ts';
+import { OPERATIONS_COMMANDS } from './support/operations-commands.ts';
+
+const PROJECT = resolve(import.meta.dirname, '..');
+const read = (path: string) => readFileSync(join(PROJECT, path), 'utf8');
+const ENGLISH = 'docs/operations.md';
+
+test('every command of docs/operations.md is run by a test, or listed as not run', () => {
+  const listed = new Set(Object.keys(OPERATIONS_COMMANDS));
+  const there = new Set(commandsOf(ENGLISH));
+  assert.deepEqual(
+    [...there].filter((command) => !listed.has(command)),
+    [],
+    'add it to test/support/operations-commands.ts',
+  );
+  assert.deepEqual(
+    [...listed].filter((command) => !there.has(command)),
+    [],
+    'no longer in the document',
+  );
+});
+
+test('the tests that are said to run them exist', () => {
+  for (const [command, proof] of Object.entries(OPERATIONS_COMMANDS)) {
+    if (proof.startsWith('not run: ')) continue;
+    const { file = '', title = '' } = /^(?<file>\S+): (?<title>.+)$/.exec(proof)?.groups ?? {};
+    assert.ok(existsSync(join(PROJECT, file)), `${command}: ${file}`);
+    assert.match(read(file).replaceAll('`', "'"), new RegExp(`test\\(\\s*'${escaped(title)}'`), command);
+  }
+});
+
+const escaped = (text: string) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
