@@ -31,7 +31,9 @@ async function main(): Promise<void> {
   });
   printer.end();
   print(options.json ? asJson(results) : summaryOf(results, words));
-  process.exitCode = stop.signal.aborted ? STOPPED : statusOf(results);
+  const status = stop.signal.aborted ? STOPPED : statusOf(results);
+  // What was not waited for (a database that stands still) would hold the process.
+  process.stdout.write('', () => process.exit(status));
 }
 
 /** The first ends it in order, with what was put removed; the second at once. */

@@ -7,7 +7,7 @@ import { databaseChecks } from './database.ts';
 import { reasonOf } from './http-get.ts';
 import { nginxResults } from './nginx.ts';
 import type { Result } from './output.ts';
-import type { DoctorCheck, Scene } from './scene.ts';
+import { type DoctorCheck, limited, type Scene } from './scene.ts';
 import { settingsChecks } from './settings.ts';
 import { storageResults } from './storage.ts';
 import { systemChecks } from './system.ts';
@@ -19,7 +19,7 @@ type Area = (scene: Scene, options: CheckOptions) => Promise<CheckResult[]>;
 const made =
   (checks: readonly DoctorCheck[]): Area =>
   (scene, options) =>
-    runChecks(checks, scene, options);
+    runChecks(checks.map(limited), scene, options);
 
 const MAKERS: Readonly<Record<AreaName, Area>> = {
   settings: made(settingsChecks),

@@ -6,8 +6,6 @@ import { COPY, type NginxCheck, type NginxScene } from './nginx-scene.ts';
 import { descendants, locationFor, valueFor } from './nginx-tree.ts';
 
 const PATH = '/api/doctor';
-/** A name nobody has (RFC 2606), as a client writes it where the port is another than the usual one. */
-const HOST = 'doctor.example:8443';
 /** What a client claims; an address for documents (RFC 5737). */
 const CLAIMED = '203.0.113.9';
 const CLOSE = 'Connection: close\r\n';
@@ -33,21 +31,24 @@ const arriving = (name: string, asked: Probe, judge: Judge): NginxCheck => ({
   },
 });
 
-const HOSTS = arriving('Host', { path: PATH, head: `Host: ${HOST}\r\n${CLOSE}` }, ({ arrival }, { words }) =>
-  arrival.headers.host === HOST
+const HOSTS = arriving('Host', { path: PATH, head: CLOSE }, ({ arrival }, { words, nginx: { copy } }) =>
+  arrival.headers.host === copy?.host
     ? ok(words.hostArrives)
     : wrong(words.hostChanges(arrival.headers.host ?? ''), words.setHost),
 );
 
-const WITHOUT_HOST = arriving('Host of HTTP/1.0', { path: PATH, version: '1.0' }, ({ arrival }, { words }) =>
-  arrival.headers.host ? ok(arrival.headers.host) : wrong(words.noHost, words.setHost),
+const WITHOUT_HOST = arriving(
+  'Host of HTTP/1.0',
+  { path: PATH, isWithoutHost: true },
+  ({ arrival }, { words }) =>
+    arrival.headers.host ? ok(arrival.headers.host) : wrong(words.noHost, words.setHost),
 );
 
 const FORWARDED = arriving(
   'X-Forwarded-*',
   {
     path: PATH,
-    head: `Host: ${HOST}\r\nX-Forwarded-For: ${CLAIMED}\r\nX-Forwarded-Proto: gopher\r\n${CLOSE}`,
+    head: `X-Forwarded-For: ${CLAIMED}\r\nX-Forwarded-Proto: gopher\r\n${CLOSE}`,
   },
   ({ arrival: { headers } }, { words, nginx: { api, copy } }) => {
     const said = words.forwarded(
@@ -66,20 +67,17 @@ const FORWARDED = arriving(
 );
 
 const ODD_PATH = `${PATH}/a%2Fb//c%20?q=%20&x=1`;
-const TARGET = arriving(
-  'path',
-  { path: ODD_PATH, head: `Host: ${HOST}\r\n${CLOSE}` },
-  ({ arrival }, { words }) =>
-    arrival.target === ODD_PATH
-      ? ok(words.pathArrives)
-      : wrong(words.pathChanges(ODD_PATH, arrival.target), words.mendProxyPass),
+const TARGET = arriving('path', { path: ODD_PATH, head: CLOSE }, ({ arrival }, { words }) =>
+  arrival.target === ODD_PATH
+    ? ok(words.pathArrives)
+    : wrong(words.pathChanges(ODD_PATH, arrival.target), words.mendProxyPass),
 );
 
 const LARGE: Probe = {
   ...{
     method: 'POST',
     path: PATH,
-    head: `Host: ${HOST}\r\nContent-Length: ${LARGE_BYTES}\r\n`,
+    head: `Content-Length: ${LARGE_BYTES}\r\n`,
     body: FIRST_PART,
   },
   isOver: (answer, arrival) => answer !== '' || arrival !== null,
@@ -107,7 +105,7 @@ const STREAMED: NginxCheck = {
   needs: [COPY],
   async run({ words, nginx: { copy, api } }, signal) {
     if (copy === null || api === null) return notApplicable('');
-    const head = `Host: ${HOST}\r\n${CLOSE}`;
+    const head = CLOSE;
     const refused = await probe(
       copy,
       { path: REFUSED, head, isOver: (answer) => answer.includes(REFUSAL) },
@@ -131,7 +129,7 @@ const STREAMED: NginxCheck = {
 
 const FRAMES = 'frames there and back';
 const HANDSHAKE =
-  `Host: ${HOST}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n` +
+  `Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n` +
   'Sec-WebSocket-Key: ZG9jdG9yLWRvY3Rvci1kbw==\r\n';
 
 const CHAT = arriving(

@@ -22,6 +22,8 @@ export interface Arrival {
 export interface NginxCopy {
   readonly port: number;
   readonly isTls: boolean;
+  /** For requests: as a client writes it where the port is another than the usual one. */
+  readonly host: string;
   /** Requests that have come through so far. */
   readonly arrivals: readonly Arrival[];
   stop(): Promise<void>;
@@ -65,7 +67,9 @@ export async function startNginxCopy(api: ApiServer): Promise<NginxCopy> {
   const program = await startNginx(folder, { http, modules: api.modules.join('\n') });
   parts.defer(() => program.stop().then(() => undefined));
   const kept = parts.move();
-  return { port, isTls: api.isTls, arrivals, stop: () => kept.disposeAsync() };
+  // A name nobody has (RFC 2606) where the server has none.
+  const host = `${api.name ?? 'doctor.example'}:8443`;
+  return { port, isTls: api.isTls, host, arrivals, stop: () => kept.disposeAsync() };
 }
 
 function answer(req: IncomingMessage, res: ServerResponse): void {

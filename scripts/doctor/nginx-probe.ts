@@ -8,7 +8,8 @@ import type { Arrival, NginxCopy } from './nginx-copy.ts';
 export interface Probe {
   readonly method?: string;
   readonly path: string;
-  readonly version?: '1.0' | '1.1';
+  /** HTTP/1.0 allows it. */
+  readonly isWithoutHost?: boolean;
   /** With its line end each. */
   readonly head?: string;
   readonly body?: string;
@@ -35,7 +36,7 @@ export async function probe(copy: NginxCopy, asked: Probe, signal: AbortSignal):
   const {
     method = 'GET',
     path,
-    version = '1.1',
+    isWithoutHost = false,
     head = '',
     body = '',
     reply,
@@ -58,7 +59,8 @@ export async function probe(copy: NginxCopy, asked: Probe, signal: AbortSignal):
     });
   try {
     await once(socket, copy.isTls ? 'secureConnect' : 'connect', { signal });
-    socket.write(`${method} ${path} HTTP/${version}\r\n${head}\r\n${body}`);
+    const first = isWithoutHost ? 'HTTP/1.0' : `HTTP/1.1\r\nHost: ${copy.host}`;
+    socket.write(`${method} ${path} ${first}\r\n${head}\r\n${body}`);
     const arrival = () => copy.arrivals[before] ?? null;
     const giveUpAt = performance.now() + patienceMs;
     while (!isOver(answer, arrival()) && !isClosed && performance.now() < giveUpAt)

@@ -16,7 +16,7 @@ import { arrivalChecks } from './nginx-arrival.ts';
 import { startNginxCopy } from './nginx-copy.ts';
 import { CONFIGURATION, COPY, type NginxCheck, type NginxScene } from './nginx-scene.ts';
 import { childrenNamed, findApiServer, locationFor, secondsOf, valueFor } from './nginx-tree.ts';
-import type { Scene } from './scene.ts';
+import { limited, type Scene } from './scene.ts';
 
 /** Which ports of this machine the API may be on. */
 function portsIn({ setting }: Scene): number[] {
@@ -36,7 +36,11 @@ const READ: NginxCheck = {
       return unchecked(tested.words, words.runAsRoot);
     if (!tested.ok) return wrong(tested.words, words.mendNginx);
     try {
-      nginx.api = findApiServer(await command.facts(), portsIn(scene));
+      const facts = await command.facts();
+      nginx.api = findApiServer(facts, portsIn(scene));
+      // Where a variable leads is known when a request comes.
+      if (nginx.api === null && /\bproxy_pass\s[^;]*\$/.test([...facts.files.values()].join()))
+        return unchecked(words.unreadableNginx('proxy_pass with a variable'));
     } catch (error) {
       return unchecked(words.unreadableNginx(reasonOf(error)));
     }
@@ -126,7 +130,7 @@ export async function nginxResults(scene: Scene, options: CheckOptions): Promise
   const nginx: NginxScene['nginx'] = { api: null, copy: null };
   try {
     return await runChecks(
-      [READ, WHO, TIMEOUTS, IDLE, START, ...arrivalChecks],
+      [READ, WHO, TIMEOUTS, IDLE, START, ...arrivalChecks].map(limited),
       { ...scene, nginx },
       options,
     );

@@ -18,6 +18,17 @@ export interface Scene {
 
 export type DoctorCheck = Check<Scene>;
 
+/** A check that does not hear of the end of its time is not waited for. */
+export const limited = <S>({ run, ...check }: Check<S>): Check<S> => ({
+  ...check,
+  run: (scene, signal) => {
+    const late = new Promise<never>((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    });
+    return Promise.race([run(scene, signal), late]);
+  },
+});
+
 /** The files may not be read, and nobody has handed over what is in them: a default would be taken for what is set. */
 export const isBlind = ({ sources, shell }: Pick<Scene, 'sources' | 'shell'>): boolean =>
   !sources.isOfService && sources.files.length > 0 && !shell.JWT_SECRET && !shell.DATABASE_URL;

@@ -104,7 +104,7 @@ const CONNECTIONS: DoctorCheck = {
     askDatabase(scene, signal, async (knex) => {
       const { rows } = await knex.raw<{ rows: { most: number; used: number }[] }>(`
         SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS most,
-               (SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'client backend'
+               (SELECT count(*)::int FROM pg_stat_activity WHERE datid IS NOT NULL AND coalesce(backend_type, 'client backend') = 'client backend'
                    AND application_name <> 'gogomarket-sidecar') AS used`);
       const { most = 0, used = 0 } = rows[0] ?? {};
       const ours = mostConnections(scene);

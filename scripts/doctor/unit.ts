@@ -24,7 +24,9 @@ export function readUnit(given: string | undefined): Unit | null {
   const paths = given === undefined ? FOLDERS.map((folder) => join(folder, SERVICE)) : [given];
   for (const path of paths) {
     try {
-      return parseUnit(path, [readFileSync(path, 'utf8'), ...dropIns(path)].join('\n'));
+      const folders =
+        given === undefined ? FOLDERS.map((folder) => join(folder, `${SERVICE}.d`)) : [`${path}.d`];
+      return parseUnit(path, [readFileSync(path, 'utf8'), ...folders.flatMap(dropInsOf)].join('\n'));
     } catch (error) {
       if (given !== undefined) throw error;
     }
@@ -32,10 +34,10 @@ export function readUnit(given: string | undefined): Unit | null {
   return null;
 }
 
-function dropIns(path: string): string[] {
+function dropInsOf(folder: string): string[] {
   try {
-    const names = readdirSync(`${path}.d`).filter((name) => name.endsWith('.conf'));
-    return names.sort().map((name) => readFileSync(join(`${path}.d`, name), 'utf8'));
+    const names = readdirSync(folder).filter((name) => name.endsWith('.conf'));
+    return names.sort().map((name) => readFileSync(join(folder, name), 'utf8'));
   } catch {
     return [];
   }

@@ -14,17 +14,20 @@ const LATE_UPLOADS_SECONDS = 300;
 const OUTBOX: DoctorCheck = {
   name: 'events',
   needs: [],
-  async run({ words, setting, sources }) {
+  async run({ words, setting, sources }, signal) {
     const target = setting('DATABASE_URL');
     if (target === null) return unchecked(words.settingFirst('DATABASE_URL'));
     const isSent = Boolean(sources.env.EVENTS_WEBHOOK_URL);
     try {
-      const { waiting, oldestSeconds, failed } = await operateOutbox(target, (outbox) => outbox.status());
+      const { waiting, oldestSeconds, failed } = await operateOutbox(target, (outbox) => outbox.status(), {
+        signal,
+      });
       const said = words.outbox(waiting, Math.round(oldestSeconds), failed);
       if (!isSent) return waiting > 0 ? wrong(said, words.nobodySends) : notApplicable(words.noWebhook);
       if (failed > 0) return wrong(said, words.lookAtFailed);
       return waiting > 0 && oldestSeconds > LATE_EVENTS_SECONDS ? wrong(said, words.receiverAway) : ok(said);
     } catch (error) {
+      signal.throwIfAborted();
       return isSchemaMissing(error) ? wrong(words.noOutbox, words.migrate) : unchecked(reasonOf(error));
     }
   },

@@ -105,7 +105,7 @@ const FAULTS: Record<string, [from: string, to: string, check: string, says: Reg
     'Host              $client_host',
     'Host $host',
     'Host',
-    /arrives as "doctor\.example"/,
+    /arrives as "example\.com"/,
   ],
   'a Host that may be empty': [
     'Host              $client_host',

@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import pg from 'pg';
 import type { Result } from '../../scripts/doctor/output.ts';
 import { createRedaction } from '../../scripts/doctor/secrets.ts';
 import { freePort, listen } from '../../scripts/lab/ports.ts';
@@ -391,6 +392,18 @@ test('database: one that stands still ends no check but its own', async (t) => {
   assertFinds(of('database/reachable'), 'could not check', /no answer within 1 s/);
   assertFinds(of('database/schema'), 'could not check', /"reachable" comes first/);
   assert.equal(of('backend/health').status, 'ok');
+});
+
+test('database: a table that somebody has locked ends no check but those that read it', async (t) => {
+  const DATABASE_URL = await scene.database();
+  const locker = new pg.Client({ connectionString: DATABASE_URL });
+  await locker.connect();
+  t.after(() => locker.end());
+  await locker.query('BEGIN; LOCK TABLE product_reviews, sidecar_events IN ACCESS EXCLUSIVE MODE');
+  const { of } = await scene.look(['--only', 'database,work', '--timeout', '1'], { DATABASE_URL });
+  assertFinds(of('database/review counts'), 'could not check', /no answer within 1 s|comes first/);
+  assertFinds(of('work/events'), 'could not check', /no answer within 1 s/);
+  assert.equal(of('work/uploads that are due').status, 'ok');
 });
 
 test('database: nothing is written without a word; --write-probe takes it back, --fix brings the tables', async () => {

@@ -35,12 +35,13 @@ export interface OutboxOperator {
 const BATCH = 1_000;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** Connects for one piece of work. */
+/** Connects for one piece of work. @param options `signal` cuts the connection */
 export async function operateOutbox<T>(
   target: DatabaseTarget,
   work: (outbox: OutboxOperator) => Promise<T>,
+  options: { readonly signal?: AbortSignal } = {},
 ): Promise<T> {
-  const knex = createKnex(target, { poolMax: 1, statements: 'long' });
+  const knex = createKnex(target, { ...options, poolMax: 1, statements: 'long' });
   try {
     return await work(createOperator(knex));
   } finally {

@@ -108,8 +108,12 @@ export function rollBackDatabase(
 }
 
 /** What is applied, what is not and what is wrong, without changing anything. */
-export function schemaStatus(target: DatabaseTarget, schema: Schema): Promise<SchemaStatus> {
-  return connected(target, {}, async (knex) => {
+export function schemaStatus(
+  target: DatabaseTarget,
+  schema: Schema,
+  options: Pick<MigrateOptions, 'signal'> = {},
+): Promise<SchemaStatus> {
+  return connected(target, options, async (knex) => {
     const applied = await appliedMigrations(knex);
     const newer = await newerMigrations(knex, schema);
     return {
