@@ -93,6 +93,19 @@ export class ReviewModel {
     this.#add(id, product, author, { rating, text: null, title: null }, status);
   }
 
+  /** A published line of a file, which has no id of its own. */
+  importLine(id: number, product: string, author: number, rating: number): void {
+    const pair = `${product} ${author}`;
+    this.#add(
+      id,
+      product,
+      author,
+      { rating, text: null, title: null },
+      this.#keptBack.get(pair) ?? 'published',
+    );
+    if (this.ofPair(product, author).some((row) => this.isShown(row))) this.#keptBack.delete(pair);
+  }
+
   remove(rows: readonly ModelReview[]): void {
     for (const { id, product, author, status } of rows) {
       this.rows.delete(id);

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
+import type { Knex } from 'knex';
 import {
   createBackendTables,
   query,
@@ -16,6 +17,10 @@ import {
 import { until } from '../../../scripts/lab/programs.ts';
 import { makeScratchFolder } from '../../../scripts/lab/scratch-folder.ts';
 import { untilMigrated } from '../../../scripts/lab/until-migrated.ts';
+import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
+import { createImporter, type Importer } from '../../../src/features/reviews/operator/import.ts';
+import { lineSchema } from '../../../src/features/reviews/operator/line.ts';
+import { createKnex } from '../../../src/infra/postgres/knex.ts';
 import { type ApiAnswer, api, untilAvailable } from '../../support/api.ts';
 import { type ModelReview, ReviewModel } from '../../support/review-model.ts';
 import { startSidecar, type TestSidecar } from '../../support/start-sidecar.ts';
@@ -37,11 +42,14 @@ interface World {
   readonly moderation: 'post' | 'pre';
   readonly url: string;
   readonly sidecars: readonly TestSidecar[];
+  /** Of npm run reviews. */
+  readonly importer: Importer;
 }
 
 const folder = makeScratchFolder('property');
 let server: TestDatabaseServer;
 const worlds: World[] = [];
+const knexes: Knex[] = [];
 
 before(async () => {
   server = await startTestDatabase();
@@ -75,12 +83,15 @@ before(async () => {
       ]);
       return found.length > 0;
     });
-    worlds.push({ moderation, url, sidecars });
+    const knex = createKnex(parseDatabaseUrl(url), { poolMax: 2, statements: 'long' });
+    knexes.push(knex);
+    worlds.push({ moderation, url, sidecars, importer: await createImporter(knex, { dryRun: false }) });
   }
 });
 
 after(async () => {
   await Promise.all(worlds.flatMap(({ sidecars }) => sidecars.map((sidecar) => sidecar.stop())));
+  await Promise.all(knexes.map((knex) => knex.destroy()));
   await server.stop();
   folder.remove();
 });
@@ -107,6 +118,7 @@ const step = fc.record({
       'old',
       'old',
       'bulk',
+      'import',
       'psql delete',
       'psql rate',
       'erase',
@@ -171,8 +183,16 @@ async function runLane(world: World, lane: number, steps: readonly Step[]): Prom
   return model;
 }
 
+/** Each has a time of its own. */
+let importedLines = 0;
+
 /** One step in the world and in the model. What may not be done has to be refused. */
-async function take({ url, sidecars }: World, lane: number, model: ReviewModel, one: Step): Promise<void> {
+async function take(
+  { url, sidecars, importer }: World,
+  lane: number,
+  model: ReviewModel,
+  one: Step,
+): Promise<void> {
   const user = userOf(lane, one.user);
   const base = `${sidecars[one.sidecar]?.url}/api`;
   const expect = async (
@@ -258,6 +278,16 @@ async function take({ url, sidecars }: World, lane: number, model: ReviewModel, 
       return insert([rating]);
     case 'bulk':
       return insert([rating, 1 + (rating % 5)]);
+    case 'import': {
+      importedLines += 1;
+      const at = new Date(1_600_000_000_000 + importedLines).toISOString();
+      const line = { product_id: one.product, author_id: user, author_name: 'Old', rating, created_at: at };
+      await importer.put([{ number: 1, review: lineSchema.parse(line) }]);
+      const [row] = await query<{ id: string }>(url, 'SELECT id FROM product_reviews WHERE created_at = $1', [
+        at,
+      ]);
+      return model.importLine(Number(row?.id), one.product, user, rating);
+    }
     case 'psql delete':
       if (target === undefined) return;
       await query(url, 'DELETE FROM product_reviews WHERE id = $1', [target.id]);
