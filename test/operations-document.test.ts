@@ -34,4 +34,26 @@ test('the tests that are said to run them exist', () => {
   }
 });
 
+test('the Russian document has the commands and the sections of the English one', () => {
+  const russian = 'docs/ru/operations.md';
+  const [there, wanted] = [commandsOf(russian), commandsOf(ENGLISH)];
+  assert.deepEqual(
+    wanted.filter((command) => !there.includes(command)),
+    [],
+  );
+  assert.deepEqual(there.length, wanted.length);
+  assert.deepEqual(sectionsOf(russian), sectionsOf(ENGLISH));
+});
+
+test('so does docs/ru/configuration.md, and it has every setting', () => {
+  const [russian, english] = ['docs/ru/configuration.md', 'docs/configuration.md'];
+  assert.deepEqual(sectionsOf(russian), sectionsOf(english));
+  const settings = (page: string) =>
+    [...read(page).matchAll(/^\| `([A-Z][A-Z0-9_]+)` \|/gm)].map(([, name]) => name);
+  assert.ok(settings(english).length > 30);
+  assert.deepEqual(settings(russian), settings(english));
+});
+
+const sectionsOf = (page: string) => [...read(page).matchAll(/^(#+) /gm)].map(([, level]) => level);
+
 const escaped = (text: string) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');

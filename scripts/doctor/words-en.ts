@@ -56,7 +56,7 @@ Exit status: 0 nothing is wrong; 1 something is; 2 something could not be checke
   runAsRoot: 'Run it as root: sudo node_modules/.bin/node scripts/doctor.ts',
   fileMissing: (path: string) =>
     `${path}: there is no such file, and the unit needs it: the service does not start`,
-  fileOpen: (path: string) => `${path}: everybody may read it, and it holds secrets: chmod 600 ${path}`,
+  fileOpen: (path: string) => `${path}: everybody may read it, and it holds secrets: chmod o= ${path}`,
   fileFault: (fault: FileFault) => `${'name' in fault ? `${fault.name}: ` : ''}${FAULTS[fault.kind]}`,
   mendFiles: 'Put the lines right, then restart the service: systemctl restart gogomarket-sidecar',
   noUnit: 'no unit of the service is on this machine; the settings are those of this shell',

@@ -56,7 +56,7 @@ export const ru: Words = {
   filesRefused: (paths) => `этому пользователю нельзя читать ${list(paths)}`,
   runAsRoot: 'Запустите от root: sudo node_modules/.bin/node scripts/doctor.ts',
   fileMissing: (path) => `${path}: файла нет, а юниту он нужен: служба не запустится`,
-  fileOpen: (path) => `${path}: его могут читать все, а в нём секреты: chmod 600 ${path}`,
+  fileOpen: (path) => `${path}: его могут читать все, а в нём секреты: chmod o= ${path}`,
   fileFault: (fault) => `${'name' in fault ? `${fault.name}: ` : ''}${FAULTS[fault.kind]}`,
   mendFiles: 'Исправьте строки и перезапустите службу: systemctl restart gogomarket-sidecar',
   noUnit: 'юнита службы на этой машине нет; настройки взяты из этого shell',
