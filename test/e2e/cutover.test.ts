@@ -66,7 +66,7 @@ test('back to a backend with its earlier module and to the sidecar again, nothin
   assert.match(await cutover('--to', 'sidecar'), /^At .* answers the backend: 401 /m);
   await checkBasics();
   const { json } = await stack.ask(REVIEWS);
-  assert.deepEqual(json.summary, { avg_rating: 2, count: 1 });
+  assert.deepEqual([json.summary.avg_rating, json.summary.count], [2, 1]);
   assert.equal((await query(stack.databaseUrl, 'SELECT 1 FROM product_reviews')).length, 3);
 });
 

@@ -1,7 +1,7 @@
 /** npm run cutover: a private nginx between two servers that answer as the sidecar and as the backend. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { chmodSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
@@ -247,19 +247,13 @@ test('a configuration that Nginx does not take is refused in its words before an
 });
 
 test('a second one says who is at it, and --dry-run and --status change nothing', { skip }, async () => {
-  let release: () => void = () => assert.fail('not asked');
-  const { sidecar } = scene.answers;
-  const readyz = sidecar['/readyz'] ?? assert.fail();
-  const isAsked = new Promise<void>((asked) => {
-    sidecar['/readyz'] = (req, res) => {
-      sidecar['/readyz'] = readyz;
-      release = () => readyz(req, res);
-      asked();
-    };
-  });
+  const hold = scene.folder.at('hold');
+  writeFileSync(hold, '');
   const first = scene.start(['--to', 'sidecar']);
   const end = outcomeOf(first);
-  await isAsked;
+  // It has the lock then, and waits for nginx.
+  const lock = `${dirname(scene.conf)}/.gogomarket-upstream.conf.cutover-pid`;
+  await until('the first to begin', () => existsSync(lock));
   const second = await scene.run(['--to', 'backend']);
   assert.deepEqual(
     [second.status, second.stderr.includes(`process ${first.pid}.`)],
@@ -267,7 +261,7 @@ test('a second one says who is at it, and --dry-run and --status change nothing'
     second.stderr,
   );
   assert.match((await scene.run(['--status'])).stdout, new RegExp(`under way: process ${first.pid}`));
-  release();
+  rmSync(hold);
   assert.equal((await end).status, 0);
   await assertIs('sidecar');
 

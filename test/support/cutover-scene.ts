@@ -1,7 +1,7 @@
 /** A private nginx between two servers that answer as the sidecar and as the backend, and the command that switches it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -81,6 +81,7 @@ export async function startCutoverScene() {
     async reset(): Promise<void> {
       Object.assign(answers, ordinaryAnswers());
       wrapper.trap(0, 'INT');
+      rmSync(at('hold'), { force: true });
       writeConf();
       chmodSync(conf, 0o644);
       nginx.signal('SIGHUP');
@@ -102,12 +103,13 @@ export async function outcomeOf(child: ChildProcess): Promise<FinishedRun> {
   return { status, stdout, stderr };
 }
 
-/** An nginx that, at the call of that number, first sends a signal to the process group of who calls it, as Ctrl-C does. */
+/** An nginx that, at the call of that number, first sends a signal to the process group of who calls it, as Ctrl-C does; and that waits while there is a file `hold`. */
 function writeWrapper(at: (name: string) => string) {
   writeFileSync(
     at('wrapper'),
     `#!/bin/sh
 calls=$(($(cat '${at('calls')}') + 1)); echo $calls > '${at('calls')}'
+while [ -e '${at('hold')}' ]; do sleep 0.05; done
 read -r call signal < '${at('trap')}'
 # Its own words would end it (SIGPIPE) where nobody is left to read them.
 if [ "$calls" = "$call" ]; then kill -s "$signal" -- "-$PPID"; sleep 0.1; exec 2>/dev/null; fi
