@@ -1,7 +1,7 @@
 /** docs/operations.md, its commands, and its Russian twin. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { commandsOf } from './support/documented.ts';
 import { OPERATIONS_COMMANDS } from './support/operations-commands.ts';
@@ -53,6 +53,29 @@ test('so does docs/ru/configuration.md, and it has every setting', () => {
   assert.ok(settings(english).length > 30);
   assert.deepEqual(settings(russian), settings(english));
 });
+
+test('links into a section of a document lead to one that exists', () => {
+  const pages = [
+    'README.ru.md',
+    ...globSync('docs/*.md', { cwd: PROJECT }),
+    ...globSync('docs/ru/*.md', { cwd: PROJECT }),
+  ];
+  for (const page of pages) {
+    for (const [, target = '', anchor = ''] of read(page).matchAll(/\]\(([^)#\s:]*)#([^)\s]+)\)/g)) {
+      const path = target === '' ? page : join(dirname(page), target);
+      assert.ok(anchorsOf(path).includes(anchor), `${page}: ${target}#${anchor}`);
+    }
+  }
+});
+
+/** As GitHub makes them. */
+const anchorsOf = (page: string) =>
+  [...read(page).matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(/\s/g, '-'),
+  );
 
 const sectionsOf = (page: string) => [...read(page).matchAll(/^(#+) /gm)].map(([, level]) => level);
 

@@ -140,7 +140,7 @@ Environment="LOG_LEVEL=warn" HOST=::1\nExecStart=/usr/bin/env PORT=8010 \\\n  HO
   assert.match(text, /systemd ExecStart=: HOST, PORT$/m);
   assert.match(text, /instead of an earlier one: WEB_CONCURRENCY$/m);
   assert.match(text, /other in this shell.*: JWT_SECRET$/m);
-  assertFinds(of('settings/files'), 'wrong', /first\.env: everybody may read it.*chmod 600/);
+  assertFinds(of('settings/files'), 'wrong', /first\.env: everybody may read it.*chmod o= /);
   assertFinds(
     of('user/who looks'),
     'ok',
