@@ -12,6 +12,7 @@ import { schema } from '../../src/schema.ts';
 import { type Finding, notApplicable, ok, unchecked, wrong } from '../uploads/check.ts';
 import { reasonOf } from './http-get.ts';
 import type { DoctorCheck, Scene } from './scene.ts';
+import { commandLineOfService, isService } from './user.ts';
 
 const REACHABLE = 'reachable';
 const LEAST_VERSION = 130_000;
@@ -38,7 +39,7 @@ export async function askDatabase(
 const CONNECTION: DoctorCheck = {
   name: REACHABLE,
   needs: [],
-  async run({ setting, words }, signal) {
+  async run({ setting, words, sources }, signal) {
     const target = setting('DATABASE_URL');
     if (target === null) return unchecked(words.settingFirst('DATABASE_URL'));
     const hosts = [target, ...target.otherHosts].map(({ host, port }) => `${host}:${port}`).join(',');
@@ -49,10 +50,13 @@ const CONNECTION: DoctorCheck = {
       return ok(where);
     } catch (error) {
       signal.throwIfAborted();
-      return wrong(
-        `${where}: ${reasonOf(error)}`,
-        words.databaseRemedy(error instanceof ConnectError ? error.codes : []),
-      );
+      const said = `${where}: ${reasonOf(error)}`;
+      const codes = error instanceof ConnectError ? error.codes : [];
+      const { unit } = sources;
+      // By "peer" PostgreSQL lets in who is asking, and that is not the service now (pg_hba.conf).
+      if (target.host.startsWith('/') && codes.includes('28000') && unit !== null && !isService(unit))
+        return unchecked(said, words.askAsService(commandLineOfService(unit)));
+      return wrong(said, words.databaseRemedy(codes));
     }
   },
 };

@@ -12,7 +12,7 @@ function describeResult({ name, status, text, remedy }: Result, words: Words): s
   const width = Math.max(...Object.values(words.statuses).map((one) => one.length)) + 2;
   const indent = ' '.repeat(width + 2);
   const lines = `${name}: ${text}`.split('\n');
-  if (remedy !== null) lines.push(`→ ${remedy}`);
+  if (remedy !== null) lines.push(...`→ ${remedy}`.split('\n'));
   return `  ${label.padEnd(width)}${lines.join(`\n${indent}  `)}`;
 }
 

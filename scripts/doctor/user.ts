@@ -15,13 +15,16 @@ const WHO: DoctorCheck = {
     const me = nameOfUser();
     if (unit === null) return ok(words.noService(me));
     const service = unit.user ?? words.ownUser;
-    if (unit.user === me || me === unit.name.replace(/\.service$/, '')) return ok(words.asService(me));
+    if (isService(unit)) return ok(words.asService(me));
     const line = commandLineOfService(unit);
     return ok(process.getuid?.() === 0 ? words.asRoot(service, line) : words.asOther(me, service, line));
   },
 };
 
-/** DynamicUser= names it after the unit. */
+/** Does this run as the service's own user? DynamicUser= names it after the unit. */
+export const isService = ({ user, name }: Unit): boolean =>
+  nameOfUser() === (user ?? name.replace(/\.service$/, ''));
+
 function nameOfUser(): string {
   try {
     return userInfo().username;

@@ -111,6 +111,8 @@ Exit status: 0 nothing is wrong; 1 something is; 2 something could not be checke
     `the backend has, and nobody reaches: ${list(routes)}. After a rollback the backend answers them, from data of its own`,
   renameRoutes: 'Rename them in the backend, or switch Nginx back to it if they are to replace the sidecar.',
 
+  askAsService: (line: string) =>
+    `The database may let in the service's user by its name ("peer"). As that user:\n${line}`,
   databaseRemedy: (codes: readonly string[]): string => {
     if (codes.some((code) => code.startsWith('28')))
       return 'User or password in DATABASE_URL are not those of the database, or its pg_hba.conf does not let them in from here.';

@@ -108,6 +108,7 @@ export const ru: Words = {
   renameRoutes:
     'Переименуйте их в бэкенде или, если они должны заменить sidecar, переключите Nginx на бэкенд.',
 
+  askAsService: (line) => `База может пускать пользователя службы по имени («peer»). От его имени:\n${line}`,
   databaseRemedy: (codes) => {
     if (codes.some((code) => code.startsWith('28')))
       return 'Имя или пароль в DATABASE_URL не подходят, или pg_hba.conf базы не пускает отсюда.';

@@ -1,7 +1,9 @@
 /** npm run doctor: an installation as it should be, and with one thing wrong at a time. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { connect, createServer as createNetServer } from 'node:net';
 import { resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import pg from 'pg';
@@ -392,6 +394,27 @@ test('database: one that stands still ends no check but its own', async (t) => {
   assertFinds(of('database/reachable'), 'could not check', /no answer within 1 s/);
   assertFinds(of('database/schema'), 'could not check', /"reachable" comes first/);
   assert.equal(of('backend/health').status, 'ok');
+});
+
+test('database: a login by the service’s name, which root is not, says how to ask as the service', async (t) => {
+  // What stands behind the socket is real; the refusal has the state that "peer" has.
+  const relay = createNetServer((socket) =>
+    socket.pipe(connect(scene.server.port, '127.0.0.1')).pipe(socket),
+  );
+  await once(relay.listen(scene.folder.at('.s.PGSQL.5432')), 'listening');
+  t.after(() => relay.close());
+  await scene.sql("CREATE ROLE peer NOLOGIN PASSWORD 'peer'");
+  const unit = scene.folder.at('peer.service');
+  const DATABASE_URL = `postgresql://peer:peer@/test_1?host=${scene.folder.path}`;
+  writeFileSync(unit, `[Service]\nUser=gogomarket\nEnvironmentFile=${scene.writeEnv({ DATABASE_URL })}\n`);
+  const { of } = await look(['--unit', unit, '--only', 'database']);
+  assertFinds(
+    of('database/reachable'),
+    'could not check',
+    /not permitted to log in → .*"peer"[\s\S]*--uid=gogomarket/,
+  );
+  const other = await scene.look(['--only', 'database'], { DATABASE_URL });
+  assertFinds(other.of('database/reachable'), 'wrong', /User or password/);
 });
 
 test('database: a table that somebody has locked ends no check but those that read it', async (t) => {
