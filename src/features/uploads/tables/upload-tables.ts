@@ -38,18 +38,21 @@ async function create(trx: Knex.Transaction): Promise<void> {
   await makeFunctions(trx);
 }
 
-/** One query. What is compared is what makeFunctions writes, in PostgreSQL's own words. */
+/**
+ * One query. What is compared is what makeFunctions writes, in PostgreSQL's own words; without the quotes that
+ * quote_all_identifiers puts everywhere.
+ */
 async function findProblems(knex: Knex): Promise<string[]> {
   const { rows } = await knex.raw<{ rows: { problem: string }[] }>(
-    `WITH place AS (SELECT (SELECT relnamespace::regnamespace::text FROM pg_class
-                             WHERE oid = to_regclass('sidecar_uploads')) AS schema)
+    `WITH place AS (SELECT (SELECT nspname::text FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+                             WHERE pg_class.oid = to_regclass('sidecar_uploads')) AS schema)
      SELECT name || ' is missing' AS problem FROM unnest(?::text[]) AS name WHERE to_regclass(name) IS NULL
       UNION ALL
      SELECT CASE WHEN proc.oid IS NULL THEN signature || ' is missing' ELSE signature || ' is not this release''s' END
        FROM place, unnest(?::text[], ?::text[]) AS wanted (signature, body)
        LEFT JOIN pg_proc AS proc ON proc.oid = to_regprocedure(signature)
       WHERE proc.oid IS NULL OR proc.prosrc <> body OR proc.prosecdef
-         OR proc.proconfig IS DISTINCT FROM ARRAY['search_path=' || place.schema || ', pg_temp']
+         OR replace(array_to_string(proc.proconfig, ' '), '"', '') IS DISTINCT FROM 'search_path=' || place.schema || ', pg_temp'
       UNION ALL
      SELECT CASE WHEN tg.oid IS NULL THEN name || ' is missing'
                  WHEN tg.tgenabled NOT IN ('O', 'A') THEN name || ' is switched off'
@@ -57,7 +60,7 @@ async function findProblems(knex: Knex): Promise<string[]> {
        FROM place, (VALUES (?, ?)) AS wanted (name, definition)
        LEFT JOIN pg_trigger AS tg ON tgname = name AND tgrelid = to_regclass('sidecar_uploads')
       WHERE tg.oid IS NULL OR tg.tgenabled NOT IN ('O', 'A')
-         OR replace(pg_get_triggerdef(tg.oid), place.schema || '.', '') <> definition`,
+         OR replace(replace(pg_get_triggerdef(tg.oid), '"', ''), place.schema || '.', '') <> definition`,
     [
       RELATIONS,
       FUNCTIONS.map(({ signature }) => signature),
