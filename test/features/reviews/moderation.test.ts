@@ -1,6 +1,7 @@
 /** /api/product-reviews/moderation: what admins see and do. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import pg from 'pg';
 import { ADMIN, ANNA, type ReviewScene, reviewScene, SELLER, VERA } from '../../support/review-scene.ts';
 import { WEBHOOK_SECRET } from '../../support/webhook-receiver.ts';
 
@@ -333,4 +334,22 @@ test('many decisions on one review at once end as the last line of its history s
   const isShown = last.after.status === 'published';
   assert.deepEqual(row, { status: last.after.status, shown: isShown, count: isShown ? 1 : 0 });
   assert.equal((await scene.sql('SELECT FROM product_review_history')).length, 24);
+});
+
+test('a decision holds for the next review also when the triggers could not keep up with it', async () => {
+  await scene.empty();
+  const id = await scene.insert({ rating: 1 });
+  const client = new pg.Client({ connectionString: scene.url });
+  await client.connect();
+  try {
+    // Longer than a trigger waits for the stats.
+    await client.query(`BEGIN; SELECT FROM product_review_stats WHERE product_id = '1' FOR UPDATE`);
+    const answer = await decide(id, 'hide', { reason: 'spam' });
+    assert.equal(answer.status, 200);
+    assert.equal((await scene.sql('SELECT FROM product_reviews_unsettled')).length > 0, true);
+  } finally {
+    await client.end();
+  }
+  await scene.insert({ rating: 2 });
+  assert.deepEqual([(await page()).items, (await idsIn('status=hidden')).length], [[], 2]);
 });

@@ -64,7 +64,7 @@ async function makeChange(
   actorId: number,
   { action, reason, note }: Decision,
 ): Promise<Change> {
-  const [owner] = await rowsOf<{ product_id: string; author_id: string }>(trx, OWNER, [reviewId]);
+  const [owner] = await rowsOf<Owner>(trx, OWNER, [reviewId]);
   if (owner === undefined) throw notFound('Review not found');
   // Whose turn it is comes before the row (tables/functions.ts): the author may be editing it.
   await trx.raw(TAKE_TURN, [owner.product_id, owner.author_id]);
@@ -76,6 +76,8 @@ async function makeChange(
     reviewId,
   ]);
   if (after === undefined) throw notFound('Review not found');
+  if (before.state.status !== after.state.status)
+    await remember(trx, owner, after.state.status === 'published' ? null : after.state.status);
   if (action === 'publish') await trx.raw(RESOLVE_REPORTS, [reviewId]);
   if (action === 'publish' || action === 'discard_edit') await trx.raw(KEEP_USED_MEDIA, [reviewId]);
   const change = { before: before.state, after: after.state };
@@ -84,6 +86,24 @@ async function makeChange(
     ...[JSON.stringify(change.before), JSON.stringify(change.after)],
   ]);
   return change;
+}
+
+interface Owner {
+  readonly product_id: string;
+  readonly author_id: string;
+}
+
+/**
+ * What becomes of this author's next review. The triggers do the same for every writer, but only note what has to be
+ * settled when a lock is not to be had, as during an import; and what was decided here must not be lost.
+ */
+async function remember(
+  trx: Knex.Transaction,
+  { product_id, author_id }: Owner,
+  status: string | null,
+): Promise<void> {
+  if (status === null) await trx.raw(FORGET, [product_id, author_id]);
+  else await trx.raw(REMEMBER, [product_id, author_id, status]);
 }
 
 /** null: nothing that anybody outside can see. */
@@ -124,6 +144,12 @@ const CHANGES: Readonly<Record<Action, string>> = {
   mark_incentivized: 'incentivized = true',
   unmark_incentivized: 'incentivized = NULL',
 };
+
+const FORGET = 'DELETE FROM product_review_moderated WHERE product_id = ? AND author_id = ?';
+const REMEMBER = `
+  INSERT INTO product_review_moderated AS known (product_id, author_id, status) VALUES (?, ?, ?)
+      ON CONFLICT (product_id, author_id) DO UPDATE SET status = excluded.status
+   WHERE known.status <> excluded.status`;
 
 const RESOLVE_REPORTS =
   'UPDATE product_review_reports SET resolved_at = now() WHERE review_id = ? AND resolved_at IS NULL';
