@@ -19,7 +19,8 @@ const CHECK_START = '/bin/sh deploy/systemd/before-start.sh';
 async function paste(commands: readonly string[], changes: Readonly<Record<string, string>>, cwd = PROJECT) {
   let script = commands.join('\n');
   for (const [from, to] of Object.entries(changes)) script = script.replaceAll(from, to);
-  const env = { PATH: PATH_WITH_SBIN, HOME: process.env.HOME ?? '/', npm_config_offline: 'true' };
+  const npmSettings = Object.entries(process.env).filter(([name]) => /^(npm_config_|HOME$)/.test(name));
+  const env = { PATH: PATH_WITH_SBIN, ...Object.fromEntries(npmSettings), npm_config_offline: 'true' };
   // A machine that takes care: what root makes is nobody else's.
   const run = await runToEnd(
     'bash',

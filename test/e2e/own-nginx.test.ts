@@ -1,6 +1,7 @@
 /** An Nginx file of before, which lacks what deploy/nginx has: docs/operations.md tells its symptoms. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type ScriptedBackend, startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
 import { startDeployedNginx } from '../support/deployed-nginx.ts';
@@ -8,6 +9,7 @@ import { send } from '../support/https-client.ts';
 import { skipWithout } from '../support/requirements.ts';
 import { startSidecar, type TestSidecar } from '../support/start-sidecar.ts';
 
+const OPERATIONS = resolve(import.meta.dirname, '../../docs/operations.md');
 const skip = skipWithout(['nginx', 'openssl']);
 /** Nginx's own defaults, but that its time-out is 1 s instead of 60. */
 const OF_BEFORE = [
@@ -47,6 +49,25 @@ test('a body above 1 MB is an HTML 413 of its own', { skip }, async () => {
 test('its time-out is an HTML 504 ahead of ours', { skip }, async () => {
   const answer = await ask(OF_BEFORE, 10);
   assert.deepEqual([answer.status, answer.type], [504, 'text/html']);
+});
+
+test('for a rollback past an earlier module it answers 404 as the document has it, and nothing else', {
+  skip,
+}, async () => {
+  const location = /```nginx\n([\s\S]*?)```/.exec(readFileSync(OPERATIONS, 'utf8'))?.[1] ?? '';
+  const nginx = await startDeployedNginx(sidecar.port, [
+    ['    location ~ ^/api(/|$) {', `${location}\n    location ~ ^/api(/|$) {`],
+  ]);
+  const get = (path: string) => send(`${nginx.url}${path}`, { ca: readFileSync(nginx.caPath) });
+  for (const path of ['/api/uploads', '/api/products/1/reviews?limit=5']) {
+    const { status, headers, body } = await get(path);
+    assert.deepEqual(
+      [status, headers['content-type'], body],
+      [404, 'application/json', '{"detail":"Not Found"}'],
+    );
+  }
+  assert.equal((await get('/api/uploads/limits')).status, 501);
+  await nginx.stop();
 });
 
 test('with the shipped file the sidecar answers, in words that the apps show', { skip }, async () => {
