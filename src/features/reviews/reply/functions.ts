@@ -2,13 +2,13 @@
 import {
   action,
   answer,
-  countPace,
   event,
   FIND_SELLER,
   findShown,
   refuseIf,
+  refuseTaken,
   START,
-  startPace,
+  takePace,
 } from '../write/sql.ts';
 
 /** `rules.text` is null when there is to be none. */
@@ -27,9 +27,9 @@ const REPLY = `
       ${FIND_SELLER}
     END IF;
     ${refuseIf('seller IS DISTINCT FROM replier', 'not_the_seller')}
-    ${startPace('write', 'replier')}
+    ${takePace('write', 'replier')}
     ${findShown('FOR UPDATE')}
-    ${refuseIf('review.id IS NULL', 'not_found')}
+    ${refuseTaken('write', 'replier', 'review.id IS NULL', 'not_found')}
     reply := CASE
       WHEN wording IS NULL THEN NULL
       WHEN (review.reply ->> 'author_id')::bigint IS DISTINCT FROM replier THEN
@@ -41,7 +41,6 @@ const REPLY = `
       UPDATE product_reviews AS r SET reply = reply WHERE r.id = wanted RETURNING * INTO review;
       events := ${event('replied', 'replier')};
     END IF;
-    ${countPace('write', 'replier')}
     ${answer('events')}
   END`;
 

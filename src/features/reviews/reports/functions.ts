@@ -2,14 +2,13 @@
 import {
   action,
   answer,
-  countPace,
   event,
   FIND_SELLER,
   findShown,
   noteHold,
-  refuseIf,
+  refuseTaken,
   START,
-  startPace,
+  takePace,
 } from '../write/sql.ts';
 
 /** Those of the seller, and of whoever has not got the product, are for the admins and do not count. */
@@ -42,7 +41,7 @@ const REPORT = `
     events jsonb := '[]';
   BEGIN
     ${START}
-    ${startPace('write', 'reporter')}
+    ${takePace('write', 'reporter')}
     ${findShown('')}
     IF review.id IS NOT NULL THEN
       PERFORM pg_advisory_xact_lock(product_review_turn(product, review.author_id::text));
@@ -50,11 +49,10 @@ const REPORT = `
     END IF;
     IF EXISTS (SELECT FROM product_review_reports AS report JOIN product_reviews AS r ON r.id = report.review_id
                 WHERE report.review_id = wanted AND report.user_id = reporter AND r.product_id = product) THEN
-      ${countPace('write', 'reporter')}
       RETURN '{}';
     END IF;
-    ${refuseIf('review.id IS NULL', 'not_found')}
-    ${refuseIf('review.author_id = reporter::text', 'own_review')}
+    ${refuseTaken('write', 'reporter', 'review.id IS NULL', 'not_found')}
+    ${refuseTaken('write', 'reporter', 'review.author_id = reporter::text', 'own_review')}
     INSERT INTO product_review_reports (review_id, user_id, reason, note)
     VALUES (wanted, reporter, rules ->> 'reason', rules ->> 'note');
     events := ${event('reported', 'reporter')};
@@ -62,7 +60,6 @@ const REPORT = `
     UPDATE product_reviews AS r
        SET report_count = coalesce(r.report_count, 0) + 1, status = review.status, status_reason = review.status_reason
      WHERE r.id = wanted RETURNING * INTO review;
-    ${countPace('write', 'reporter')}
     ${answer('events')}
   END`;
 
@@ -72,13 +69,12 @@ const APPEAL = `
     review product_reviews;
   BEGIN
     ${START}
-    ${startPace('write', 'author')}
+    ${takePace('write', 'author')}
     SELECT * INTO review FROM product_reviews AS r WHERE r.id = wanted AND r.author_id = author::text FOR UPDATE;
-    ${refuseIf('review.id IS NULL', 'not_found')}
-    ${refuseIf('EXISTS (SELECT FROM product_review_appeals AS appeal WHERE appeal.review_id = wanted)', 'already_appealed')}
-    ${refuseIf(`review.status IS DISTINCT FROM 'hidden'`, 'not_hidden')}
+    ${refuseTaken('write', 'author', 'review.id IS NULL', 'not_found')}
+    ${refuseTaken('write', 'author', 'EXISTS (SELECT FROM product_review_appeals AS appeal WHERE appeal.review_id = wanted)', 'already_appealed')}
+    ${refuseTaken('write', 'author', `review.status IS DISTINCT FROM 'hidden'`, 'not_hidden')}
     INSERT INTO product_review_appeals (review_id, author_id, text) VALUES (wanted, author::text, rules ->> 'text');
-    ${countPace('write', 'author')}
     RETURN '{}';
   END`;
 

@@ -133,12 +133,20 @@ export const SETTLE = `
   END`;
 
 /**
+ * What a new row has as `superseded_at` when it is to be shown from the start: by whoever has its author's turn, and has seen
+ * that there is no other row of theirs. It saves the row's second version, with all its index entries.
+ */
+export const SHOWN_AT_ONCE = '-infinity';
+
+/**
  * A new row comes without a status and, by the column's default, with the time of its transaction; one out of a backup
  * brings what it was. The votes may have come back before their reviews or come afterwards, and are counted either way.
  */
 export const HOLD = `
   BEGIN
-    IF TG_OP = 'INSERT' THEN
+    IF TG_OP = 'INSERT' AND NEW.superseded_at = '${SHOWN_AT_ONCE}' THEN
+      NEW.superseded_at := NULL;
+    ELSIF TG_OP = 'INSERT' THEN
       BEGIN
         IF NEW.status IS NULL AND NEW.superseded_at = now() THEN
           NEW.status := coalesce(

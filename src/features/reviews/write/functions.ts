@@ -1,22 +1,28 @@
 /** In the database: what an author does to a review, and what of it others need as well. */
+import { SHOWN_AT_ONCE } from '../tables/function-bodies.ts';
 import type { WantedFunction } from '../tables/functions.ts';
 import { PACE_FUNCTIONS } from './pace.ts';
 import {
   action,
   answer,
-  countPace,
   event,
   FIND_SELLER,
   IS_UNSETTLED,
   noteHold,
   refuseIf,
+  refuseTaken,
   START,
-  startPace,
+  takePace,
 } from './sql.ts';
 
 /** The stored name is for the old module, which may have made room for a short one only. */
-const STORED_NAME = `left(author_name, (SELECT CASE WHEN atttypmod > 4 THEN atttypmod - 4 ELSE 2147483647 END FROM pg_attribute
-                           WHERE attrelid = 'product_reviews'::regclass AND attname = 'author_name'))`;
+const STORE_NAME = `
+      BEGIN
+        review.author_name := author_name;
+      EXCEPTION WHEN string_data_right_truncation THEN
+        review.author_name := left(author_name, (SELECT atttypmod - 4 FROM pg_attribute
+           WHERE attrelid = 'product_reviews'::regclass AND attname = 'author_name'));
+      END;`;
 
 /** From jsonb to the record, whose columns may have other types than ours: an assignment converts, or says what is too long. */
 const APPLY_CONTENT = `
@@ -30,7 +36,7 @@ const ISO_NOW = `to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH2
 
 const INSERTED = [
   ...['product_id', 'author_id', 'author_name', 'rating', 'text', 'created_at', 'title', 'media'],
-  ...['status', 'status_reason', 'verified', 'display_short'],
+  ...['status', 'status_reason', 'verified', 'display_short', 'superseded_at'],
 ];
 const insert = (column: string, value: string, overriding: string) => `
         INSERT INTO product_reviews AS r (${INSERTED.join(', ')}${column})
@@ -40,7 +46,7 @@ const insert = (column: string, value: string, overriding: string) => `
 const ADD = `
       review.product_id := product;
       review.author_id := author;
-      review.author_name := ${STORED_NAME};
+      ${STORE_NAME}
       review.created_at := ${ISO_NOW};
       review.verified := is_bought;
       review.display_short := rules -> 'display_short';
@@ -55,6 +61,7 @@ const ADD = `
         -- Not left to the trigger, whose setting may be another sidecar's.
         review.status := CASE WHEN rules ->> 'moderation' = 'pre' THEN 'pending' ELSE 'published' END;
       END IF;
+      review.superseded_at := CASE WHEN review.status = 'published' THEN '${SHOWN_AT_ONCE}' ELSE now() END;
       IF rules -> 'id' IS NULL THEN
         ${insert('', '', '')}
       ELSE
@@ -74,7 +81,7 @@ const assignments = [...EDITED, ...FLAGS, 'author_name', 'edited_at'].map(
 
 const EDIT = `
       review := former;
-      review.author_name := ${STORED_NAME};
+      ${STORE_NAME}
       review.verified := is_bought;
       review.display_short := coalesce((rules -> 'display_short')::boolean, former.display_short);
       IF was = 'published' AND rules ->> 'moderation' = 'pre' AND NOT is_blocked THEN
@@ -121,7 +128,7 @@ const WRITE = `
     review product_reviews;
     was text;
     stored jsonb;
-    content jsonb;
+    content jsonb := change;
     events jsonb := '[]';
   BEGIN
     ${START}
@@ -133,17 +140,16 @@ const WRITE = `
     is_bought := product_review_bought(product, author);
     ${refuseIf(`NOT is_bought AND (rules -> 'require_purchase')::boolean`, 'purchase_required')}
     ${REFUSE_UNSETTLED}
-    ${startPace('write', 'author')}
+    ${takePace('write', 'author')}
     PERFORM pg_advisory_xact_lock(product_review_turn(product, author::text));
     ${LOCK_FORMER}
-    stored := jsonb_build_object('rating', former.rating, 'text', former.text, 'title', former.title, 'media', former.media);
-    content := coalesce(former.pending_edit, stored) || change;
     IF former.id IS NOT NULL THEN
       was := coalesce(former.status, 'published');
+      stored := jsonb_build_object('rating', former.rating, 'text', former.text, 'title', former.title, 'media', former.media);
+      content := coalesce(former.pending_edit, stored) || change;
       ${EDIT}
-    ELSIF (rules -> 'must_exist')::boolean THEN
-      RETURN '{"refusal": "no_review"}';
     ELSE
+      ${refuseTaken('write', 'author', `(rules -> 'must_exist')::boolean`, 'no_review')}
       ${ADD}
     END IF;
     IF review.status = 'held' AND coalesce(was, '') NOT IN ('held', 'hidden') THEN
@@ -155,7 +161,6 @@ const WRITE = `
     IF review.media IS DISTINCT FROM former.media OR review.pending_edit IS DISTINCT FROM former.pending_edit THEN
       PERFORM product_review_keep_media(review.id);
     END IF;
-    ${countPace('write', 'author')}
     ${answer('events')}
   END`;
 
@@ -167,11 +172,10 @@ const WITHDRAW = `
   BEGIN
     ${START}
     ${REFUSE_UNSETTLED}
-    ${startPace('write', 'author')}
+    ${takePace('write', 'author')}
     WITH gone AS (
       DELETE FROM product_reviews AS r WHERE r.product_id = product AND r.author_id = author::text RETURNING *)
     SELECT * INTO review FROM gone WHERE gone.rating IS NOT NULL ORDER BY gone.id DESC LIMIT 1;
-    ${countPace('write', 'author')}
     ${answer(`CASE WHEN review.id IS NULL THEN '[]' ELSE ${event('deleted', 'author')} END`)}
   END`;
 
@@ -185,21 +189,6 @@ const plain = {
 
 export const WRITE_FUNCTIONS: readonly WantedFunction[] = [
   ...PACE_FUNCTIONS,
-  {
-    ...plain,
-    /** No row: there is no such product. A column that is missing is found as null in `absent`. */
-    signature: 'product_review_seller(text)',
-    parameters: 'product text',
-    returns: 'SETOF bigint',
-    body: `
-  BEGIN
-    RETURN QUERY
-      SELECT found.seller_id::bigint
-        FROM (SELECT NULL::bigint AS seller_id) AS absent
-       CROSS JOIN LATERAL (SELECT seller_id FROM products
-              WHERE products.id = CASE WHEN $1 ~ '^[1-9][0-9]{0,9}$' THEN $1::bigint END) AS found;
-  END`,
-  },
   {
     ...plain,
     /** An order of the buyer with the product that was delivered. */

@@ -16,8 +16,8 @@ const LAST_MINUTE = `moment > clock_timestamp() - interval '1 minute' AND moment
 export const PACE_FUNCTIONS: readonly WantedFunction[] = [
   {
     ...plain,
-    /** How long the user has to wait, s; null: not at all. Locks the row. */
-    signature: 'product_review_pace_wait(bigint,text,integer)',
+    /** Counts one more: null. Or how long the user has to wait, s, and nothing is counted. Locks the row in any case. */
+    signature: 'product_review_pace_take(bigint,text,integer)',
     parameters: 'whose bigint, what text, per_minute integer',
     returns: 'integer',
     body: `
@@ -27,33 +27,32 @@ export const PACE_FUNCTIONS: readonly WantedFunction[] = [
     IF per_minute = 0 THEN
       RETURN NULL;
     END IF;
-    FOR look IN 1..2 LOOP
-      SELECT accepted INTO recent FROM product_review_pace WHERE user_id = whose AND kind = what FOR UPDATE;
-      EXIT WHEN FOUND;
-      INSERT INTO product_review_pace (user_id, kind, accepted) VALUES (whose, what, '{}') ON CONFLICT DO NOTHING;
-    END LOOP;
-    IF cardinality(recent) >= per_minute THEN
-      recent := ARRAY(SELECT moment FROM unnest(recent) AS moment WHERE ${LAST_MINUTE} ORDER BY moment);
-    END IF;
-    IF cardinality(recent) < per_minute THEN
+    INSERT INTO product_review_pace AS pace (user_id, kind, accepted) VALUES (whose, what, ARRAY[clock_timestamp()])
+        ON CONFLICT (user_id, kind) DO UPDATE
+       SET accepted = ARRAY(SELECT moment FROM unnest(pace.accepted) AS moment WHERE ${LAST_MINUTE} ORDER BY moment)
+                      || clock_timestamp()
+     WHERE cardinality(pace.accepted) < per_minute
+        OR (SELECT count(*) FROM unnest(pace.accepted) AS moment WHERE ${LAST_MINUTE}) < per_minute;
+    IF FOUND THEN
       RETURN NULL;
     END IF;
+    recent := ARRAY(SELECT moment FROM product_review_pace AS pace CROSS JOIN LATERAL unnest(pace.accepted) AS moment
+                     WHERE pace.user_id = whose AND pace.kind = what AND ${LAST_MINUTE} ORDER BY moment);
     RETURN least(60, greatest(1, ceil(extract(epoch FROM
              recent[cardinality(recent) - per_minute + 1] + interval '1 minute' - clock_timestamp()))));
   END`,
   },
   {
     ...plain,
-    signature: 'product_review_pace_count(bigint,text,integer)',
+    /** What was counted last was refused after all. */
+    signature: 'product_review_pace_return(bigint,text,integer)',
     parameters: 'whose bigint, what text, per_minute integer',
     returns: 'void',
     body: `
   BEGIN
     IF per_minute > 0 THEN
-      UPDATE product_review_pace
-         SET accepted = ARRAY(SELECT moment FROM unnest(accepted) AS moment WHERE ${LAST_MINUTE} ORDER BY moment)
-                        || clock_timestamp()
-       WHERE user_id = whose AND kind = what;
+      UPDATE product_review_pace AS pace SET accepted = pace.accepted[:cardinality(pace.accepted) - 1]
+       WHERE pace.user_id = whose AND pace.kind = what;
     END IF;
   END`,
   },

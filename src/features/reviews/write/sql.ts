@@ -8,6 +8,9 @@
  */
 import type { WantedFunction } from '../tables/functions.ts';
 
+/** Planned once: with arrays and texts for parameters PostgreSQL would plan most of our statements anew each time. */
+const GENERIC = { plan_cache_mode: 'force_generic_plan' };
+
 /** @param parameters their names and types; `rules` are settings and what belongs to the one kind of write */
 export const action = (
   name: string,
@@ -18,7 +21,7 @@ export const action = (
   parameters: Object.entries(parameters)
     .map((parameter) => parameter.join(' '))
     .join(', '),
-  ...{ returns: 'jsonb', language: 'plpgsql', immutable: false, definer: false, settings: {} },
+  ...{ returns: 'jsonb', language: 'plpgsql', immutable: false, definer: false, settings: GENERIC },
   // It reads the backend's tables, which need not be where ours are.
   isOfCaller: true,
   // Variables before columns of the same name: a table of others' may have columns that we know nothing of.
@@ -36,20 +39,26 @@ export const refuseIf = (condition: string, refusal: string) => `
       RETURN '{"refusal": "${refusal}"}';
     END IF;`;
 
-/** Waits for the user's other requests, so it is the first of all locks. @param kind of what is counted */
-export const startPace = (kind: 'write' | 'vote', user: string) => `
-    wait := product_review_pace_wait(${user}, '${kind}', (rules ->> 'per_minute')::integer);
+/** Counts it, behind the user's other requests: so it is the first of all locks. @param kind of what is counted */
+export const takePace = (kind: 'write' | 'vote', user: string) => `
+    wait := product_review_pace_take(${user}, '${kind}', (rules ->> 'per_minute')::integer);
     IF wait IS NOT NULL THEN
       RETURN jsonb_build_object('refusal', 'rate_limited', 'retry_after', wait);
     END IF;`;
 
-/** When nothing can be refused any more. */
-export const countPace = (kind: 'write' | 'vote', user: string) => `
-    PERFORM product_review_pace_count(${user}, '${kind}', (rules ->> 'per_minute')::integer);`;
+/** What was refused does not count. */
+export const refuseTaken = (kind: 'write' | 'vote', user: string, condition: string, refusal: string) => `
+    IF ${condition} THEN
+      PERFORM product_review_pace_return(${user}, '${kind}', (rules ->> 'per_minute')::integer);
+      RETURN '{"refusal": "${refusal}"}';
+    END IF;`;
 
-/** The product's seller; NULL, and not FOUND, when there is no such product. */
+/** The product's seller; NULL, and not FOUND, when there is no such product. A column that is missing is null in `absent`. */
 export const FIND_SELLER = `
-    SELECT found.id INTO seller FROM product_review_seller(product) AS found (id);`;
+    SELECT found.seller_id INTO seller
+      FROM (SELECT NULL::bigint AS seller_id) AS absent
+     CROSS JOIN LATERAL (SELECT seller_id FROM products
+            WHERE products.id = CASE WHEN product ~ '^[1-9][0-9]{0,9}$' THEN product::bigint END) AS found;`;
 
 /** A review that everybody sees. */
 export const findShown = (lock: string) => `
