@@ -19,7 +19,9 @@ const CHECK_START = '/bin/sh deploy/systemd/before-start.sh';
 async function paste(commands: readonly string[], changes: Readonly<Record<string, string>>, cwd = PROJECT) {
   let script = commands.join('\n');
   for (const [from, to] of Object.entries(changes)) script = script.replaceAll(from, to);
-  const npmSettings = Object.entries(process.env).filter(([name]) => /^(npm_config_|HOME$)/.test(name));
+  const npmSettings = Object.entries(process.env).filter(([name]) =>
+    /^(HOME|npm_config_(cache|registry|userconfig))$/.test(name),
+  );
   const env = { PATH: PATH_WITH_SBIN, ...Object.fromEntries(npmSettings), npm_config_offline: 'true' };
   // A machine that takes care: what root makes is nobody else's.
   const run = await runToEnd(
@@ -43,7 +45,7 @@ test('a release installed from an archive under umask 027 starts as a user that 
       documented('sudo mkdir "$release"'),
       documented('sudo tar '),
       documented('sudo npm ci'),
-      documented('sudo chmod -R'),
+      documented('sudo chmod -R a+rX "$release"'),
       documented('sudo ln -sfnT "$release"'),
     ],
     { '/opt/': `${folder.path}/`, '--output=': `--output=${folder.path}/` },
