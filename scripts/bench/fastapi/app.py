@@ -4,6 +4,7 @@ Run with DATABASE_URL, JWT_SECRET and the S3_ settings. A router for each featur
 """
 from fastapi import FastAPI
 
+import reviews
 import uploads
 from database import close_database, open_database
 
@@ -11,4 +12,5 @@ app = FastAPI(title="Peer")
 # FastAPI 0.92 ignores lifespan=.
 app.on_event("startup")(open_database)
 app.on_event("shutdown")(close_database)
+app.include_router(reviews.router)
 app.include_router(uploads.router)

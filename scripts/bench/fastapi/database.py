@@ -17,3 +17,7 @@ async def close_database():
 
 async def fetch_one(sql: str, *values):
     return await pool.fetchrow(sql, *values)
+
+
+async def fetch_all(sql: str, *values):
+    return await pool.fetch(sql, *values)

@@ -7,6 +7,25 @@ export interface ApiRequest {
   readonly bytes: Buffer;
   /** Of the body of the right answer. */
   readonly answerHas: string;
+  /** A 304 has no body. */
+  readonly isNotModified?: boolean;
+}
+
+/** A request as a workload describes it to the load generator. */
+export interface Question {
+  readonly path: string;
+  readonly answerHas: string;
+  /** What is known already: the right answer is a 304. */
+  readonly ifNoneMatch?: string;
+  /** A POST of this JSON, by this user. */
+  readonly post?: { readonly user: number; readonly json: string };
+}
+
+export function requestOf({ path, answerHas, ifNoneMatch, post }: Question): ApiRequest {
+  if (post !== undefined) return { bytes: request('POST', path, post.user, post.json), answerHas };
+  const known = ifNoneMatch === undefined ? '' : `If-None-Match: ${ifNoneMatch}\r\n`;
+  const bytes = Buffer.from(`GET ${path} HTTP/1.1\r\n${HEADERS}\r\n${known}\r\n`);
+  return { bytes, answerHas, isNotModified: ifNoneMatch !== undefined };
 }
 
 /** What can be asked; a workload names one. */

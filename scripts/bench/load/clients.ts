@@ -21,6 +21,7 @@ import type { LoadClient, LoopEvents } from './closed-loop.ts';
 /** Of a wrong answer, in the error message. */
 const SHOWN_CHARS = 300;
 const OK = Buffer.from('HTTP/1.1 200 ');
+const NOT_MODIFIED = Buffer.from('HTTP/1.1 304 ');
 const ACCEPTED = /^HTTP\/1\.1 101 .*\r\nsec-websocket-accept: *(\S+)/is;
 const EXPECTED_ACCEPT = acceptFor(WEBSOCKET_KEY);
 
@@ -62,17 +63,22 @@ export function readAnswer(bytes: Buffer, expected: Buffer): Answer {
   return 'right';
 }
 
-/** A 200 with a Content-Length, whose body has something in it. @param bytes from its beginning */
-function readApiAnswer(bytes: Buffer, answerHas: string): Answer {
+/** A 304, or a 200 with a Content-Length, whose body has something in it. @param bytes from its beginning */
+function readApiAnswer(
+  bytes: Buffer,
+  { answerHas, isNotModified = false }: Omit<ApiRequest, 'bytes'>,
+): Answer {
   const headEnd = bytes.indexOf('\r\n\r\n');
   if (headEnd === -1) return 'incomplete';
   const head = bytes.toString('latin1', 0, headEnd);
-  const end = headEnd + 4 + Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1]);
+  const length = isNotModified ? 0 : Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1]);
+  const end = headEnd + 4 + length;
+  const status = isNotModified ? NOT_MODIFIED : OK;
   if (bytes.length < end) return 'incomplete';
   const isRight =
     bytes.length === end &&
-    bytes.compare(OK, 0, OK.length, 0, OK.length) === 0 &&
-    bytes.indexOf(answerHas, headEnd) !== -1;
+    bytes.compare(status, 0, status.length, 0, status.length) === 0 &&
+    (isNotModified || bytes.indexOf(answerHas, headEnd) !== -1);
   return isRight ? 'right' : { wrong: `a wrong answer:\n${bytes.toString('latin1', 0, 2 * SHOWN_CHARS)}` };
 }
 
@@ -135,19 +141,19 @@ export class HttpClient extends Client {
 /** One keep-alive connection that asks for something else each time. */
 export class ApiClient extends Client {
   readonly opened: Promise<unknown>;
-  #answerHas = '';
+  #due: Omit<ApiRequest, 'bytes'> = { answerHas: '' };
 
   constructor(port: number, nextRequest: () => ApiRequest) {
     super(port, () => {
-      const { bytes, answerHas } = nextRequest();
-      this.#answerHas = answerHas;
+      const { bytes, ...due } = nextRequest();
+      this.#due = due;
       return bytes;
     });
     this.opened = once(this.socket, 'connect');
   }
 
   protected read(bytes: Buffer): Answer {
-    return readApiAnswer(bytes, this.#answerHas);
+    return readApiAnswer(bytes, this.#due);
   }
 }
 

@@ -3,7 +3,7 @@
  * requests, so that one core can saturate a proxy on another.
  */
 import { serveCommands } from '../../lab/worker.ts';
-import { apiRequests } from './api-requests.ts';
+import { apiRequests, requestOf } from './api-requests.ts';
 import { ApiClient, HttpClient, WebSocketClient } from './clients.ts';
 import { ClosedLoop, type LoadClient } from './closed-loop.ts';
 import type { LoadCommand, LoadResult } from './messages.ts';
@@ -27,6 +27,11 @@ async function perform(command: LoadCommand): Promise<LoadResult> {
         const nextRequest = () => apiRequests[command.ask](1 + (asked++ % command.users));
         return new ApiClient(command.port, nextRequest);
       });
+    case 'open-questions': {
+      const requests = command.questions.map(requestOf);
+      const next = () => requests[asked++ % requests.length] ?? requestOf({ path: '/', answerHas: '' });
+      return await open(command.connections, () => new ApiClient(command.port, next));
+    }
     case 'open-websockets':
       return await open(command.connections, (i) => new WebSocketClient(command.port, i));
     case 'run':

@@ -2,7 +2,7 @@
  * What the bench and the load generator say to each other.
  */
 
-import type { ApiRequestName } from './api-requests.ts';
+import type { ApiRequestName, Question } from './api-requests.ts';
 
 export type LoadCommand =
   /** Opens connections that will send small requests. */
@@ -19,6 +19,13 @@ export type LoadCommand =
       readonly ask: ApiRequestName;
       readonly connections: number;
       readonly users: number;
+    }
+  /** Opens connections that will ask these of the sidecar's own routes, one after the other and again. */
+  | {
+      readonly kind: 'open-questions';
+      readonly port: number;
+      readonly questions: readonly Question[];
+      readonly connections: number;
     }
   /** Opens WebSockets that will send frames to be echoed. */
   | { readonly kind: 'open-websockets'; readonly port: number; readonly connections: number }

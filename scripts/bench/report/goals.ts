@@ -41,6 +41,14 @@ const RATIO_GOALS: readonly RatioGoal[] = [
   { workload: 'websocket', against: EVERY_NODE_PEER, limit: 'at most', must: 1 },
   { workload: 'websocket', against: 'nginx', limit: 'at most', stretch: 1.4 },
   { workload: 'uploads', against: 'FastAPI', limit: 'at most', must: 0.75, stretch: 0.5 },
+  { workload: 'reviews', against: 'FastAPI', limit: 'at most', must: 0.4, stretch: 0.28 },
+  { workload: 'reviews hot', against: 'FastAPI', limit: 'at most', must: 0.03 },
+  { workload: 'reviews hot', against: 'small product', limit: 'at most', must: 1.5 },
+  { workload: 'reviews deep', against: 'FastAPI', limit: 'at most', must: 0.03 },
+  { workload: 'reviews deep', against: 'small product', limit: 'at most', must: 1.5 },
+  { workload: 'reviews known', against: 'small product', limit: 'at most', must: 0.25 },
+  { workload: 'reviews summary', against: 'small product', limit: 'at most', must: 2 },
+  { workload: 'reviews post', against: 'FastAPI', limit: 'at most', must: 1, stretch: 0.8 },
 ];
 
 const ABSOLUTE_GOALS: readonly AbsoluteGoal[] = [
@@ -48,6 +56,7 @@ const ABSOLUTE_GOALS: readonly AbsoluteGoal[] = [
   { workload: 'upload', metric: 'uploadGrowthMb', unit: 'MB of growth', must: 40 },
   { workload: 'idle', metric: 'eachKb', unit: 'KB', must: 20, stretch: 8 },
   { workload: 'log', metric: 'percent', unit: '%', must: 15 },
+  { workload: 'reviews shapes', metric: 'ratio', unit: 'times', must: 2, stretch: 1.3 },
   { workload: 'startup', metric: 'startMs', unit: 'ms', must: 350, stretch: 200 },
 ];
 

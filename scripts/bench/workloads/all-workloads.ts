@@ -4,6 +4,7 @@
 import { bulk } from './bulk.ts';
 import { dueUploads } from './due-uploads.ts';
 import { oneConnection } from './one-connection.ts';
+import { reviews } from './reviews.ts';
 import { logAndMetrics, smallGets, smallPosts } from './small-requests.ts';
 import { startup } from './startup.ts';
 import { uploads } from './uploads.ts';
@@ -21,4 +22,5 @@ export const workloads = {
   startup,
   uploads,
   due: dueUploads,
+  reviews,
 } as const satisfies Record<string, Workload>;

@@ -172,7 +172,11 @@ const JOIN_AUTHOR = `
  * is a value of theirs each quote has a backslash before it. The keys need no escaping in a URL (features/uploads/issue.ts).
  */
 const filesJson = (media: string, publicBaseUrl: string) =>
-  `regexp_replace(replace((${media})::text, '"key": "', ${literal(`"url": ${JSON.stringify(`${publicBaseUrl}/`).slice(0, -1)}`)}), '"upload_id": "[^"]*", ', '', 'g')`;
+  `replace(((${media})${WITHOUT_UPLOAD_IDS})::text, '"key": "', ${literal(`"url": ${JSON.stringify(`${publicBaseUrl}/`).slice(0, -1)}`)})`;
+
+/** A third of what a regular expression costs. What is not there is no error. */
+const MAX_FILES = 6;
+const WITHOUT_UPLOAD_IDS = Array.from({ length: MAX_FILES }, (_, i) => ` #- '{${i},upload_id}'`).join('');
 
 const pendingJson = (files: (media: string) => string) => `'{"rating":'
     || coalesce((r.pending_edit -> 'rating')::text, 'null') || ',"title":' || coalesce((r.pending_edit -> 'title')::text, 'null')

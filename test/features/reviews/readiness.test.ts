@@ -178,7 +178,7 @@ test('a table that cannot be adopted is down, and the reason is told once', asyn
     }
     assert.equal(await reads(), 503);
     const sentence =
-      'rating is numeric instead of integer (ALTER TABLE product_reviews ALTER COLUMN rating TYPE integer)';
+      'rating is numeric instead of integer (ALTER TABLE product_reviews ALTER COLUMN rating TYPE integer USING rating::integer)';
     assert.equal(told.filter((line) => line.startsWith(sentence)).length, 1);
     await query(url, 'ALTER TABLE product_reviews ALTER rating TYPE integer');
     await until('ok');
