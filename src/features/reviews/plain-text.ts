@@ -9,8 +9,10 @@ const CONTROL_CHARACTER = /[^\P{Cc}\n\t]/u;
  */
 export const plainText = (maxLength: number) =>
   storableText
-    .transform((text) => text.replace(/\r\n?/g, '\n').normalize('NFC').trim())
+    .transform((text) => text.replace(/\r\n?/g, '\n').normalize('NFC'))
+    // Before the ends are trimmed: for trim() vertical tabs and form feeds are white space.
     .refine((text) => !CONTROL_CHARACTER.test(text), 'must not contain control characters')
+    .transform((text) => text.trim())
     .refine((text) => isAtMost(text, maxLength), `must not be longer than ${maxLength} characters`);
 
 /** The same, where nothing may stand: null, and blank, are none. */

@@ -190,7 +190,7 @@ test('hostile values of every field are 422 with a sentence, of POST and PATCH a
   const uuid = '140da8a4-0000-4000-8000-000000000000';
   const bad: Record<string, unknown[]> = {
     rating: [0, 6, 4.5, '5', true, 1e30, null, [], {}],
-    text: [7, true, [], {}, 'a\0b', 'a\u001bb', 'a\u009fb', '\ud800', 'x'.repeat(1001)],
+    text: [7, true, [], {}, 'a\0b', 'a\u001bb', '\u000ba', 'a\f', 'a\u009fb', '\ud800', 'x'.repeat(1001)],
     title: [7, false, ['x'], {}, 'a\0', '\udc00', 'x\u0008', 'x'.repeat(121), '😀'.repeat(121)],
     media_upload_ids: [
       'x',
