@@ -7,6 +7,7 @@ import { ALL_DRILLS } from './drill/all-drills.ts';
 import { isUvicornInstalled } from './drill/backend-process.ts';
 import { type DrillReport, type DrillSettings, isPassed } from './drill/drill.ts';
 import { tableHead, tableRow } from './drill/print.ts';
+import { missingTools } from './lab/tools.ts';
 import { endBySignals, namesFrom, numberFrom, readCommandLine } from './lib/command-line.ts';
 
 const HELP = `Usage: npm run drill [-- [--seconds N] [--only NAME,...] [--uvicorn] [--json FILE] [--list] [--help]]
@@ -61,6 +62,12 @@ async function main(): Promise<void> {
   const reports: Record<string, DrillReport> = {};
   process.stdout.write(tableHead());
   for (const drill of ALL_DRILLS.filter(({ name }) => options.only.includes(name))) {
+    const missing = missingTools(drill.needs ?? []);
+    if (missing.length > 0) {
+      process.stdout.write(`${drill.name}: not installed: ${missing.join(', ')}\n`);
+      process.exitCode = 1;
+      continue;
+    }
     const report = await drill.run(settings);
     reports[drill.name] = report;
     process.stdout.write(tableRow(drill, report));

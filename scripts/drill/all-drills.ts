@@ -2,9 +2,11 @@
 import type { Drill } from './drill.ts';
 import { backendRestart } from './drills/backend-restart.ts';
 import { databaseRestart } from './drills/database-restart.ts';
+import { hostDies } from './drills/host-dies.ts';
 import { idleRace } from './drills/idle-race.ts';
 import { overload } from './drills/overload.ts';
 import { overloadCpu } from './drills/overload-cpu.ts';
+import { primaryDies, primaryDiesAsynchronous, primaryDiesBehindPgBouncer } from './drills/primary-dies.ts';
 import { resetMidBody } from './drills/reset-mid-body.ts';
 import { sighupUnderLoad } from './drills/sighup-under-load.ts';
 import { sigtermUnderLoad } from './drills/sigterm-under-load.ts';
@@ -20,6 +22,10 @@ export const ALL_DRILLS: readonly Drill[] = [
   stalledBackend,
   resetMidBody,
   databaseRestart,
+  hostDies,
+  primaryDies,
+  primaryDiesAsynchronous,
+  primaryDiesBehindPgBouncer,
   sigtermUnderLoad,
   slowReaders,
   sighupUnderLoad,

@@ -8,7 +8,7 @@ import { type Program, startProgram, untilListening } from '../lab/programs.ts';
 import { makeScratchFolder } from '../lab/scratch-folder.ts';
 import { outputOf, PYTHON } from '../lab/tools.ts';
 import type { BackendKind } from './drill.ts';
-import { readJournal } from './journal.ts';
+import { countJournals } from './journal.ts';
 
 export interface BackendOptions {
   readonly kind: BackendKind;
@@ -39,12 +39,13 @@ export async function startBackend(options: BackendOptions) {
   const kill = () => program.stop('SIGKILL');
   return {
     url: `http://127.0.0.1:${port}`,
+    journal,
     /** SIGKILL; resolves when it is gone. */
     kill,
     /** Resolves when it listens again, on the same port. */
     restart: start,
     /** Over all its lives. */
-    arrivals: () => readJournal(journal),
+    arrivals: () => countJournals([journal]),
     async [Symbol.asyncDispose]() {
       await kill();
       folder.remove();

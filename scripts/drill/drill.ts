@@ -16,6 +16,8 @@ export interface Drill {
   readonly name: string;
   /** One sentence for `--list`. */
   readonly summary: string;
+  /** Programs of the system without which it cannot run. */
+  readonly needs?: readonly string[];
   /** @throws Error when the drill itself could not run, which says nothing about the sidecar */
   run(settings: DrillSettings): Promise<DrillReport>;
 }

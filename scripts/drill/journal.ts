@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 
 export interface Arrivals {
+  readonly total: number;
   /** POSTs that came more than once: never allowed. */
   readonly doubledPosts: number;
   /** GETs that came more than once: repeated after a lost race. */
@@ -14,11 +15,12 @@ export interface Arrivals {
 /** Line of a request in the journal. */
 export const journalLine = (method: string, id: string): string => `${method} ${id}\n`;
 
-export function readJournal(path: string): Arrivals {
+/** Of several backends: the same request at two of them has come twice. */
+export function countJournals(paths: readonly string[]): Arrivals {
   const times = new Map<string, number>();
-  for (const line of readFileSync(path, 'utf8').split('\n').filter(Boolean))
-    times.set(line, (times.get(line) ?? 0) + 1);
+  const lines = paths.flatMap((path) => readFileSync(path, 'utf8').split('\n').filter(Boolean));
+  for (const line of lines) times.set(line, (times.get(line) ?? 0) + 1);
   const doubled = (method: string) =>
     [...times].filter(([line, count]) => line.startsWith(`${method} `) && count > 1).length;
-  return { doubledPosts: doubled('POST'), doubledGets: doubled('GET') };
+  return { total: lines.length, doubledPosts: doubled('POST'), doubledGets: doubled('GET') };
 }

@@ -19,7 +19,8 @@ export type PgBouncer = Awaited<ReturnType<typeof startPgBouncer>>;
 /** @param server need not be there @param settings lines for the end of its file @throws Error with PgBouncer's words */
 export async function startPgBouncer(server: Server, settings = '') {
   const port = await freePort();
-  const folder = writeFiles(server, port, settings);
+  const folder = makeScratchFolder('pgbouncer');
+  writeFiles(folder, server, port, settings);
   const launch = async () => {
     const program = startProgram('pgbouncer', [folder.at('pgbouncer.ini')], { identity, cwd: '/' });
     await untilSays('PgBouncer', program, /process up/);
@@ -32,6 +33,11 @@ export async function startPgBouncer(server: Server, settings = '') {
       const url = new URL(databaseUrl);
       url.port = String(port);
       return url.href;
+    },
+    /** Another server from now on, by a reload: its host's files are written anew. */
+    lead(serverPort: number) {
+      writeFiles(folder, { ...server, port: serverPort }, port, settings);
+      program.signal('SIGHUP');
     },
     /** Kills it and starts it again on its port. @param whileDown runs in between */
     async restart(whileDown: () => Promise<void>) {
@@ -47,8 +53,7 @@ export async function startPgBouncer(server: Server, settings = '') {
 }
 
 /** https://www.pgbouncer.org/config.html */
-function writeFiles(server: Server, port: number, settings: string): ScratchFolder {
-  const folder = makeScratchFolder('pgbouncer');
+function writeFiles(folder: ScratchFolder, server: Server, port: number, settings: string): void {
   const { username, password } = new URL(server.url);
   const files = {
     'users.txt': `"${username}" "${decodeURIComponent(password)}"\n`,
@@ -70,5 +75,4 @@ ${settings}
     writeFileSync(folder.at(name), text, { mode: 0o600 });
     if (identity.uid !== undefined) chownSync(folder.at(name), identity.uid, identity.gid);
   }
-  return folder;
 }

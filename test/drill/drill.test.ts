@@ -6,12 +6,14 @@ import { ALL_DRILLS } from '../../scripts/drill/all-drills.ts';
 import { isPassed } from '../../scripts/drill/drill.ts';
 import { tableRow } from '../../scripts/drill/print.ts';
 import { runNode } from '../../scripts/lab/sidecar.ts';
+import { requireTools } from '../support/requirements.ts';
 
 /** `npm run drill` takes ten times as long. */
 const SECONDS = 1;
 
 for (const drill of ALL_DRILLS) {
-  test(`drill ${drill.name}: ${drill.summary}`, async () => {
+  test(`drill ${drill.name}: ${drill.summary}`, async (t) => {
+    if (!requireTools(t, drill.needs ?? [])) return;
     const report = await drill.run({ seconds: SECONDS, backend: 'node' });
     const missed = report.figures.filter((figure) => figure.isMeasured !== true && !isPassed(figure));
     assert.ok(missed.length === 0, tableRow(drill, report));

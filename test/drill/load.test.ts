@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { KeepAliveClient } from '../../scripts/drill/client.ts';
 import { isPassed, report } from '../../scripts/drill/drill.ts';
-import { journalLine, readJournal } from '../../scripts/drill/journal.ts';
+import { countJournals, journalLine } from '../../scripts/drill/journal.ts';
 import { type ArrivalResult, arrivals, loadFor } from '../../scripts/drill/load.ts';
 import type { LoadCommand } from '../../scripts/drill/load-program.ts';
 import { tableRow } from '../../scripts/drill/print.ts';
@@ -164,7 +164,7 @@ test('the journal tells which requests came twice', () => {
   const folder = mkdtempSync(join(tmpdir(), 'sidecar-test-journal-'));
   const path = join(folder, 'journal');
   writeFileSync(path, ['POST a', 'GET b', 'POST c', 'GET b', 'POST a'].map((line) => `${line}\n`).join(''));
-  assert.deepEqual(readJournal(path), { doubledPosts: 1, doubledGets: 1 });
+  assert.deepEqual(countJournals([path]), { total: 5, doubledPosts: 1, doubledGets: 1 });
   assert.equal(journalLine('POST', 'a'), 'POST a\n');
   rmSync(folder, { recursive: true });
 });
