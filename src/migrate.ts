@@ -48,7 +48,10 @@ async function act(action: string, target: DatabaseTarget): Promise<void> {
     print(undone.length === 0 ? ['Nothing to take back.'] : labelled('taken back', undone));
   } else {
     const repair = action === '--repair';
-    const { applied, repaired, advice } = await migrateDatabase(target, schema, { repair });
+    const { applied, repaired, advice } = await migrateDatabase(target, schema, {
+      repair,
+      say: (progress) => process.stderr.write(`${progress}\n`),
+    });
     const done = [...labelled('applied', applied), ...labelled('repaired', repaired)];
     if (done.length === 0) done.push(repair ? 'Everything is right.' : 'The database is up to date.');
     print([...done, ...labelled('note', advice)]);

@@ -1,15 +1,18 @@
 /**
- * Migrations run beside the sidecar; a test that needs the tables waits for them.
+ * Migrations, and what comes behind them, run beside the sidecar; a test that needs the tables waits until all is there.
  */
-import { migrationsOf } from '../../src/infra/postgres/schema-parts.ts';
+import { parseDatabaseUrl } from '../../src/config/database-url.ts';
+import { schemaStatus } from '../../src/infra/postgres/migrate.ts';
 import { schema } from '../../src/schema.ts';
-import { query } from './database.ts';
 import { until } from './programs.ts';
 
-const COUNT = 'SELECT count(*)::integer AS n FROM gogomarket_sidecar_migrations';
-
 export const untilMigrated = (url: string): Promise<void> =>
-  until('the migrations', async () => {
-    const rows = await query<{ n: number }>(url, COUNT).catch(() => []);
-    return rows[0]?.n === migrationsOf(schema).length;
-  });
+  until(
+    'the migrations',
+    () =>
+      schemaStatus(parseDatabaseUrl(url), schema).then(
+        ({ pending, problems }) => pending.length + problems.length === 0,
+        () => false,
+      ),
+    { everyMs: 50 },
+  );

@@ -167,8 +167,8 @@ test('a table whose columns have other types is refused with a sentence and stay
     message:
       'The table product_reviews cannot be adopted, nothing was changed: product_id is integer instead of text, ' +
       'rating is numeric instead of integer, text is missing. To mend it: ' +
-      'ALTER TABLE product_reviews ALTER COLUMN product_id TYPE text; ' +
-      'ALTER TABLE product_reviews ALTER COLUMN rating TYPE integer; ' +
+      'ALTER TABLE product_reviews ALTER COLUMN product_id TYPE text USING product_id::text; ' +
+      'ALTER TABLE product_reviews ALTER COLUMN rating TYPE integer USING rating::integer; ' +
       'ALTER TABLE product_reviews ADD COLUMN text text.',
   });
   await query(url, `INSERT INTO product_reviews (product_id, author_id, rating) VALUES (1, '7', 4.5)`);

@@ -2,14 +2,15 @@
  * Brings a schema up to date: Knex's migrator under our own table names (the backend keeps its own migrations in the same
  * database), then what is not as it must be, one process at a time. Knows no table of a feature: those come as a Schema.
  *
- * Each step is one transaction on one connection: lock, change and record stand or fall together, whatever kills the
- * process, and also behind a pooler that hands out connections per transaction.
+ * Each migration is one transaction on one connection: lock, change and record stand or fall together, whatever kills
+ * the process, and also behind a pooler that hands out connections per transaction. What takes long comes behind them,
+ * in steps (long-work.ts).
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
 import type { DatabaseTarget } from '../../config/database-url.ts';
 import { refuseHiddenBackend } from './backend-tables.ts';
 import { createKnex, LONG_STATEMENT_MS } from './knex.ts';
+import { createLongWork, createTell, inTurn, type LongWork, oneStep } from './long-work.ts';
 import {
   appliedMigrations,
   findAdvice,
@@ -27,6 +28,8 @@ export interface MigrateOptions {
   readonly signal?: AbortSignal;
   /** Repairs also what cannot be seen to be wrong. */
   readonly repair?: boolean;
+  /** Is told how far long work is. */
+  readonly say?: (progress: string) => void;
 }
 
 export interface Migrated {
@@ -45,17 +48,6 @@ export interface SchemaStatus {
   readonly advice: readonly string[];
 }
 
-/** Any number, as long as nobody else uses it: the advisory lock that makes migrating processes take turns. */
-const ADVISORY_LOCK = 7_206_150_331;
-const TURN_POLL_MS = 200;
-/**
- * DDL that waits for a busy table makes every later query wait behind it; better to step aside and come again
- * (https://www.postgresql.org/docs/current/explicit-locking.html).
- */
-const LOCK_TIMEOUT_MS = 2_000;
-const LOCK_TRIES = 15;
-const LOCK_NOT_AVAILABLE = '55P03';
-
 /**
  * Applies what is missing and puts right what is wrong; safe to run twice and by several processes at once.
  * @throws Error of the database, or a sentence about what cannot be put right
@@ -69,10 +61,14 @@ export function migrateDatabase(
     await refuseHiddenBackend(knex);
     const applied: string[] = [];
     for (let names = ['']; names.length > 0; applied.push(...names)) {
-      names = await oneStep(knex, options, (trx) => migrateOnce(trx, 'up', schema));
+      names = await oneStep(knex, options.signal, (trx) => migrateOnce(trx, 'up', schema));
     }
     const newer = await newerMigrations(knex, schema);
-    if (newer.length === 0) return { applied, ...(await putRight(knex, schema, options)) };
+    if (newer.length === 0) {
+      const { repaired, advice } = await putRight(knex, schema, options);
+      // What a release makes anew is not damage.
+      return { applied, repaired: applied.length > 0 ? [] : repaired, advice };
+    }
     // Expanding only, it left everything that we need; and what it added we would take for wrong.
     if (options.repair) throw new Error(ofNewerRelease(newer));
     return { applied, repaired: [], advice: [] };
@@ -85,13 +81,34 @@ async function putRight(
   options: MigrateOptions,
 ): Promise<Pick<Migrated, 'repaired' | 'advice'>> {
   const repaired = await findProblems(knex, schema);
-  for (const repair of schema.flatMap(({ repairs = [] }) => repairs)) {
-    await oneStep(knex, options, (trx) => repair(trx, { always: options.repair ?? false }));
-  }
+  await inTurnOf(knex, options, async (work) => {
+    for (const { repairs = [], longRepair } of schema) {
+      for (const repair of repairs) await work.step((trx) => repair(trx, work));
+      await longRepair?.(work);
+    }
+  });
   const left = await findProblems(knex, schema);
   if (left.length > 0) throw new Error(`The database cannot be used as it is: ${left.join(', ')}.`);
   await rehearseWriting(knex, schema);
   return { repaired, advice: await findAdvice(knex, schema) };
+}
+
+function inTurnOf<T>(
+  knex: Knex,
+  { signal, repair = false, say = () => undefined }: MigrateOptions,
+  work: (work: LongWork) => Promise<T>,
+): Promise<T> {
+  const options = { signal, always: repair, tell: createTell(say) };
+  return inTurn(knex, options, () => work(createLongWork(knex, options)));
+}
+
+/** Other work of that kind, one process at a time. @throws Error of the database */
+export function longWork<T>(
+  target: DatabaseTarget,
+  options: MigrateOptions,
+  work: (work: LongWork) => Promise<T>,
+): Promise<T> {
+  return connected(target, options, (knex) => inTurnOf(knex, options, work));
 }
 
 /** Takes back the newest migration, for a way back by hand. @throws Error when a newer release has been there */
@@ -103,7 +120,7 @@ export function rollBackDatabase(
   return connected(target, options, async (knex) => {
     const newer = await newerMigrations(knex, schema);
     if (newer.length > 0) throw new Error(ofNewerRelease(newer));
-    return { undone: await oneStep(knex, options, (trx) => migrateOnce(trx, 'down', schema)) };
+    return { undone: await oneStep(knex, options.signal, (trx) => migrateOnce(trx, 'down', schema)) };
   });
 }
 
@@ -156,45 +173,11 @@ async function connected<T>(
   { signal }: MigrateOptions,
   work: (knex: Knex) => Promise<T>,
 ): Promise<T> {
-  const knex = createKnex(target, { poolMax: 1, statements: 'long', ...(signal ? { signal } : {}) });
+  const knex = createKnex(target, { poolMax: 2, statements: 'long', ...(signal ? { signal } : {}) });
   try {
     return await work(knex);
   } finally {
     await knex.destroy();
-  }
-}
-
-/** One step in one transaction; again when a lock was not to be had. */
-async function oneStep<T>(
-  knex: Knex,
-  { signal }: MigrateOptions,
-  step: (trx: Knex.Transaction) => Promise<T>,
-): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await knex.transaction(async (trx) => {
-        await takeTurn(trx, signal);
-        await trx.raw(
-          `SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}; SET LOCAL statement_timeout = ${LONG_STATEMENT_MS}`,
-        );
-        return await step(trx);
-      });
-    } catch (error) {
-      const locked = error instanceof Error && 'code' in error && error.code === LOCK_NOT_AVAILABLE;
-      if (!locked || attempt === LOCK_TRIES) throw error;
-      await sleep(200 * attempt, undefined, { signal });
-    }
-  }
-}
-
-/**
- * Asks again and again instead of waiting in the server, which would not notice that we are gone. Belongs to the
- * transaction: a session's lock would outlive us at a pooler.
- */
-async function takeTurn(trx: Knex.Transaction, signal?: AbortSignal): Promise<void> {
-  const sql = 'SELECT pg_try_advisory_xact_lock(?) AS taken';
-  while (!(await trx.raw<{ rows: { taken: boolean }[] }>(sql, [ADVISORY_LOCK])).rows[0]?.taken) {
-    await sleep(TURN_POLL_MS, undefined, { signal });
   }
 }
 

@@ -3,6 +3,7 @@
  * can be asked of them. Knows no table itself but the record of the migrations.
  */
 import type { Knex } from 'knex';
+import type { LongWork } from './long-work.ts';
 
 export interface Migration {
   /** Never changes once released: it is what the migrations table remembers. */
@@ -21,6 +22,8 @@ export interface SchemaPart {
    * backup). With `always` also when nothing can be seen to be wrong.
    */
   readonly repairs?: readonly ((trx: Knex.Transaction, options: { always: boolean }) => Promise<void>)[];
+  /** The same for what may take long, while others read and write. Behind the repairs. */
+  longRepair?(work: LongWork): Promise<void>;
   /**
    * What is not as it must be, in sentences. Reads the catalogs, changes nothing, costs a few milliseconds. A part that
    * does not look is right when its migrations have run.

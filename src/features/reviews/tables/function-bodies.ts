@@ -1,10 +1,21 @@
 /** What the functions of functions.ts do, in SQL; why and in which order of locks is told there. */
 
 import { HANGING_TABLES } from './own-tables.ts';
-import { COUNTED_COLUMNS, FIGURES, IS_PUBLISHED, NEW_VERSION, sums, TAKES_PLACE } from './what-counts.ts';
+import {
+  COUNTED_COLUMNS,
+  FIGURES,
+  IS_PUBLISHED,
+  isPairWrong,
+  NEW_VERSION,
+  sums,
+  TAKES_PLACE,
+} from './what-counts.ts';
 
 /** Of statements that take rows away or insert for several authors: they meet rows in any order. */
 const MANY_ROWS_TURN = 7_206_150_331_999;
+
+const ADD_EXCLUDED = `${FIGURES.map((name) => `${name} = stats.${name} + excluded.${name}`).join(', ')},
+           version = excluded.version`;
 
 /**
  * Changes the stats by the rows that a query gives: COUNTED_COLUMNS, and sign: 1 for a gained row, -1 for a lost one. A
@@ -16,13 +27,11 @@ export const applyDeltas = (rows: string) => `
       FROM (${rows}) AS change
      GROUP BY product_id
      ORDER BY product_id
-        ON CONFLICT (product_id) DO UPDATE
-       SET ${FIGURES.map((name) => `${name} = stats.${name} + excluded.${name}`).join(', ')},
-           version = excluded.version;`;
+        ON CONFLICT (product_id) DO UPDATE SET ${ADD_EXCLUDED};`;
 
 /** Of rows of a transition table that are shown. */
 export const shown = (table: string, sign: 1 | -1) =>
-  `SELECT ${COUNTED_COLUMNS}, ${sign} AS sign FROM ${table} WHERE superseded_at IS NULL`;
+  `SELECT ${COUNTED_COLUMNS}, ${sign} AS sign FROM ${table} WHERE superseded_at IS NULL AND product_id IS NOT NULL`;
 
 /** Calls one of the two functions below with the authors and products that a query gives; not at all without any. */
 export const forPairs = (name: string, pairs: string) => `
@@ -65,11 +74,15 @@ export const MAKE_CURRENT = `
     PERFORM pg_advisory_xact_lock(turn)
        FROM (SELECT DISTINCT product_review_turn(product, author) AS turn FROM ${PAIRS} ORDER BY turn) AS turns;
     LOOP
-      SELECT coalesce(array_remove(array_agg(former ORDER BY former), NULL), '{}'),
-             coalesce(array_remove(array_agg(newest ORDER BY newest), NULL), '{}')
-        INTO leaving, arriving
-        FROM (SELECT ${FORMER} AS former, ${NEWEST} AS newest FROM ${PAIRS}) AS state
-       WHERE former IS DISTINCT FROM newest;
+      WITH state AS (
+        SELECT ${NEWEST} AS newest,
+               ARRAY(SELECT id FROM product_reviews
+                      WHERE product_id = pair.product AND author_id = pair.author AND superseded_at IS NULL) AS shown
+          FROM ${PAIRS}
+      )
+      SELECT ARRAY(SELECT id FROM state, unnest(shown) AS id WHERE id IS DISTINCT FROM newest ORDER BY id),
+             ARRAY(SELECT newest FROM state WHERE newest IS NOT NULL AND newest <> ALL (shown) ORDER BY newest)
+        INTO leaving, arriving;
       EXIT WHEN leaving || arriving = locked;
       PERFORM 1 FROM product_reviews WHERE id = ANY (leaving || arriving) ORDER BY id FOR UPDATE;
       locked := leaving || arriving;
@@ -96,8 +109,25 @@ export const PROMOTE = `
     END LOOP;
   END`;
 
-/** The body of a trigger that does its work at once, or notes the pairs that a query gives. */
-export const atOnceOrNoted = (work: string, pairs: string) => `
+/**
+ * The body of a trigger that does its work at once, or makes notes: of the pairs that a query gives, whose rows are
+ * looked at later, and of what the stats of each product are to be changed by.
+ */
+export const atOnceOrNoted = (work: string, { pairs, changes }: { pairs?: string; changes?: string }) => {
+  const notes = [
+    ...(pairs === undefined
+      ? []
+      : [
+          `SELECT DISTINCT product_id, author_id, NULL::bigint[] FROM (${pairs}) AS pair
+        WHERE product_id IS NOT NULL AND author_id IS NOT NULL`,
+        ]),
+    ...(changes === undefined
+      ? []
+      : [
+          `SELECT product_id, NULL, ARRAY[${sums('sign')}]::bigint[] FROM (${changes}) AS change GROUP BY product_id`,
+        ]),
+  ];
+  return `
   BEGIN
     IF current_setting('transaction_isolation') IN ('read committed', 'read uncommitted') THEN
       BEGIN
@@ -108,28 +138,64 @@ export const atOnceOrNoted = (work: string, pairs: string) => `
       END;
     END IF;
     BEGIN
-      INSERT INTO product_reviews_unsettled (product_id, author_id)
-      SELECT DISTINCT product_id, author_id FROM (${pairs}) AS touched WHERE product_id IS NOT NULL;
+      INSERT INTO product_reviews_unsettled (product_id, author_id, change)
+      ${notes.length === 0 ? 'SELECT product_id, NULL, NULL::bigint[] FROM product_review_stats' : notes.join('\n      UNION ALL ')};
     EXCEPTION WHEN others THEN
       RAISE WARNING 'gogomarket-sidecar: reviews do not count until its tables are repaired: %', SQLERRM;
     END;
     RETURN NULL;
   END`;
+};
 
-/** Fired by the notes as they are deleted. The rows are counted anew, since what was noted says nothing about stats. */
+/**
+ * Fired by the notes as they are deleted. One with an author: look which row is shown, by which the stats follow. One
+ * with a change: that of the stats. One with neither: look at all of the product, and count it anew.
+ *
+ * A product that is counted has counted what the notes say that are seen at that moment, also those that somebody else is
+ * deleting, who waits for our stats: they are written down, for nobody to add them once more.
+ */
 export const SETTLE = `
+  DECLARE
+    whole text[] := ARRAY(SELECT DISTINCT product_id FROM old_rows WHERE author_id IS NULL AND change IS NULL);
   BEGIN
     ${forPairs('make_current', 'TABLE old_rows')}
+    ${forPairs(
+      'make_current',
+      // One product after the other, in the order of product_reviews_author.
+      `SELECT noted.product_id, author_id FROM unnest(whole) AS noted (product_id)
+        CROSS JOIN LATERAL (SELECT author_id FROM product_reviews WHERE product_reviews.product_id = noted.product_id
+                             GROUP BY author_id HAVING ${isPairWrong}) AS wrong`,
+    )}
     -- Locks the stats: whoever has changed reviews is through or comes after, and the next statement sees which.
     INSERT INTO product_review_stats AS stats (product_id, review_count, rating_sum)
-    SELECT DISTINCT product_id, 0, 0 FROM old_rows ORDER BY product_id
+    SELECT DISTINCT product_id, 0, 0 FROM old_rows WHERE author_id IS NULL ORDER BY product_id
         ON CONFLICT (product_id) DO UPDATE SET review_count = stats.review_count;
-    UPDATE product_review_stats AS stats
-       SET (${FIGURES.join(', ')}, version) = (
-             SELECT ${sums()}, ${NEW_VERSION} FROM product_reviews AS review
-              WHERE review.product_id = stats.product_id AND superseded_at IS NULL)
-     WHERE product_id IN (SELECT product_id FROM old_rows);
+    IF cardinality(whole) > 0 THEN
+      UPDATE product_review_stats AS stats
+         SET (${FIGURES.join(', ')}, version, counted_notes) = (
+               SELECT ${sums()}, ${NEW_VERSION},
+                      ARRAY(SELECT id FROM product_reviews_unsettled AS note
+                             WHERE note.product_id = stats.product_id AND change IS NOT NULL)
+                 FROM product_reviews AS review
+                WHERE review.product_id = stats.product_id AND superseded_at IS NULL)
+       WHERE product_id = ANY (whole);
+    END IF;
+    INSERT INTO product_review_stats AS stats (product_id, ${FIGURES.join(', ')}, version)
+    SELECT note.product_id, ${FIGURES.map((_, n) => `sum(note.change[${n + 1}])`).join(', ')}, ${NEW_VERSION}
+      FROM old_rows AS note JOIN product_review_stats AS counted ON counted.product_id = note.product_id
+     WHERE note.change IS NOT NULL AND note.product_id <> ALL (whole)
+       AND note.id <> ALL (coalesce(counted.counted_notes, '{}'))
+     GROUP BY note.product_id ORDER BY note.product_id
+        ON CONFLICT (product_id) DO UPDATE SET ${ADD_EXCLUDED};
     RETURN NULL;
+  END`;
+
+/** A note out of a backup of data alone: the triggers have counted what it says. Whatever it was, all is counted anew. */
+export const NOTE_WHOLE = `
+  BEGIN
+    NEW.author_id := NULL;
+    NEW.change := NULL;
+    RETURN NEW;
   END`;
 
 /**

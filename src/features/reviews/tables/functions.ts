@@ -30,6 +30,7 @@ import {
   forPairs,
   HOLD,
   MAKE_CURRENT,
+  NOTE_WHOLE,
   OWNERSHIP,
   PROMOTE,
   REMEMBER_DELETED,
@@ -71,6 +72,7 @@ const BY_INDEX = { enable_seqscan: 'off' };
 const KEPT = { ...BY_INDEX, plan_cache_mode: 'force_generic_plan' };
 /** Of deleted rows: another one of its author may come to its place. */
 const HAD_ITS_PLACE = `superseded_at IS NULL OR status IN ('held', 'hidden')`;
+const CHANGES = `${shown('new_rows', 1)} UNION ALL ${shown('old_rows', -1)}`;
 const plain = { language: 'plpgsql', immutable: false, definer: false, settings: {} } as const;
 
 const trigger = (
@@ -128,7 +130,7 @@ export const FUNCTIONS: readonly WantedFunction[] = [
          ${forPairs('make_current', 'SELECT * FROM new_rows WHERE superseded_at IS NOT NULL')}
          ${REMEMBER_INSERTED}
        END IF;`,
-      'TABLE new_rows',
+      { pairs: 'SELECT * FROM new_rows WHERE superseded_at IS NOT NULL', changes: shown('new_rows', 1) },
     ),
   ),
   trigger(
@@ -141,13 +143,16 @@ export const FUNCTIONS: readonly WantedFunction[] = [
          IF moves THEN
            ${forPairs('make_current', difference(OWNERSHIP, 'new_rows', 'old_rows'))}
          END IF;
-         ${applyDeltas(`${shown('new_rows', 1)} UNION ALL ${shown('old_rows', -1)}`)}
+         ${applyDeltas(CHANGES)}
          IF moves THEN
            ${forPairs('promote', difference(OWNERSHIP, 'old_rows', 'new_rows'))}
            ${REMEMBER_UPDATED}
          END IF;
        END;`,
-      'TABLE new_rows UNION ALL TABLE old_rows',
+      {
+        pairs: `(${difference(OWNERSHIP, 'new_rows', 'old_rows')}) UNION ALL (${difference(OWNERSHIP, 'old_rows', 'new_rows')})`,
+        changes: CHANGES,
+      },
     ),
   ),
   trigger(
@@ -159,7 +164,7 @@ export const FUNCTIONS: readonly WantedFunction[] = [
        applyDeltas(shown('old_rows', -1)) +
          forPairs('promote', `SELECT * FROM old_rows WHERE ${HAD_ITS_PLACE}`) +
          REMEMBER_DELETED,
-       `SELECT * FROM old_rows WHERE ${HAD_ITS_PLACE}`,
+       { pairs: `SELECT * FROM old_rows WHERE ${HAD_ITS_PLACE}`, changes: shown('old_rows', -1) },
      )}; END`,
     { lock_timeout: `${LOCK_TIMEOUT_MS}ms`, ...BY_INDEX },
   ),
@@ -167,12 +172,21 @@ export const FUNCTIONS: readonly WantedFunction[] = [
     's_after_truncate',
     `BEGIN ${removeHanging('')}
      ${atOnceOrNoted(
-       'DELETE FROM product_review_stats;',
-       'SELECT product_id, NULL AS author_id FROM product_review_stats',
+       `DELETE FROM product_review_stats;
+        -- Changes that somebody has noted are of rows that are gone.
+        INSERT INTO product_reviews_unsettled (product_id) SELECT DISTINCT product_id FROM product_reviews_unsettled;`,
+       {},
      )}; END`,
   ),
   trigger('_votes_count', COUNT_VOTES, BY_INDEX),
   trigger('s_settle', SETTLE, BY_INDEX),
+  {
+    ...plain,
+    signature: 'product_reviews_unsettled_whole()',
+    parameters: '',
+    returns: 'trigger',
+    body: NOTE_WHOLE,
+  },
   {
     ...plain,
     signature: 'product_review_stats_ignore()',

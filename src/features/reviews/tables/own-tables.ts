@@ -28,13 +28,20 @@ export const OWN_TABLES: Readonly<Record<string, OwnTable>> = {
       ...{ rating_1: COUNTER, rating_2: COUNTER, rating_3: COUNTER, rating_4: COUNTER, rating_5: COUNTER },
       ...{ verified_count: COUNTER, media_count: COUNTER },
       version: ['bigint', 'NOT NULL DEFAULT 0'],
+      /** Notes that count in it already. */
+      counted_notes: ['bigint[]', ''],
     },
     ...{ primaryKey: 'product_id', indexes: [], isComputed: true },
   },
   /** What the triggers could not do at once. */
   product_reviews_unsettled: {
-    columns: { id: OWN_ID, product_id: TEXT, author_id: NULLABLE_TEXT },
+    columns: { id: OWN_ID, product_id: TEXT, author_id: NULLABLE_TEXT, change: ['bigint[]', ''] },
     ...{ primaryKey: 'id', indexes: ['product_id'], isComputed: true },
+  },
+  /** One row while not every product has a note that should have one: those behind this one. */
+  product_reviews_unnoted: {
+    columns: { only_row: ['boolean', 'NOT NULL DEFAULT true'], after: NULLABLE_TEXT },
+    ...{ primaryKey: 'only_row', indexes: [], isComputed: true },
   },
   /** Whose next review of a product is not shown, since a moderator or a word has kept one back: its status. */
   product_review_moderated: {

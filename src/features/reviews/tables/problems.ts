@@ -11,14 +11,21 @@ const ofReviews = ({ columns }: Facts) => columns.filter(({ table }) => table ==
 export function problems(facts: Facts): string[] {
   return [
     ...tableProblems(facts),
-    ...idProblems(facts),
+    ...(REVIEWS in facts.tables && !isIdFilled(facts) ? ['id has no default'] : []),
     ...INDEXES.filter(({ table }) => table in facts.tables)
       .filter((wanted) => !hasIndex(facts, wanted.table, wanted.definition))
       .map(({ table, name, definition }) => `the index ${name ?? definition} on ${table} is missing`),
-    ...FUNCTIONS.map((wanted) => functionProblem(facts, wanted)).filter((one) => one !== null),
+    ...functionProblems(facts),
     ...triggerProblems(facts),
   ];
 }
+
+/** Something that keeps them was not as it must be, so that nobody knows what was written meanwhile. */
+export const figuresMayBeWrong = (facts: Facts): boolean =>
+  [tableProblems, functionProblems, triggerProblems].some((find) => find(facts).length > 0);
+
+const functionProblems = (facts: Facts) =>
+  FUNCTIONS.map((wanted) => functionProblem(facts, wanted)).filter((one) => one !== null);
 
 function tableProblems(facts: Facts): string[] {
   const found: string[] = [];
@@ -69,16 +76,7 @@ export const missingIndexes = (facts: Facts, table: string) =>
 export const isIdentityRight = (facts: Facts, table: string): boolean =>
   columnsOf(facts, table).every(({ name, filled }) => name !== 'id' || filled);
 
-/** A table that was copied back (CREATE TABLE … AS) has lost both. */
-function idProblems(facts: Facts): string[] {
-  if (!(REVIEWS in facts.tables)) return [];
-  return [
-    ...(isIdUnique(facts) ? [] : ['id is not unique']),
-    ...(isIdFilled(facts) ? [] : ['id has no default']),
-  ];
-}
-
-export const isIdUnique = (facts: Facts) => hasIndex(facts, REVIEWS, 'UNIQUE btree (id)');
+/** A table that was copied back (CREATE TABLE … AS) has lost its default. */
 export const isIdFilled = (facts: Facts) =>
   ofReviews(facts).some(({ name, filled }) => name === 'id' && filled);
 

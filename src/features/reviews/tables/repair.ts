@@ -1,26 +1,23 @@
 /**
- * Makes what wanted.ts describes out of whatever is there: nothing, the old module's table, an earlier release's, a
- * backup restored in part. Two steps, each a transaction of its own and safe to repeat: the first locks readers out for
- * a moment, the second only writers, however long it takes.
+ * The parts of an adoption (adoption.ts) that change the tables: transactions of a moment, safe to repeat, that others
+ * wait for.
  */
 import type { Knex } from 'knex';
 import { type Facts, type IndexFacts, isSequenceBehind, readFacts } from './facts.ts';
-import { type Drift, recompute, settleAll } from './figures.ts';
 import { createFunction, FUNCTIONS } from './functions.ts';
 import { columnOf, createOwnTable, OWN_TABLES } from './own-tables.ts';
 import {
+  figuresMayBeWrong,
   functionProblem,
-  hasIndex,
   isIdentityRight,
   isIdFilled,
-  isIdUnique,
   isOwnTableMendable,
   isOwnTableRight,
   lacksColumns,
   missingColumns,
   missingIndexes,
-  problems,
 } from './problems.ts';
+import { noteEverything } from './recount.ts';
 import { refusals } from './refusals.ts';
 import {
   ADD_COLUMNS,
@@ -30,19 +27,22 @@ import {
   nameOf,
   OUR_COLUMNS,
   TRIGGERS,
+  tableOf,
 } from './wanted.ts';
 
 /** The table itself, made or adopted, and our columns. @throws Error with a sentence when it cannot be adopted */
 export async function prepareTable(trx: Knex.Transaction): Promise<void> {
   const facts = await factsInPlace(trx);
-  if (!('product_reviews' in facts.tables)) await trx.raw(CREATE_REVIEWS);
-  if (!('product_reviews' in facts.tables) || lacksColumns(facts)) await trx.raw(ADD_COLUMNS);
-  // Of the stats, which every reader reads.
-  for (const table of Object.keys(OWN_TABLES)) {
-    if (isOwnTableMendable(facts, table)) await addMissingColumns(trx, facts, table);
+  if (!('product_reviews' in facts.tables)) {
+    await trx.raw(CREATE_REVIEWS);
+    await trx.raw(ADD_COLUMNS);
+    for (const { table, name, definition } of INDEXES) {
+      if (table === 'product_reviews' && name !== 'product_reviews_id')
+        await trx.raw(createIndex(table, definition, name ?? ''));
+    }
+    return;
   }
-  if (!('product_reviews' in facts.tables)) return;
-  if (!isIdUnique(facts)) await trx.raw('ALTER TABLE product_reviews ADD PRIMARY KEY (id)');
+  if (lacksColumns(facts)) await trx.raw(ADD_COLUMNS);
   // An identity finds a name for its sequence that nobody has.
   if (!isIdFilled(facts)) {
     await trx.raw('ALTER TABLE product_reviews ALTER COLUMN id SET NOT NULL');
@@ -51,36 +51,36 @@ export async function prepareTable(trx: Knex.Transaction): Promise<void> {
 }
 
 /**
- * Marks, stats, indexes, functions and triggers. @param always also when nothing can be seen to be wrong: what was
- * written with the triggers switched off shows only in the figures
+ * Functions, triggers and tables of ours; if any was not as it must be, what was written meanwhile is to be counted
+ * anew. The stats, if they are not there, come last (makeStats): until they can be right there are none.
+ * @param always also when nothing can be seen to be wrong: what was written with the triggers switched off shows only in
+ * the figures
  */
-export async function arrange(trx: Knex.Transaction, { always } = { always: false }): Promise<void> {
+export async function arrange(trx: Knex.Transaction, { always }: { always: boolean }): Promise<void> {
   const found = await factsInPlace(trx);
-  if (always || problems(found).length > 0 || (await isSequenceBehind(trx, found))) {
-    await trx.raw('LOCK TABLE product_reviews IN SHARE ROW EXCLUSIVE MODE');
+  if (always || figuresMayBeWrong(found)) {
+    await lockWritersOut(trx);
     await makeOwnTables(trx, found);
     const facts = await readFacts(trx);
-    await withoutTriggers(trx, facts, () => recompute(trx));
-    await makeIndexes(trx, facts);
     for (const wanted of FUNCTIONS) {
       if (functionProblem(facts, wanted) !== null) await trx.raw(createFunction(wanted, facts.path ?? ''));
     }
     await makeTriggers(trx, facts);
-    await moveSequence(trx);
-    // Not a new table: PostgreSQL would plan for an empty one until it looks again.
-    const { rows } = await trx.raw('SELECT EXISTS (SELECT 1 FROM product_reviews) AS any');
-    if (rows[0].any) await trx.raw('ANALYZE product_reviews');
+    await noteEverything(trx);
   }
-  await settleAll(trx);
+  if (await isSequenceBehind(trx, found)) await moveSequence(trx);
 }
 
-/** Compares marks and stats with the reviews and puts them right. @throws Error when the tables are not there */
-export async function rebuild(trx: Knex.Transaction): Promise<Drift> {
-  await trx.raw('LOCK TABLE product_reviews IN SHARE ROW EXCLUSIVE MODE');
-  // Not wrong, only not due yet.
-  await settleAll(trx);
-  return withoutTriggers(trx, await readFacts(trx), () => recompute(trx));
+/** Once every product is noted, so that nobody reads figures that are not right yet. */
+export async function makeStats(trx: Knex.Transaction): Promise<void> {
+  if (!('product_review_stats' in (await readFacts(trx)).tables)) {
+    await trx.raw(createOwnTable('product_review_stats'));
+  }
+  await makeTriggers(trx, await readFacts(trx));
 }
+
+const lockWritersOut = (trx: Knex.Transaction) =>
+  trx.raw('LOCK TABLE product_reviews IN SHARE ROW EXCLUSIVE MODE');
 
 /** Ours only: the backend may have some of its own. Down to the table as the old module made it, rows and all. */
 export async function removeFigures(trx: Knex.Transaction): Promise<void> {
@@ -97,7 +97,7 @@ export async function removeColumns(trx: Knex.Transaction): Promise<void> {
   await trx.raw(`ALTER TABLE IF EXISTS product_reviews ${columns.join(', ')}`);
 }
 
-async function factsInPlace(trx: Knex.Transaction): Promise<Facts> {
+export async function factsInPlace(trx: Knex.Transaction): Promise<Facts> {
   const facts = await readFacts(trx);
   const refused = refusals(facts);
   if (refused.length > 0) {
@@ -110,7 +110,7 @@ async function factsInPlace(trx: Knex.Transaction): Promise<Facts> {
 }
 
 /** From here on every name means the schema of the reviews, whichever comes first in search_path. */
-async function moveInto(trx: Knex.Transaction, { path }: Facts): Promise<void> {
+export async function moveInto(trx: Knex.Transaction, { path }: Facts): Promise<void> {
   await trx.raw(
     `SELECT set_config('search_path', concat_ws(', ', ?::text, (SELECT string_agg(quote_ident(name), ', ' ORDER BY place)
               FROM unnest(current_schemas(false)) WITH ORDINALITY AS path (name, place)), 'pg_temp'), true)`,
@@ -120,12 +120,16 @@ async function moveInto(trx: Knex.Transaction, { path }: Facts): Promise<void> {
 
 async function makeOwnTables(trx: Knex.Transaction, facts: Facts): Promise<void> {
   for (const [table, { isComputed }] of Object.entries(OWN_TABLES)) {
-    if (isOwnTableRight(facts, table)) continue;
     const isThere = table in facts.tables;
-    if (isThere && !isComputed) await mendOwnTable(trx, facts, table);
+    const lacksOnlyColumns =
+      isOwnTableMendable(facts, table) &&
+      isIdentityRight(facts, table) &&
+      missingIndexes(facts, table).length === 0;
+    if (isOwnTableRight(facts, table)) continue;
+    if (isThere && (lacksOnlyColumns || !isComputed)) await mendOwnTable(trx, facts, table);
     else {
       if (isThere) await trx.raw(`DROP TABLE ${table}`);
-      await trx.raw(createOwnTable(table));
+      if (table !== 'product_review_stats') await trx.raw(createOwnTable(table));
     }
   }
 }
@@ -135,8 +139,7 @@ async function mendOwnTable(trx: Knex.Transaction, facts: Facts, table: string):
   if (!isOwnTableMendable(facts, table)) return;
   await addMissingColumns(trx, facts, table);
   for (const { definition } of missingIndexes(facts, table)) {
-    const unique = definition.startsWith('UNIQUE ') ? 'UNIQUE' : '';
-    await trx.raw(`CREATE ${unique} INDEX ON ${table} USING ${definition.replace('UNIQUE ', '')}`);
+    await trx.raw(createIndex(table, definition));
   }
   if (isIdentityRight(facts, table)) return;
   await trx.raw(`
@@ -145,37 +148,20 @@ async function mendOwnTable(trx: Knex.Transaction, facts: Facts, table: string):
     SELECT setval(pg_get_serial_sequence('${table}', 'id'), coalesce((SELECT max(id) FROM ${table}), 0) + 1, false)`);
 }
 
+/** @param name PostgreSQL finds one itself without it */
+function createIndex(table: string, definition: string, name = ''): string {
+  const unique = definition.startsWith('UNIQUE ') ? 'UNIQUE' : '';
+  return `CREATE ${unique} INDEX ${name} ON ${table} USING ${definition.replace('UNIQUE ', '')}`;
+}
+
 async function addMissingColumns(trx: Knex.Transaction, facts: Facts, table: string): Promise<void> {
   for (const name of missingColumns(facts, table)) {
     await trx.raw(`ALTER TABLE ${table} ADD COLUMN ${columnOf(table, name)}`);
   }
 }
 
-/** Switching a trigger off locks out writers, who are out already; dropping one would lock out readers as well. */
-async function withoutTriggers<T>(trx: Knex.Transaction, facts: Facts, work: () => Promise<T>): Promise<T> {
-  for (const { table, name } of facts.triggers) await trx.raw(`ALTER TABLE ${table} DISABLE TRIGGER ${name}`);
-  const result = await work();
-  for (const { table, name } of facts.triggers) await trx.raw(`ALTER TABLE ${table} ENABLE TRIGGER ${name}`);
-  return result;
-}
-
 const isNamedAsOurs = (index: IndexFacts) =>
   index.table === 'product_reviews' && INDEXES.some(({ name }) => name === index.name);
-
-async function makeIndexes(trx: Knex.Transaction, facts: Facts): Promise<void> {
-  for (const { table, name, definition } of INDEXES) {
-    if (name === null || hasIndex(facts, table, definition)) continue;
-    for (const broken of facts.indexes) {
-      if (broken.table === table && broken.name === name) await trx.raw(`DROP INDEX ${name}`);
-    }
-    // A table that was renamed keeps its indexes, and their names.
-    const { rows } = await trx.raw(`SELECT to_regclass(?) IS NULL AS "isFree"`, [name]);
-    const unique = definition.startsWith('UNIQUE ') ? 'UNIQUE' : '';
-    await trx.raw(
-      `CREATE ${unique} INDEX ${rows[0].isFree ? name : ''} ON ${table} USING ${definition.replace('UNIQUE ', '')}`,
-    );
-  }
-}
 
 /** Last: DROP TRIGGER locks readers out, and the rest is done by now. */
 async function makeTriggers(trx: Knex.Transaction, facts: Facts): Promise<void> {
@@ -183,6 +169,7 @@ async function makeTriggers(trx: Knex.Transaction, facts: Facts): Promise<void> 
     if (FORMER_TRIGGERS.includes(name)) await trx.raw(`DROP TRIGGER ${name} ON ${table}`);
   }
   for (const definition of TRIGGERS) {
+    if (!(tableOf(definition) in facts.tables)) continue;
     const there = facts.triggers.find(({ name }) => name === nameOf(definition));
     if (there?.definition === definition) {
       if (!there.enabled) await trx.raw(`ALTER TABLE ${there.table} ENABLE TRIGGER ${there.name}`);
@@ -193,7 +180,9 @@ async function makeTriggers(trx: Knex.Transaction, facts: Facts): Promise<void> 
   }
 }
 
+/** Writers may have taken numbers that nobody sees yet. */
 async function moveSequence(trx: Knex.Transaction): Promise<void> {
+  await lockWritersOut(trx);
   const facts = await readFacts(trx);
   if (await isSequenceBehind(trx, facts)) {
     await trx.raw(

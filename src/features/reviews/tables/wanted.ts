@@ -109,6 +109,8 @@ const SHOWN = 'WHERE (superseded_at IS NULL)';
  * takes the youngest of those that look alike.
  */
 export const INDEXES: readonly WantedIndex[] = [
+  // Of a table that was copied back: whoever made it has a primary key.
+  reviews('product_reviews_id', 'UNIQUE btree (id)'),
   reviews('product_reviews_author', 'btree (product_id, author_id, id)'),
   reviews('product_reviews_of_author', 'btree (author_id, id)'),
   reviews('product_reviews_class_page', `btree (product_id, ${CLASS}, ((id + 0)) DESC) ${SHOWN}`),
@@ -143,12 +145,16 @@ export const TRIGGERS: readonly string[] = [
   `CREATE TRIGGER product_reviews_settle AFTER DELETE ON product_reviews_unsettled REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION product_reviews_settle()`,
   `CREATE TRIGGER product_review_votes_added AFTER INSERT ON product_review_votes REFERENCING NEW TABLE AS changed_votes FOR EACH STATEMENT EXECUTE FUNCTION product_review_votes_count()`,
   `CREATE TRIGGER product_review_votes_removed AFTER DELETE ON product_review_votes REFERENCING OLD TABLE AS changed_votes FOR EACH STATEMENT EXECUTE FUNCTION product_review_votes_count()`,
+  `CREATE TRIGGER product_reviews_unsettled_whole BEFORE INSERT ON product_reviews_unsettled FOR EACH ROW WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION product_reviews_unsettled_whole()`,
   // A restore of data alone brings the stats as well as the reviews, from which the triggers make them again.
   `CREATE TRIGGER product_review_stats_ignore BEFORE INSERT ON product_review_stats FOR EACH ROW WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION product_review_stats_ignore()`,
 ];
 
 /** CREATE TRIGGER name … */
 export const nameOf = (trigger: string): string => trigger.split(' ', 3)[2] ?? '';
+
+/** … ON table … */
+export const tableOf = (trigger: string): string => / ON (\w+)/.exec(trigger)?.[1] ?? '';
 
 /** Of earlier releases. */
 export const FORMER_TRIGGERS: readonly string[] = ['product_reviews_hold_moved'];

@@ -9,6 +9,15 @@ export const TAKES_PLACE = `rating IS NOT NULL AND status IS DISTINCT FROM 'pend
 /** Null is what the old module writes. */
 export const IS_PUBLISHED = `coalesce(status, 'published') = 'published'`;
 
+/** Of all rows of one pair: is another row marked as shown than should be? An aggregate. */
+export const isPairWrong = (() => {
+  const newest = `max(id) FILTER (WHERE ${TAKES_PLACE})`;
+  const published = `max(id) FILTER (WHERE ${TAKES_PLACE} AND ${IS_PUBLISHED})`;
+  return `(count(*) FILTER (WHERE superseded_at IS NULL) > 1
+           OR max(id) FILTER (WHERE superseded_at IS NULL)
+              IS DISTINCT FROM CASE WHEN ${published} = ${newest} THEN ${newest} END)`;
+})();
+
 /** What a rating counts: the old module did not check them. */
 const STARS = 'least(5, greatest(1, rating))';
 

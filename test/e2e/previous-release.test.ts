@@ -1,0 +1,91 @@
+/** The code of the release before this one, out of git, on this one's tables: after a rollback it goes on. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { test } from 'node:test';
+import { createBackendTables, query, startTestDatabase } from '../../scripts/lab/database.ts';
+import { startProgram } from '../../scripts/lab/programs.ts';
+import { makeScratchFolder, type ScratchFolder } from '../../scripts/lab/scratch-folder.ts';
+import { baseEnv, followProcess } from '../../scripts/lab/sidecar.ts';
+import { parseDatabaseUrl } from '../../src/config/database-url.ts';
+import { migrateDatabase, schemaStatus } from '../../src/infra/postgres/migrate.ts';
+import { schema } from '../../src/schema.ts';
+import { api } from '../support/api.ts';
+import { oldInsert, statsAgree } from '../support/old-reviews.ts';
+
+/** The last one whose reviews had neither statuses nor votes. */
+const RELEASE = 'f803d8f';
+const HERE = resolve(import.meta.dirname, '../..');
+
+const git = (...args: string[]) => spawnSync('git', args, { cwd: HERE, maxBuffer: 2 ** 28 });
+// A copy of the files alone, or a shallow clone.
+const skip =
+  git('cat-file', '-e', `${RELEASE}^{commit}`).status === 0 ? false : `${RELEASE} is not in git here`;
+
+function unpackInto(folder: ScratchFolder): string {
+  const release = folder.at('release');
+  mkdirSync(release);
+  const archive = git('archive', RELEASE, 'src', 'package.json');
+  assert.equal(spawnSync('tar', ['-x', '-C', release], { input: archive.stdout }).status, 0);
+  symlinkSync(resolve(HERE, 'node_modules'), resolve(release, 'node_modules'));
+  assert.ok(existsSync(resolve(release, 'src/main.ts')));
+  return resolve(release, 'src/main.ts');
+}
+
+const shownTo = async (at: string) => {
+  const { status, body } = await api('GET', at);
+  assert.equal(status, 200, JSON.stringify(body));
+  return {
+    authors: body.items.map((item: { author_id: string }) => item.author_id),
+    summary: body.summary as { count: number; avg_rating: number },
+  };
+};
+
+test('it lists what is published and nothing else, and what it writes is right for this release', {
+  skip,
+}, async () => {
+  const folder = makeScratchFolder('release');
+  await using server = await startTestDatabase();
+  const url = await server.createDatabase();
+  await createBackendTables(url);
+  const target = parseDatabaseUrl(url);
+  await migrateDatabase(target, schema);
+  for (const author of ['5', '6', '7', '8', '9'])
+    await oldInsert(url, ['1', author, 'x', 4, null, new Date()]);
+  await query(
+    url,
+    `UPDATE product_reviews SET status = 'hidden' WHERE author_id = '5';
+     UPDATE product_reviews SET status = 'held' WHERE author_id = '6';
+     UPDATE product_reviews SET status = 'published', title = 'a title', verified = true WHERE author_id = '7';
+     INSERT INTO product_reviews (product_id, author_id, author_name, rating, status) VALUES ('1', '7', 'x', 1, 'pending');
+     INSERT INTO product_review_votes (review_id, user_id, product_id) SELECT id, 1, product_id FROM product_reviews`,
+  );
+  {
+    const env = baseEnv({ DATABASE_URL: url, MIGRATE_ON_START: 'true' });
+    await using former = await followProcess(
+      startProgram(process.execPath, [unpackInto(folder)], { env }).child,
+    );
+    const at = `${former.url}/api/products/1/reviews`;
+    assert.deepEqual(await shownTo(at), { authors: ['9', '8', '7'], summary: { count: 3, avg_rating: 4 } });
+    for (const [user, rating] of [
+      [1, 5],
+      [1, 2],
+      // Whose review is hidden: it stays so.
+      [5, 1],
+    ] as const) {
+      const { status, body } = await api('POST', at, { user, json: { rating, text: 'by the former one' } });
+      assert.equal(status, 200, JSON.stringify(body));
+    }
+    await query(url, `DELETE FROM product_reviews WHERE author_id = '8'`);
+    assert.deepEqual(await shownTo(at), {
+      authors: ['1', '9', '7'],
+      summary: { count: 3, avg_rating: 3.33 },
+    });
+    assert.deepEqual(former.log('database repaired'), []);
+  }
+  await statsAgree(url);
+  assert.deepEqual((await migrateDatabase(target, schema)).repaired, []);
+  assert.deepEqual((await schemaStatus(target, schema)).problems, []);
+  folder.remove();
+});
