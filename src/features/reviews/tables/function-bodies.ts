@@ -129,7 +129,8 @@ export const atOnceOrNoted = (work: string, { pairs, changes }: { pairs?: string
   ];
   return `
   BEGIN
-    IF current_setting('transaction_isolation') IN ('read committed', 'read uncommitted') THEN
+    -- Within another trigger it is we who settle: what we have changed is to be counted, if it can be.
+    IF current_setting('transaction_isolation') IN ('read committed', 'read uncommitted') OR pg_trigger_depth() > 1 THEN
       BEGIN
         ${work}
         RETURN NULL;
