@@ -23,8 +23,9 @@ On the reviews in DATABASE_URL, beside running sidecars.
              With S3_PUBLIC_BASE_URL pictures have their URLs.
   import FILE [--dry-run]
              writes what such a file has. What is there stays as it is, and a line that is there is passed over: after
-             an interruption begin again. Ids are kept unless another review has them. A line that cannot be taken is
-             listed with its number, and the others go on. Votes, reports and events are not imported.
+             an interruption begin again. So is one that is older than what its author has written about the product
+             since. Ids are kept unless another review has them, or has to be the newer one. A line that cannot be
+             taken is listed with its number, and the others go on. Votes, reports and events are not imported.
              --dry-run      only tells what would happen
   stats [--check]
              compares which reviews are shown, their votes, and the figures of every product with the reviews themselves, and puts

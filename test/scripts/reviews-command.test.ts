@@ -248,6 +248,39 @@ test('an id that another review has is replaced, and nothing that is there chang
   await statsAgree(url);
 });
 
+test('of an author’s rows the newest is shown, whatever becomes of their ids, and none is lost', async () => {
+  const url = await migrated();
+  await oldInsert(url, ['3', '1', 'Old', 2, 'has the id', '2025-01-01Z']);
+  await oldInsert(url, ['1', '1500', 'Ann', 2, 'of today', '2026-06-01Z']);
+  const [at, later] = ['2026-01-31T12:00:00.123Z', '2026-02-01T00:00:00.000Z'];
+  const of = (author: string, id: number, created_at: string, text: string) =>
+    line(id, { author_id: author, created_at, text });
+  const twins = [of('70', 20, at, 'first tap'), of('70', 21, at, 'second tap')];
+  const renumbered = [of('60', 1, at, 'older'), of('60', 9, later, 'newer')];
+  const apart = [of('61', 1, at, 'older'), of('61', 10, later, 'newer')] as const;
+  const outdated = of('1500', 500, at, 'of last year');
+  await imported(url, [...twins, ...renumbered, apart[0], outdated]);
+  await imported(url, [apart[1]]);
+  const again = await imported(url, [...twins, ...renumbered, ...apart, outdated]);
+  assert.match(again.stdout, /^0 reviews were added; 7 are there already; 0 lines/);
+  const shown = await query(
+    url,
+    'SELECT author_id, text FROM product_reviews WHERE superseded_at IS NULL ORDER BY author_id COLLATE "C"',
+  );
+  assert.deepEqual(
+    shown.map(({ author_id, text }) => [author_id, text]),
+    [
+      ['1', 'has the id'],
+      ['1500', 'of today'],
+      ['60', 'newer'],
+      ['61', 'newer'],
+      ['70', 'second tap'],
+    ],
+  );
+  assert.equal((await query(url, 'SELECT FROM product_reviews')).length, 8);
+  await statsAgree(url);
+});
+
 test('--dry-run tells the same and changes nothing', async () => {
   const url = await migrated();
   const lines = [line(1), line(2, { rating: 0 }), line(3, { status: 'hidden' })];
@@ -309,8 +342,9 @@ test('many lines beside writers end with every figure right', async () => {
     line(i + 1, { product_id: String(i % 7), author_id: String(i % 3_000) }),
   );
   const file = fileOf(lines);
+  // Older than the lines of the same authors, which therefore are added, whoever comes first.
   const writers = Array.from({ length: 20 }, (_, i) =>
-    oldInsert(url, [String(i % 7), String(i), 'w', 1, null, new Date()]),
+    oldInsert(url, [String(i % 7), String(i), 'w', 1, null, new Date(0)]),
   );
   const [run] = await Promise.all([reviews(url, 'import', file), ...writers]);
   assert.equal(run.status, 0, run.stderr);

@@ -6,6 +6,7 @@
 import type { Knex } from 'knex';
 import { retriedOnce } from '../database-refusal.ts';
 import { type Facts, readFacts } from '../tables/facts.ts';
+import { TAKES_PLACE } from '../tables/what-counts.ts';
 import { sentenceOf } from './connect.ts';
 import type { StoredLine } from './line.ts';
 
@@ -20,7 +21,7 @@ export interface Imported {
   readonly kept: number;
   /** With another one: somebody else has it. */
   readonly renumbered: number;
-  /** They were there before. */
+  /** They were there before, or a newer one of their author's is. */
   readonly known: number;
   readonly refused: readonly { readonly number: number; readonly reason: string }[];
 }
@@ -99,7 +100,8 @@ function distinct(lines: readonly NumberedLine[], highestId: number) {
   const ids = new Set<number>();
   const rows: StoredLine[] = [];
   for (const { review } of lines) {
-    const key = JSON.stringify([review.product_id, review.author_id, review.created_at]);
+    // Two rows of one author may be of the same moment, a double tap of the old module's.
+    const key = JSON.stringify([review.product_id, review.author_id, review.created_at, review.id]);
     if (reviews.has(key)) continue;
     reviews.add(key);
     const mayKeep = review.id !== null && review.id <= highestId && !ids.has(review.id);
@@ -148,9 +150,16 @@ const nameFor = (maxLength: number | null) =>
 
 const COPIED = `title, text, edited_at, status_reason, verified, incentivized, display_short, media, reply, pending_edit`;
 
+/** Rows of the line's author and product, and when they were made. */
+const OF_PAIR = `FROM product_reviews AS r WHERE r.product_id = line.product_id AND r.author_id = line.author_id`;
+const MADE_AT = `date_trunc('milliseconds', r.created_at::timestamptz)`;
+
 /**
  * Looked up one by one: each by the index of its author, or the primary key. A review that an author has written anew, or writes
  * again, after a moderator had kept one back comes back as that one was (tables/function-bodies.ts).
+ *
+ * Of an author's rows the one with the highest id is shown. So what is newer than a row whose id had to be replaced gets a new
+ * one as well, and what is older than a review that is there is passed over unless its own id puts it behind that.
  */
 function insertFor({ columns, sequence }: Facts): string {
   const column = (of: string) =>
@@ -159,29 +168,32 @@ function insertFor({ columns, sequence }: Facts): string {
   return `
     WITH line AS MATERIALIZED (
       SELECT line.*,
-             (SELECT true FROM product_reviews AS r
-               WHERE r.product_id = line.product_id AND r.author_id = line.author_id
-                 AND date_trunc('milliseconds', r.created_at::timestamptz) = line.created_at::timestamptz LIMIT 1) AS is_known,
+             (SELECT true ${OF_PAIR} AND ${MADE_AT} = line.created_at::timestamptz LIMIT 1) AS is_known,
+             (SELECT min(r.id) ${OF_PAIR} AND ${MADE_AT} > line.created_at::timestamptz AND ${TAKES_PLACE}) AS newer_id,
              (SELECT status FROM product_review_moderated AS m
                WHERE m.product_id = line.product_id AND m.author_id = line.author_id
-                 AND (line.id IS NULL OR NOT EXISTS (
-                       SELECT FROM product_reviews AS r
-                        WHERE r.product_id = line.product_id AND r.author_id = line.author_id))) AS moderated,
-             (SELECT true FROM product_reviews AS r WHERE r.id = line.id) AS is_taken
+                 AND (line.id IS NULL OR NOT EXISTS (SELECT ${OF_PAIR}))) AS moderated,
+             id IS NOT NULL AND NOT EXISTS (SELECT FROM product_reviews AS r WHERE r.id = line.id)
+               AND NOT EXISTS (SELECT ${OF_PAIR} AND r.id > line.id AND ${MADE_AT} < line.created_at::timestamptz) AS is_free
         FROM ${LINES}
+    ), placed AS (
+      SELECT line.*, bool_and(is_free OR is_known IS NOT NULL) OVER (PARTITION BY product_id, author_id ORDER BY id) AND is_free AS keeps_id
+        FROM line
+    ), wanted AS (
+      SELECT *, is_known IS NULL AND (newer_id IS NULL OR keeps_id AND id < newer_id) AS is_new FROM placed
     ), added AS (
       INSERT INTO product_reviews (id, product_id, author_id, author_name, rating, created_at, status, ${COPIED})
       OVERRIDING SYSTEM VALUE
-      SELECT CASE WHEN is_taken IS NULL AND id IS NOT NULL THEN id ELSE nextval('${sequence?.replaceAll("'", "''")}') END,
+      SELECT CASE WHEN keeps_id THEN id ELSE nextval('${sequence?.replaceAll("'", "''")}') END,
              product_id, author_id, ${nameFor(column('author_name')?.maxLength ?? null)}, rating, created_at::${createdAt},
              CASE WHEN status = 'published' THEN coalesce(moderated, status) ELSE status END, ${COPIED}
-        FROM line WHERE is_known IS NULL
-       ORDER BY id
+        FROM wanted WHERE is_new
+       ORDER BY id, created_at
     )
-    SELECT count(*) FILTER (WHERE is_known IS NULL AND id IS NOT NULL AND is_taken IS NULL)::integer AS kept,
-           count(*) FILTER (WHERE is_known IS NULL AND (id IS NULL OR is_taken))::integer AS renumbered,
-           count(*) FILTER (WHERE is_known)::integer AS known
-      FROM line`;
+    SELECT count(*) FILTER (WHERE is_new AND keeps_id)::integer AS kept,
+           count(*) FILTER (WHERE is_new AND NOT keeps_id)::integer AS renumbered,
+           count(*) FILTER (WHERE NOT is_new)::integer AS known
+      FROM wanted`;
 }
 
 /** An older row of a file may have been kept back where a newer one is published: what is shown tells what a moderator said last. */
