@@ -42,6 +42,8 @@ before(async () => {
   pooler = await startPgBouncer(server);
   url = await server.createDatabase();
   await createBackendTables(url);
+  // So that each of the users may review each of the products.
+  await query(url, 'UPDATE products SET seller_id = NULL');
   sidecar = await startSidecar({ DATABASE_URL: pooler.through(url) });
   await untilMigrated(url);
 });
@@ -60,7 +62,7 @@ const post = (user: number, productId: number, rating: number) =>
 test('the sidecar migrates through it, and reviews are posted, edited and listed', { skip }, async () => {
   assert.partialDeepStrictEqual((await list(1)).body.summary, { avg_rating: 0, count: 0 });
   const posted = await post(1, 1, 2);
-  assert.deepEqual([posted.status, posted.body.summary], [200, { avg_rating: 2, count: 1 }]);
+  assert.partialDeepStrictEqual(posted, { status: 200, body: { summary: { avg_rating: 2, count: 1 } } });
   const edited = await post(1, 1, 5);
   assert.equal(edited.body.review.id, posted.body.review.id);
   assert.equal((await post(2, 1, 4)).status, 200);
@@ -148,7 +150,7 @@ test('a post that hangs is 503 within five seconds, leaves nothing behind, and t
     await holder.end();
   }
   const posted = await post(2, 3, 5);
-  assert.deepEqual([posted.status, posted.body.summary], [200, { avg_rating: 5, count: 1 }]);
+  assert.partialDeepStrictEqual(posted, { status: 200, body: { summary: { avg_rating: 5, count: 1 } } });
 });
 
 test('a statement that hangs is ended in PostgreSQL, too, once we have given up', { skip }, async () => {
