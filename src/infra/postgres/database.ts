@@ -16,11 +16,14 @@ export interface RunOptions {
   readonly allowance?: { leftMs: number };
 }
 
+/** @param giveUpAt when nobody waits for it any more, on performance.now()'s clock */
+type Work<T> = (knex: Knex, giveUpAt: number) => Promise<T>;
+
 export interface Database {
   /**
    * Runs work on the pool. @throws AppError 503 when the database cannot answer in time; errors of the SQL itself pass
    */
-  run<T>(work: (knex: Knex) => Promise<T>, options?: RunOptions): Promise<T>;
+  run<T>(work: Work<T>, options?: RunOptions): Promise<T>;
   /** Runs one statement that the server keeps prepared, where it does; its rows. @throws as `run` */
   query<Row>(statement: NamedStatement, options?: RunOptions): Promise<Row[]>;
   /** The same as `run` inside a transaction. */
@@ -36,6 +39,7 @@ export interface Database {
 /** A client waits 30 s; whoever needs the database should know much sooner that it is not there. */
 const WORK_TIMEOUT_MS = 4_500;
 const PING_TIMEOUT_MS = 2_000;
+const CANCEL_BEFORE_MS = 200;
 
 /** 503: the database is away, or is not as it must be. */
 export const databaseUnavailable = (cause: unknown) =>
@@ -58,7 +62,7 @@ export function createDatabase(target: DatabaseTarget, options: { readonly poolM
     const timeoutMs = Math.min(WORK_TIMEOUT_MS, untilMs - startedAt, allowance.leftMs);
     try {
       if (timeoutMs <= 0) throw new WorkTimeoutError();
-      return await within(timeoutMs, work(knex));
+      return await within(timeoutMs, work(knex, startedAt + timeoutMs));
     } catch (error) {
       if (isUnavailable(error)) throw databaseUnavailable(error);
       throw error;
@@ -72,7 +76,11 @@ export function createDatabase(target: DatabaseTarget, options: { readonly poolM
     run,
     query: <Row>(statement: NamedStatement, options?: RunOptions) =>
       run(
-        (knex) => named.run(statement, (name) => sendStatement(knex, name, statement)) as Promise<Row[]>,
+        (knex, giveUpAt) =>
+          named.run(statement, (name) =>
+            // One that is still waited for by the time of the 503 could have its effect afterwards.
+            sendStatement(knex, name, statement, giveUpAt - CANCEL_BEFORE_MS),
+          ) as Promise<Row[]>,
         options,
       ),
     transaction: (work, options) => run((knex) => knex.transaction(work), options),

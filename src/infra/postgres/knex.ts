@@ -42,19 +42,25 @@ export function createKnex(target: DatabaseTarget, options: KnexOptions): Knex {
 
 /**
  * One statement past Knex's builder, which costs as much as a short statement does. @param name to keep it prepared by
+ * @param cancelAt when the server is told to give it up, on performance.now()'s clock
  * @throws Error of the database, or of the pool
  */
 export async function sendStatement(
   { client }: Knex,
   name: string | undefined,
   { text, values }: NamedStatement,
+  cancelAt: number,
 ): Promise<unknown[]> {
   const connection: PooledClient = await client.acquireConnection();
   try {
-    const query = { sql: text, bindings: values, options: name === undefined ? {} : { name } };
+    // Node-postgres takes 0 for no limit.
+    const limit = { query_timeout: Math.max(1, Math.ceil(cancelAt - performance.now())) };
+    const query = { sql: text, bindings: values, options: name === undefined ? limit : { ...limit, name } };
     return (await client._query(connection, query)).response.rows;
   } catch (error) {
     if (name !== undefined && isOutdated(error)) connection.__knex__disposed = error;
+    // What is said to have failed should not happen the next moment.
+    await connection.cancelled;
     throw error;
   } finally {
     await client.releaseConnection(connection);
