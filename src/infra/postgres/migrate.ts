@@ -30,6 +30,8 @@ export interface MigrateOptions {
   readonly repair?: boolean;
   /** Is told how far long work is. */
   readonly say?: (progress: string) => void;
+  /** Is told which migrations this call has applied, if any, also when what comes behind them fails. */
+  readonly onApplied?: (names: readonly string[]) => void;
 }
 
 export interface Migrated {
@@ -60,8 +62,12 @@ export function migrateDatabase(
   return connected(target, options, async (knex) => {
     await refuseHiddenBackend(knex);
     const applied: string[] = [];
-    for (let names = ['']; names.length > 0; applied.push(...names)) {
-      names = await oneStep(knex, options.signal, (trx) => migrateOnce(trx, 'up', schema));
+    try {
+      for (let names = ['']; names.length > 0; applied.push(...names)) {
+        names = await oneStep(knex, options.signal, (trx) => migrateOnce(trx, 'up', schema));
+      }
+    } finally {
+      if (applied.length > 0) options.onApplied?.(applied);
     }
     const newer = await newerMigrations(knex, schema);
     if (newer.length === 0) {

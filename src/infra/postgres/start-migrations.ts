@@ -26,11 +26,11 @@ export function startMigrations(target: DatabaseTarget, schema: Schema, log: Log
 async function run(target: DatabaseTarget, schema: Schema, log: Log, signal: AbortSignal): Promise<void> {
   for (let delayMs = FIRST_RETRY_MS; !signal.aborted; delayMs = Math.min(delayMs * 2, LONGEST_RETRY_MS)) {
     try {
-      const { applied, repaired, advice } = await migrateDatabase(target, schema, {
+      const { repaired, advice } = await migrateDatabase(target, schema, {
         signal,
         say: (progress) => log.info({ progress }, 'the database is being brought up to date'),
+        onApplied: (applied) => log.info({ applied }, 'database migrated'),
       });
-      if (applied.length > 0) log.info({ applied }, 'database migrated');
       if (repaired.length > 0) log.warn({ repaired }, 'database repaired');
       if (advice.length > 0) log.warn({ advice }, 'the database can be used, within limits');
       return;
