@@ -39,6 +39,7 @@ const same = (a: Content, b: Content) => a.rating === b.rating && a.text === b.t
 export class ReviewModel {
   readonly rows = new Map<number, ModelReview>();
   /** By product and author: what becomes of their next review. */
+  readonly #imported = new Set<number>();
   readonly #keptBack = new Map<string, Status>();
   readonly #rules: ModelRules;
 
@@ -93,9 +94,17 @@ export class ReviewModel {
     this.#add(id, product, author, { rating, text: null, title: null }, status);
   }
 
-  /** A published line of a file, which has no id of its own. */
+  /** Has the author written about the product here, and not only in a file? That is newer than any line of a file. */
+  isReviewedHere(product: string, author: number): boolean {
+    return this.ofPair(product, author).some(
+      ({ id, status }) => status !== 'pending' && !this.#imported.has(id),
+    );
+  }
+
+  /** A published line of a file, which has no id of its own, where the author has not reviewed the product here. */
   importLine(id: number, product: string, author: number, rating: number): void {
     const pair = `${product} ${author}`;
+    this.#imported.add(id);
     this.#add(
       id,
       product,

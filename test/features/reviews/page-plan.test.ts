@@ -24,7 +24,10 @@ const view = reviewView({ hasUsers: true, hasOddTimes: false, publicBaseUrl: 'ht
 let server: TestDatabaseServer;
 let url: string;
 
-/** Product `busy` has half of them, 3,000 products share the rest, of which `old` has its 100 at the beginning. */
+/**
+ * Product `busy` has half of them, 3,000 products share the rest, of which `old` has its 100 at the beginning. Its reviewers have
+ * written about other products as well.
+ */
 before(async () => {
   server = await startTestDatabase();
   url = await server.createDatabase();
@@ -40,7 +43,8 @@ before(async () => {
        author_name text NOT NULL, rating integer NOT NULL, text text, created_at timestamptz NOT NULL DEFAULT now(),
        verified boolean, media jsonb, helpful_count integer);
      INSERT INTO product_reviews (product_id, author_id, author_name, rating, text, verified, media, helpful_count)
-     SELECT CASE WHEN n <= 100 THEN 'old' WHEN n % 2 = 0 THEN 'busy' ELSE (n % 3001)::text END, n::text, 'x',
+     SELECT CASE WHEN n <= 100 THEN 'old' WHEN n % 2 = 0 THEN 'busy' ELSE (n % 3001)::text END,
+            CASE WHEN n <= 100 OR n % 2 = 0 THEN n ELSE 2 * (n % 20000) END::text, 'x',
             1 + hashint4(n) & 3, repeat('word ', 20), nullif(hashint4(n + 1) % 2 = 0, false),
             CASE WHEN hashint4(n + 2) % 3 = 0 THEN '[]'::jsonb END, nullif(hashint4(n + 3) & 7, 0)
        FROM generate_series(1, ${REVIEWS}) AS n`,
