@@ -372,7 +372,8 @@ const DATABASES: Record<string, [check: string, says: RegExp, make: () => Promis
       await scene.sql(
         `INSERT INTO product_reviews (product_id, author_id, author_name, rating, text) VALUES (1, 1, 'Anna', 5, 'good'), (2, 1, 'Anna', 4, 'fair');
          ALTER TABLE product_reviews DISABLE TRIGGER USER; UPDATE product_reviews SET superseded_at = now() WHERE rating = 5;
-         ALTER TABLE product_reviews ENABLE TRIGGER USER`,
+         ALTER TABLE product_reviews ENABLE TRIGGER USER;
+         UPDATE product_review_stats SET rating_sum = 9 WHERE product_id = '2'`,
         url,
       );
       return url;
