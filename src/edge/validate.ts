@@ -110,3 +110,20 @@ export const storableText = z
   .string({ error: 'must be a string' })
   .refine((text) => !text.includes('\0'), 'must not contain a NUL character')
   .refine((text) => text.isWellFormed(), 'must be valid Unicode');
+
+const MAX_BIGINT = 2n ** 63n - 1n;
+
+/** Digits that PostgreSQL's bigint can hold: more would be error 22003. */
+export const isBigint = (text: string): boolean => /^\d{1,19}$/.test(text) && BigInt(text) <= MAX_BIGINT;
+
+const DEFAULT_PAGE_SIZE = 50;
+const MAX_PAGE_SIZE = 200;
+const limitMessage = `must be a whole number from 1 to ${MAX_PAGE_SIZE}`;
+
+/** `limit` of a list's query, the same for each list (docs/contract.md, 3). */
+export const pageLimit = z
+  .string({ error: limitMessage })
+  .regex(/^\d{1,9}$/, limitMessage)
+  .transform(Number)
+  .refine((limit) => limit >= 1 && limit <= MAX_PAGE_SIZE, limitMessage)
+  .default(DEFAULT_PAGE_SIZE);

@@ -4,18 +4,17 @@ import { z } from 'zod';
 import type { RequireUser } from '../../edge/auth.ts';
 import { withDatabaseDeadline } from '../../edge/deadline.ts';
 import type { Route } from '../../edge/route.ts';
-import { parseInput } from '../../edge/validate.ts';
+import { pageLimit, parseInput } from '../../edge/validate.ts';
 import type { Database, RunOptions } from '../../infra/postgres/database.ts';
 import { isUndefinedTable } from '../../infra/postgres/failure.ts';
 import { whatItMeans } from './database-refusal.ts';
-import { limitSchema } from './id-page.ts';
 
 const cursorMessage = 'must be a next_cursor of an earlier page';
 /** The time of the last one, µs since 1970, and its product. */
 const CURSOR = /^(-?\d{1,16})_(\d{1,10})$/;
 
 const querySchema = z.object({
-  limit: limitSchema,
+  limit: pageLimit,
   cursor: z.string({ error: cursorMessage }).regex(CURSOR, cursorMessage).optional(),
 });
 type Query = z.infer<typeof querySchema>;

@@ -1,21 +1,9 @@
 /** Pages of reviews in the order of their ids: the cursor is the id of the last one. */
 import { z } from 'zod';
-
-const DEFAULT_PAGE_SIZE = 50;
-const MAX_PAGE_SIZE = 200;
-const MAX_BIGINT = 2n ** 63n - 1n;
-const limitMessage = `must be a whole number from 1 to ${MAX_PAGE_SIZE}`;
-const isBigint = (text: string) => /^\d{1,19}$/.test(text) && BigInt(text) <= MAX_BIGINT;
-
-export const limitSchema = z
-  .string({ error: limitMessage })
-  .regex(/^\d{1,9}$/, limitMessage)
-  .transform(Number)
-  .refine((limit) => limit >= 1 && limit <= MAX_PAGE_SIZE, limitMessage)
-  .default(DEFAULT_PAGE_SIZE);
+import { isBigint, pageLimit } from '../../edge/validate.ts';
 
 export const idPageFields = {
-  limit: limitSchema,
+  limit: pageLimit,
   cursor: z
     .string({ error: 'must be given once' })
     .refine(isBigint, 'must be a next_cursor of an earlier page')

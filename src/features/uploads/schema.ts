@@ -2,7 +2,7 @@
  * What a client sends to POST /api/uploads.
  */
 import { z } from 'zod';
-import { storableText } from '../../edge/validate.ts';
+import { isBigint, pageLimit, storableText } from '../../edge/validate.ts';
 import { registeredType, UPLOAD_KINDS } from './kinds.ts';
 import { UPLOAD_STATUSES } from './upload.ts';
 
@@ -104,25 +104,15 @@ export const parseUploadId = (text: unknown): string | null => {
   return result.success ? result.data.toLowerCase() : null;
 };
 
-const MAX_PAGE_SIZE = 200;
-const DEFAULT_PAGE_SIZE = 50;
-const limitMessage = `must be a whole number from 1 to ${MAX_PAGE_SIZE}`;
 const cursorMessage = 'must be a next_cursor of an earlier page of the same list';
 const userMessage = 'must be a user id, or any';
-const MAX_BIGINT = 2n ** 63n - 1n;
-const isBigint = (text: string) => /^\d{1,19}$/.test(text) && BigInt(text) <= MAX_BIGINT;
 
 /** Where a page begins: behind an upload's number among its user's, or behind a time (µs since 1970) and an id among all. */
 const CURSOR = /^(\d{1,19})(?:_([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}))?$/;
 
 export const listQuerySchema = z
   .object({
-    limit: z
-      .string({ error: limitMessage })
-      .regex(/^\d{1,9}$/, limitMessage)
-      .transform(Number)
-      .refine((limit) => limit >= 1 && limit <= MAX_PAGE_SIZE, limitMessage)
-      .default(DEFAULT_PAGE_SIZE),
+    limit: pageLimit,
     cursor: z.string({ error: cursorMessage }).regex(CURSOR, cursorMessage).optional(),
     status: z.enum(UPLOAD_STATUSES, { error: `must be one of ${UPLOAD_STATUSES.join(', ')}` }).optional(),
     kind: z.enum(UPLOAD_KINDS, { error: `must be one of ${UPLOAD_KINDS.join(', ')}` }).optional(),

@@ -2,6 +2,7 @@
  * Where a page ends, as the client hands it back. It belongs to the sort and the filters that it was made for; the list
  * without either has a plain review id, as older clients send one by themselves (docs/contract.md, 3).
  */
+import { isBigint } from '../../../edge/validate.ts';
 
 export const SORTS = ['newest', 'oldest', 'highest', 'lowest', 'helpful'] as const;
 export type Sort = (typeof SORTS)[number];
@@ -24,8 +25,6 @@ export interface Position {
 }
 
 const MAX_INTEGER = 2 ** 31 - 1;
-const MAX_BIGINT = 2n ** 63n - 1n;
-const isBigint = (text: string) => /^\d{1,19}$/.test(text) && BigInt(text) <= MAX_BIGINT;
 
 const isPlain = ({ sort, ratings, verifiedOnly, withMediaOnly }: Listing) =>
   sort === 'newest' && ratings.length === 0 && !verifiedOnly && !withMediaOnly;

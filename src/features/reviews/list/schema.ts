@@ -1,9 +1,7 @@
 /** What clients may ask of a list of reviews. */
 import { z } from 'zod';
+import { pageLimit } from '../../../edge/validate.ts';
 import { decodeCursor, type Listing, type Position, SORTS } from './cursor.ts';
-
-export const DEFAULT_PAGE_SIZE = 50;
-export const MAX_PAGE_SIZE = 200;
 
 export interface PageQuery {
   readonly listing: Listing;
@@ -12,7 +10,6 @@ export interface PageQuery {
   readonly after: Position | undefined;
 }
 
-const limitMessage = `must be a whole number from 1 to ${MAX_PAGE_SIZE}`;
 const sortMessage = `must be one of ${SORTS.join(', ')}`;
 const ratingMessage = 'must be ratings from 1 to 5, with commas between them';
 const onlyOne = z.literal('1', { error: 'must be 1, or left out' }).optional();
@@ -20,12 +17,7 @@ const ALL_RATINGS = 5;
 
 export const pageQuerySchema = z
   .object({
-    limit: z
-      .string({ error: limitMessage })
-      .regex(/^\d{1,9}$/, limitMessage)
-      .transform(Number)
-      .refine((limit) => limit >= 1 && limit <= MAX_PAGE_SIZE, limitMessage)
-      .default(DEFAULT_PAGE_SIZE),
+    limit: pageLimit,
     cursor: z.string({ error: 'must be given once' }).optional(),
     sort: z.enum(SORTS, { error: sortMessage }).default('newest'),
     rating: z
