@@ -133,7 +133,7 @@ async function readRules(
     const { httpStatus = null } = error instanceof StorageFailure ? error : {};
     if (httpStatus === 501 || httpStatus === 405)
       return notApplicable(
-        'the storage has no lifecycle rules; the sidecar gives up stale parts itself, but for those that a killed process had just begun',
+        'the storage has no lifecycle rules; the sidecar gives up stale parts itself, but for those that no row knows: begun twice, or before a database was restored',
       );
     if (httpStatus !== 403) throw error;
     return unchecked(

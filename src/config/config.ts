@@ -14,9 +14,7 @@ import {
   settings,
   type TokenAlgorithm,
 } from './settings.ts';
-import { type BackendAddress, pem, textProblem } from './values.ts';
-
-const MIB = 1024 * 1024;
+import { type BackendAddress, MIB, pem, textProblem } from './values.ts';
 
 export interface StorageConfig {
   readonly endpoint: string;

@@ -31,6 +31,9 @@ export type BackendAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 
+/** What settings called …_MB are counted in, bytes. */
+export const MIB = 1024 * 1024;
+
 /** A whole number in a range, ends included. */
 export const integer = (min: number, max: number) => {
   const message = `must be a whole number from ${min} to ${max}`;

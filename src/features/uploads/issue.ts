@@ -1,12 +1,12 @@
 /** Gives out URLs: checks the files, writes their rows within the user's rate limit and quota, then signs. */
 import { randomUUID } from 'node:crypto';
+import { MIB } from '../../config/values.ts';
 import { conflict, tooLarge, tooMany, unsupportedType } from '../../errors.ts';
 import type { ObjectStorage } from '../../infra/object-storage/object-storage.ts';
 import type { Database, RunOptions } from '../../infra/postgres/database.ts';
 import type { UploadCounts } from './figures.ts';
 import { type KindRules, kindRules, type UploadKind, type UploadLimits } from './kinds.ts';
-import type { Limit } from './lifecycle.ts';
-import { partCount, partLength, partSizeFor } from './multipart.ts';
+import { partSizeFor } from './multipart.ts';
 import { type AnnouncedFile, mediaTypeOf } from './schema.ts';
 import { unlessMissing } from './store.ts';
 import { type Owner, type UploadStatus, uploadNotFound } from './upload.ts';
@@ -69,7 +69,6 @@ interface NewUpload extends SignableUpload {
   readonly filename: string;
   readonly size_bytes: number;
   readonly part_size: number | null;
-  readonly multipart_id?: string;
 }
 
 export function createIssue(options: IssueOptions): IssueUploads {
@@ -85,55 +84,11 @@ export function createIssue(options: IssueOptions): IssueUploads {
 }
 
 /** @throws AppError 413 */
-function refuseLarger(quotaBytes: number, uploads: readonly NewUpload[]): void {
+export function refuseLarger(quotaBytes: number, uploads: readonly NewUpload[]): void {
   const bytes = uploads.reduce((sum, { size_bytes }) => sum + size_bytes, 0);
   if (quotaBytes > 0 && bytes > quotaBytes)
     throw tooLarge(`That is more than one user may store: at most ${quotaBytes / MIB} MB.`);
 }
-
-/** So many parts have their URLs in the first answer. */
-const FIRST_PARTS = 20;
-
-/**
- * A file in parts. The multipart is made before its row: what a killed process leaves of that is for the bucket's rule about stale
- * ones, while a row without a multipart would count for a day.
- * @throws AppError 413, 415, 429, 503
- */
-export function createIssueMultipart(options: IssueOptions) {
-  const { storage, multipartTtlSeconds, cacheControl } = options;
-  const rules = kindRules(options.limits);
-  return async (userId: number, file: AnnouncedFile, limit: Limit) => {
-    const upload = newUpload(userId, file, rules[file.kind]);
-    refuseLarger(options.quotaBytes, [upload]);
-    const { id, key, content_type: contentType, size_bytes: size } = upload;
-    const multipartId = await storage.createMultipart({ key, contentType, cacheControl }, limit.signal);
-    const row = { ...upload, multipart_id: multipartId };
-    const expiresAt = await writeRows(options, userId, [row], multipartTtlSeconds, limit).catch((error) => {
-      storage.abortMultipart(key, multipartId, AbortSignal.timeout(ABORT_TIMEOUT_MS)).catch(() => undefined);
-      throw error;
-    });
-    const partSize = partSizeFor(size);
-    const count = partCount({ size, partSize });
-    const numbers = Array.from({ length: Math.min(FIRST_PARTS, count) }, (_, index) => index + 1);
-    const parts = await Promise.all(
-      numbers.map(async (partNumber) => {
-        const contentLength = partLength({ size, partSize }, partNumber);
-        const target = { key, uploadId: multipartId, partNumber, contentLength };
-        const url = await storage.presignPart({ ...target, expiresInSeconds: multipartTtlSeconds });
-        return { part_number: partNumber, size: contentLength, upload_url: url };
-      }),
-    );
-    return {
-      ...{ file_url: storage.publicUrl(key), expires_in: multipartTtlSeconds, upload_id: id, key },
-      ...{
-        expires_at: expiresAt.toISOString(),
-        multipart: { part_size: partSize, part_count: count, parts },
-      },
-    };
-  };
-}
-
-const ABORT_TIMEOUT_MS = 10_000;
 
 /** A URL for an upload whose row is there. @param expiresAt as its row says */
 export async function sign(
@@ -151,10 +106,8 @@ export async function sign(
   };
 }
 
-const MIB = 1024 * 1024;
-
 /** @throws AppError 415, 413 */
-function newUpload(userId: number, file: AnnouncedFile, rules: KindRules): NewUpload {
+export function newUpload(userId: number, file: AnnouncedFile, rules: KindRules): NewUpload {
   const contentType = mediaTypeOf(file.content_type);
   const extension = rules.extensions.get(contentType);
   if (extension === undefined) {
@@ -191,7 +144,7 @@ const ISSUE =
   'SELECT refusal, retry_after_seconds, expires_at FROM sidecar_issue_uploads($1, $2, $3, $4, $5)';
 
 /** One round trip. @returns when the URLs expire */
-async function writeRows(
+export async function writeRows(
   { database, ratePerMinute, quotaBytes, counts }: IssueOptions,
   userId: number,
   uploads: readonly NewUpload[],

@@ -9,7 +9,7 @@ import { AppError, conflict, unavailable } from '../../errors.ts';
 import type { ObjectStorage } from '../../infra/object-storage/object-storage.ts';
 import type { Change, Changes } from './changes.ts';
 import { type Found, judge } from './judge.ts';
-import { divisionOf, missingParts } from './multipart.ts';
+import { abortParts, divisionOf, missingParts } from './multipart.ts';
 import type { Owner, RejectionReason, UploadRow } from './upload.ts';
 import { uploadNotFound } from './upload.ts';
 import type { Withdraw } from './usage.ts';
@@ -71,7 +71,7 @@ export function createLifecycle({
   readonly withdraw: Withdraw;
   readonly storage: Pick<
     ObjectStorage,
-    'readStart' | 'head' | 'delete' | 'listParts' | 'completeMultipart' | 'abortMultipart'
+    'readStart' | 'head' | 'delete' | 'listParts' | 'completeMultipart' | 'abortMultipart' | 'listMultiparts'
   >;
 }): Lifecycle {
   /** Whether there is an object, and (only where that decides something) whether it is what was announced. */
@@ -98,9 +98,7 @@ export function createLifecycle({
   }
 
   /** Also once more at the end: a part that was under way may have been stored behind the first time. */
-  const abort = async ({ key, multipart_id: uploadId }: UploadRow, { signal }: Limit) => {
-    if (uploadId !== null) await storage.abortMultipart(key, uploadId, signal);
-  };
+  const abort = (row: UploadRow, { signal }: Limit) => abortParts(storage, row, signal);
 
   async function carryOut(row: UploadRow, decision: Decision, limit: Limit): Promise<UploadRow> {
     const endsShown = row.status === 'ready' && decision.to !== 'stays';
@@ -154,10 +152,11 @@ export function createLifecycle({
       const row = await whileIn(['issued'], named, null, (claimed) => settle(claimed, named[2], true));
       if (row.status === 'ready') return row;
       const division = divisionOf(row);
-      if (row.status !== 'issued' || division === null || row.multipart_id === null) throw refusalOf(row);
-      // null: the bucket's own rules have aborted it, and nothing is there.
-      const parts = (await storage.listParts(row.key, row.multipart_id, named[2].signal)) ?? [];
-      const missing = missingParts(division, parts);
+      if (row.status !== 'issued' || division === null) throw refusalOf(row);
+      const { key, multipart_id: uploadId } = row;
+      // null: it is just being begun, or the bucket's own rules have aborted it, and nothing is there.
+      const parts = uploadId && (await storage.listParts(key, uploadId, named[2].signal));
+      const missing = missingParts(division, parts || []);
       throw conflict('not_uploaded', 'Parts of the file have not arrived yet.', { missing });
     },
     async remove(...named) {

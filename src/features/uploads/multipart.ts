@@ -1,10 +1,11 @@
 /** Uploads in parts: their arithmetic, what the storage has of them, URLs for them. */
-import { conflict, unprocessable } from '../../errors.ts';
+import { MIB } from '../../config/values.ts';
+import { conflict, unavailable, unprocessable } from '../../errors.ts';
 import type { UploadedPart } from '../../infra/object-storage/multipart.ts';
 import type { ObjectStorage } from '../../infra/object-storage/object-storage.ts';
+import { StorageFailure } from '../../infra/object-storage/storage-failure.ts';
 import type { UploadRow } from './upload.ts';
 
-const MIB = 1024 * 1024;
 /** S3's own (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html). */
 export const MIN_PART_BYTES = 5 * MIB;
 export const MAX_PARTS = 10_000;
@@ -37,13 +38,13 @@ export function divisionOf(row: Pick<UploadRow, 'size_bytes' | 'part_size'>): Di
   return row.part_size === null ? null : { size: Number(row.size_bytes), partSize: Number(row.part_size) };
 }
 
-/** @throws AppError 409 when it is no multipart that is under way */
+/** @throws AppError 409 when it is no multipart that is under way, 503 when it is only about to be */
 function underWay(row: UploadRow): Division & { readonly uploadId: string } {
   if (row.status !== 'issued')
     throw conflict(row.status, `This upload is ${row.status}: there is nothing more to send.`);
   const division = divisionOf(row);
-  if (division === null || row.multipart_id === null)
-    throw conflict('not_multipart', 'This upload is not in parts.');
+  if (division === null) throw conflict('not_multipart', 'This upload is not in parts.');
+  if (row.multipart_id === null) throw unavailable('This upload is just being begun. Please try again.');
   return { ...division, uploadId: row.multipart_id };
 }
 
@@ -94,3 +95,28 @@ export async function signParts(
     }),
   );
 }
+
+/**
+ * Gives up what was begun in the bucket for an upload. One whose id no row knows (its process was killed) is found by its key.
+ * @throws StorageFailure 503
+ */
+export async function abortParts(
+  storage: Pick<ObjectStorage, 'abortMultipart' | 'listMultiparts'>,
+  { key, part_size, multipart_id }: Pick<UploadRow, 'key' | 'part_size' | 'multipart_id'>,
+  signal: AbortSignal,
+): Promise<void> {
+  if (part_size === null) return;
+  if (multipart_id !== null) {
+    await storage.abortMultipart(key, multipart_id, signal);
+    return;
+  }
+  try {
+    for await (const open of storage.listMultiparts(key, signal))
+      if (open.key === key) await storage.abortMultipart(key, open.uploadId, signal);
+  } catch (error) {
+    // A storage that has no such list, or a key that may not see it: then it is for the bucket's rule about stale parts.
+    if (!(error instanceof StorageFailure && NO_LIST.has(error.httpStatus))) throw error;
+  }
+}
+
+const NO_LIST: ReadonlySet<number | null> = new Set([403, 405, 501]);

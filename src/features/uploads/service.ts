@@ -5,14 +5,8 @@ import type { ObjectStorage } from '../../infra/object-storage/object-storage.ts
 import { type BackgroundPass, createBackgroundPass } from './background-pass.ts';
 import { createChanges, type RecordEvent } from './changes.ts';
 import { createDueLook } from './figures.ts';
-import {
-  createIssue,
-  createIssueMultipart,
-  createRenew,
-  type IssueOptions,
-  type IssueUploads,
-  type RenewUpload,
-} from './issue.ts';
+import { createIssue, createRenew, type IssueOptions, type IssueUploads, type RenewUpload } from './issue.ts';
+import { createIssueMultipart } from './issue-multipart.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { uploadLimits } from './limits.ts';
 import { createUploadStore, type UploadStore } from './store.ts';

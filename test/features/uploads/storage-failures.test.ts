@@ -5,9 +5,6 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { until } from '../../../scripts/lab/programs.ts';
-import { createObjectStorage } from '../../../src/infra/object-storage/object-storage.ts';
-import { createStorageClock } from '../../../src/infra/object-storage/storage-clock.ts';
 import { type ApiAnswer, api } from '../../support/api.ts';
 import { type Fault, startBrokenStore } from '../../support/broken-store.ts';
 import type { TestSidecar } from '../../support/start-sidecar.ts';
@@ -20,8 +17,6 @@ interface Trouble {
   fault(step: string): Fault | false | Promise<Fault | false>;
 }
 const troubles = new Map<string, Trouble>();
-/** What becomes of the beginning of a multipart, whose key nobody knows yet. */
-let beginning: () => Fault | false = () => false;
 
 let scene: UploadScene;
 let sidecar: TestSidecar;
@@ -37,7 +32,6 @@ uploadScene(async (made) => {
     const multipart = ['uploadId', 'uploads'].find((name) => searchParams.has(name));
     const step = multipart === undefined ? method : `${method} ${multipart}`;
     trouble?.asked.push(step);
-    if (step === 'POST uploads') return beginning();
     return trouble?.fault(step) ?? false;
   });
   closeStore = broken.stop;
@@ -130,18 +124,6 @@ test('calls that are slow each are not waited for longer than ten seconds togeth
   await inTrouble(multipart, 'slow', { asked: [], fault: () => 3_500 });
 });
 
-test('a multipart that the storage does not begin is a 503 in ten seconds, and no upload', async () => {
-  const [before] = await scene.sql('SELECT count(*) FROM sidecar_uploads');
-  for (const fault of ['hangs', 'refused'] as const) {
-    beginning = () => fault;
-    const late = sleep(10_500, 'late', { ref: false });
-    const answer = await Promise.race([issue(unlucky, { ...VIDEO, size_bytes: MP4.length }), late]);
-    beginning = () => false;
-    assert.equal(typeof answer === 'string' ? answer : answer.status, 503);
-  }
-  assert.deepEqual(await scene.sql('SELECT count(*) FROM sidecar_uploads'), [before]);
-});
-
 /** Longer than a database that hangs may be waited for. */
 const HANG_MS = 5_000;
 
@@ -170,27 +152,6 @@ test('a database that stands still in the middle is a 503 within five seconds, a
     troubles.delete(upload.name);
     assert.deepEqual(outcomeOf(await upload.call(sidecar, method, rest)), wanted, what);
   }
-});
-
-test('a multipart whose row cannot be written is given up', async () => {
-  const { promise: frozen, resolve } = Promise.withResolvers<void>();
-  beginning = () => {
-    scene.server.freeze();
-    resolve();
-    return false;
-  };
-  const call = issue(unlucky, { ...VIDEO, size_bytes: 9 * 2 ** 20 }, 2);
-  await frozen;
-  beginning = () => false;
-  assert.equal(await whileHanging(call, scene.server.thaw), 503);
-  const storage = createObjectStorage(scene.store.config, createStorageClock({ warn() {}, info() {} }));
-  const signal = AbortSignal.timeout(20_000);
-  const isGone = async () => {
-    for await (const _ of storage.listMultiparts('uploads/2/', signal)) return false;
-    return true;
-  };
-  await until('the multipart to go', isGone, { everyMs: 200 });
-  storage.close();
 });
 
 test('the user and the upload share what a request may wait for the database', async () => {

@@ -114,7 +114,7 @@ BEGIN
    WHERE sidecar_uploads.id = wanted AND (whose IS NULL OR user_id = whose) FOR UPDATE;
   IF NOT FOUND THEN RETURN; END IF;
   id := upload.id;
-  IF upload.status <> 'issued' OR upload.multipart_id IS NOT NULL THEN
+  IF upload.status <> 'issued' OR upload.part_size IS NOT NULL THEN
     refusal := CASE WHEN upload.status = 'issued' THEN 'multipart' ELSE upload.status END;
     RETURN NEXT;
     RETURN;
