@@ -12,7 +12,7 @@ import { type Found, judge } from './judge.ts';
 import { abortParts, divisionOf, missingParts } from './multipart.ts';
 import type { Owner, RejectionReason, UploadRow } from './upload.ts';
 import { uploadNotFound } from './upload.ts';
-import type { Withdraw } from './usage.ts';
+import type { References } from './usage.ts';
 
 export interface Limit {
   /** Ends what the storage is asked. */
@@ -26,7 +26,7 @@ export interface Limit {
 export interface Lifecycle {
   /** Looks at what is in the storage. @returns the upload, `ready` @throws AppError 404, 409, 422, 503 */
   complete(id: string, owner: Owner, limit: Limit): Promise<UploadRow>;
-  /** Takes it out of what shows it (an admin's; another's is refused then), deletes the object, then says so. @returns the upload, `deleted` @throws AppError 404, 409, 503 */
+  /** Deletes the object, takes it out of what refers to it (an admin's; another's is refused while something shows it), then says so. @returns the upload, `deleted` @throws AppError 404, 409, 503 */
   remove(id: string, owner: Owner, limit: Limit): Promise<UploadRow>;
   /** One look at an upload whose lease the caller has; gives the lease back, also when it fails. @throws AppError 503 */
   settle(row: UploadRow, limit: Limit): Promise<UploadRow>;
@@ -64,11 +64,11 @@ const BUSY_POLL_MS = 100;
 
 export function createLifecycle({
   changes,
-  withdraw,
+  references,
   storage,
 }: {
   readonly changes: Changes;
-  readonly withdraw: Withdraw;
+  readonly references: References;
   readonly storage: Pick<
     ObjectStorage,
     'readStart' | 'head' | 'delete' | 'listParts' | 'completeMultipart' | 'abortMultipart' | 'listMultiparts'
@@ -104,7 +104,7 @@ export function createLifecycle({
     const endsShown = row.status === 'ready' && decision.to !== 'stays';
     if (decision.to === 'rejected' && (decision.mustGo || endsShown))
       await changes.intend(row, decision.reason, limit);
-    if (endsShown) await withdraw(row.id, true, limit);
+    if (endsShown) await references.takeOut(row.id, limit);
     if (decision.mustGo) await storage.delete(row.key, limit.signal);
     const after = decision.to === 'stays' ? row.status : decision.to;
     if (after !== 'issued' && after !== 'ready') await abort(row, limit);
@@ -163,12 +163,15 @@ export function createLifecycle({
       const [, owner, limit] = named;
       const row = await whileIn(['issued', 'ready'], named, 'deleted', (claimed) =>
         leased(claimed, async () => {
-          if (claimed.status === 'ready' && !(await withdraw(claimed.id, owner === 'any', limit))) {
+          const isReady = claimed.status === 'ready';
+          if (isReady && owner !== 'any' && (await references.isShown(claimed.id, limit))) {
             await changes.relinquish(claimed, limit);
             throw conflict('in_use', 'A review shows this file: please take it out of the review first.');
           }
           await abort(claimed, limit);
           await storage.delete(claimed.key, limit.signal);
+          // Not before: a DELETE that fails while the object is there has not happened.
+          if (isReady) await references.takeOut(claimed.id, limit);
           return changes.become(claimed, { to: 'deleted' }, limit);
         }),
       );

@@ -6,7 +6,7 @@ import { createChanges, type RecordEvent } from './changes.ts';
 import { createLifecycle, type Limit } from './lifecycle.ts';
 import { createUploadStore, type UploadStore, unlessMissing } from './store.ts';
 import { COLUMNS, type UploadRow } from './upload.ts';
-import { createWithdraw, type UploadUsage } from './usage.ts';
+import { createReferences, type UploadUsage } from './usage.ts';
 
 export interface UploadOperator {
   /** A page, newest first. @throws AppError 503; so do the others */
@@ -60,7 +60,7 @@ function createOperator(
   { storage, recordEvent, usage }: OperatorOptions,
 ): UploadOperator {
   const changes = createChanges({ database, recordEvent, publicUrl: storage.publicUrl });
-  const lifecycle = createLifecycle({ changes, withdraw: createWithdraw(database, usage), storage });
+  const lifecycle = createLifecycle({ changes, references: createReferences(database, usage), storage });
   const run = async <Row>(sql: string, values: readonly (string | number | readonly string[])[] = []) => {
     const asked = database.run((knex) => knex.raw<{ rows: Row[] }>(sql, values as string[]));
     return (await asked.catch(unlessMissing)).rows;

@@ -10,7 +10,7 @@ import { createIssueMultipart } from './issue-multipart.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { uploadLimits } from './limits.ts';
 import { createUploadStore, type UploadStore } from './store.ts';
-import { createReadyOf, createWithdraw, type ReadyOf, type UploadUsage } from './usage.ts';
+import { createReadyOf, createReferences, type ReadyOf, type UploadUsage } from './usage.ts';
 
 export type { ReadyOf, ReadyUpload, UploadUsage } from './usage.ts';
 
@@ -43,7 +43,7 @@ export function createUploads(options: UploadsOptions): Uploads {
     renew: createRenew(options),
     storage,
     store: createUploadStore(database),
-    lifecycle: createLifecycle({ changes, withdraw: createWithdraw(database, usage), storage }),
+    lifecycle: createLifecycle({ changes, references: createReferences(database, usage), storage }),
     publicUrl: storage.publicUrl,
     readyOf: createReadyOf(storage.publicUrl),
     limits: uploadLimits(limits, urlTtlSeconds),
@@ -63,8 +63,8 @@ export function createUploadPass({
   readonly pollMs?: number;
 }): BackgroundPass {
   const changes = createChanges({ ...options, publicUrl: options.storage.publicUrl });
-  const withdraw = createWithdraw(options.database, options.usage);
-  const lifecycle = createLifecycle({ changes, withdraw, storage: options.storage });
+  const references = createReferences(options.database, options.usage);
+  const lifecycle = createLifecycle({ changes, references, storage: options.storage });
   const due = looksAtDue ? createDueLook(options.database) : null;
   return createBackgroundPass({
     changes,

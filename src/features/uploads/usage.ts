@@ -51,20 +51,19 @@ export const createReadyOf =
     return rows.map((row) => ({ ...row, url: publicUrl(row.key) }));
   };
 
-/**
- * Takes an upload, whose row says that it ends, out of what refers to it. @returns false, and nothing is changed: something
- * published shows it, and `evenIfShown` is not given @throws AppError 503
- */
-export type Withdraw = (uploadId: string, evenIfShown: boolean, options: RunOptions) => Promise<boolean>;
+/** What refers to an upload whose row says that it ends. In a transaction each, which holds no row of ours while it waits for one of theirs. */
+export interface References {
+  /** Does something published show it? @throws AppError 503 */
+  isShown(uploadId: string, options: RunOptions): Promise<boolean>;
+  /** Out of all of it, published or not. @throws AppError 503 */
+  takeOut(uploadId: string, options: RunOptions): Promise<void>;
+}
 
-/** A transaction of its own: it holds no row of ours while it waits for one of theirs. */
-export function createWithdraw(database: Database, usage: UploadUsage): Withdraw {
-  return (uploadId, evenIfShown, options) =>
-    database
-      .transaction(async (trx) => {
-        if (!evenIfShown && (await usage.showing(trx, uploadId))) return false;
-        await usage.takeOut(trx, uploadId);
-        return true;
-      }, options)
-      .catch(unlessMissing);
+export function createReferences(database: Database, usage: UploadUsage): References {
+  const run = <T>(work: (trx: Knex.Transaction) => Promise<T>, options: RunOptions) =>
+    database.transaction(work, options).catch(unlessMissing);
+  return {
+    isShown: (uploadId, options) => run((trx) => usage.showing(trx, uploadId), options),
+    takeOut: (uploadId, options) => run((trx) => usage.takeOut(trx, uploadId), options),
+  };
 }

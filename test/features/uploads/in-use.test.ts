@@ -105,7 +105,7 @@ test('its user cannot delete what something published shows, and nothing of it c
   assert.equal((await uploadsWith().lifecycle.remove(id, 1, limit())).status, 'deleted');
 });
 
-test('an admin’s delete takes it out of what shows it first, then the object, then the row', async () => {
+test('an admin’s delete deletes the object first, takes it out of what shows it, then says so in the row', async () => {
   const id = await ready();
   await refer(id, true);
   const order: unknown[] = [];
@@ -113,7 +113,8 @@ test('an admin’s delete takes it out of what shows it first, then the object, 
     order.push(call, await isReferredTo(id), (await rowOf(id)).status);
   });
   assert.equal((await lifecycle.remove(id, 'any', limit())).status, 'deleted');
-  assert.deepEqual(order, ['delete', false, 'ready']);
+  assert.deepEqual(order, ['delete', true, 'ready']);
+  assert.equal(await isReferredTo(id), false);
 });
 
 test('what is not published does not keep it, and is without it afterwards', async () => {

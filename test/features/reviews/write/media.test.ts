@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { until } from '../../../../scripts/lab/programs.ts';
 import { api } from '../../../support/api.ts';
+import { type Fault, startBrokenStore } from '../../../support/broken-store.ts';
 import { startSidecar, type TestSidecar } from '../../../support/start-sidecar.ts';
 import { issue, type UploadScene, uploadScene } from '../../../support/upload-scene.ts';
 import { WEBHOOK_SECRET } from '../../../support/webhook-receiver.ts';
@@ -134,6 +136,46 @@ test('of a review and the deletion of its file at once, one comes first: nothing
     const outcome = `${posted.status} ${deleted.status}`;
     assert.ok(['200 409', '422 200'].includes(outcome), outcome);
   }
+});
+
+/** An admin's DELETE of a file by a sidecar whose storage does so when it is to delete; then the pass looks. */
+async function deleteInTrouble(id: string, user: number, fault: Fault) {
+  const broken = await startBrokenStore(scene.store.config, (method) => method === 'DELETE' && fault);
+  const unlucky = await scene.sidecar({ UPLOAD_RATE_PER_MINUTE: '0', ...broken.env });
+  assert.equal((await ask('DELETE', `uploads/${id}`, user, undefined, unlucky)).status, 503);
+  await unlucky.stop();
+  broken.stop();
+  await scene.sql('UPDATE sidecar_uploads SET due_at = now(), lease_until = NULL WHERE id = $1', [id]);
+  await until('the look', async () => {
+    const [row] = await scene.sql('SELECT intent FROM sidecar_uploads WHERE id = $1', [id]);
+    return row?.intent === null;
+  });
+  return (await ask('GET', `uploads/${id}`, ADMIN)).body;
+}
+
+test('a DELETE that is 503 and whose object is still there takes nothing out of a review, an admin’s neither', async () => {
+  await empty();
+  const [shown, hidden] = [await upload(ANNA), await upload(VERA)];
+  await post(ANNA, { media_upload_ids: [shown] });
+  const { id } = (await post(VERA, { media_upload_ids: [hidden] })).body.review;
+  await ask('POST', `product-reviews/${id}/moderation`, ADMIN, { action: 'hide', reason: 'spam' });
+  for (const [file, author, user] of [
+    [shown, ANNA, ADMIN],
+    [hidden, VERA, VERA],
+  ] as const) {
+    const { status, file_url: url } = await deleteInTrouble(file, user, 'before');
+    assert.deepEqual([status, (await fetch(url)).status], ['ready', 200]);
+    assert.deepEqual(await shownFiles(author), [`${file}.png`]);
+  }
+});
+
+test('an admin’s DELETE whose answer of the storage was lost is finished by the pass, the review included', async () => {
+  await empty();
+  const [gone, stays] = [await upload(ANNA), await upload(ANNA)];
+  await post(ANNA, { media_upload_ids: [gone, stays] });
+  const { status, file_url: url } = await deleteInTrouble(gone, ADMIN, 'after');
+  assert.deepEqual([status, (await fetch(url)).status], ['deleted', 403]);
+  assert.deepEqual(await shownFiles(), [`${stays}.png`]);
 });
 
 test('without storage no upload is known', async () => {
