@@ -5,10 +5,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { createBackendTables, startTestDatabase } from '../../scripts/lab/database.ts';
 import { freePorts } from '../../scripts/lab/ports.ts';
 import { startProgram, until, untilListening } from '../../scripts/lab/programs.ts';
 import { makeScratchFolder } from '../../scripts/lab/scratch-folder.ts';
 import { startProcess } from '../../scripts/lab/sidecar.ts';
+import { startTestObjectStore, storageEnv } from '../../scripts/lab/throwaway-object-store.ts';
 import { skipWithout } from '../support/requirements.ts';
 import { WEBHOOK_SECRET } from '../support/webhook-receiver.ts';
 
@@ -37,7 +39,10 @@ test('every query of the dashboard and of the rules finds its figures in a live 
   skip,
 }, async () => {
   const [metricsPort, port] = await freePorts(2);
+  const [database, store] = [await startTestDatabase(), await startTestObjectStore()];
+  await createBackendTables(database.url);
   const sidecar = await startProcess({
+    ...{ ...storageEnv(store.config), DATABASE_URL: database.url, MIGRATE_ON_START: 'true' },
     METRICS_PORT: String(metricsPort),
     EVENTS_WEBHOOK_URL: 'http://127.0.0.1:9/hook',
     EVENTS_WEBHOOK_SECRET: WEBHOOK_SECRET,
@@ -87,6 +92,8 @@ test('every query of the dashboard and of the rules finds its figures in a live 
   } finally {
     await prometheus.stop('SIGKILL');
     await sidecar.end();
+    await store.stop();
+    await database.stop();
     folder.remove();
   }
 });
