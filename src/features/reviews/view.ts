@@ -146,10 +146,12 @@ const READABLE_TIME = `CASE
 
 const BLANKS = `E' \\t\\n\\r\\f\\v'`;
 const unlessBlank = (name: string) => `nullif(btrim(${name}::text, ${BLANKS}), '')`;
-const STORED_NAME = `coalesce(${unlessBlank('r.author_name')}, 'User ' || r.author_id)`;
+/** Of an author without a name; what is stored then is the same (infra/user-directory.ts). */
+const NO_NAME = `'User ' || r.author_id`;
+const STORED_NAME = `coalesce(${unlessBlank('r.author_name')}, ${NO_NAME})`;
 
-/** In full, or the first word and the next one's initial. At most 99 characters. */
-const shown = (name: string) => `left(CASE WHEN r.display_short
+/** In full, or the first word and the next one's initial; where there is no name there is none to shorten. At most 99 characters. */
+const shown = (name: string) => `left(CASE WHEN r.display_short AND ${name} <> ${NO_NAME}
     THEN regexp_replace(${name}, '^(\\S{1,96})\\S*\\s+(\\S).*$', '\\1 \\2.') ELSE ${name} END, 99)`;
 
 /** author_id is text and may be no number at all: then it never was a user of the backend's. */

@@ -139,6 +139,9 @@ test('names are the users’ of today, short where that was asked for, and never
   assert.equal(await name('5', 'Old', false, '😀'.repeat(120)), '😀'.repeat(99));
   assert.equal(await name('5', 'Old Name', true, ' '), 'Old N.');
   assert.equal(await name('5', ' ', false, ''), 'User 5');
+  assert.equal(await name('5', ' ', true, ''), 'User 5', 'no name is not shortened');
+  assert.equal(await name('5', 'User 5', true, ''), 'User 5', 'as the sidecar stores it');
+  assert.equal(await name('5', 'User 5', true, 'User Unknown'), 'User U.', 'somebody may be called so');
   assert.equal(await name('77', 'Gone Person', true), 'Deleted user');
   assert.equal(await name('99999999999999', 'Gone', false), 'Deleted user');
   assert.equal(await name('x7', 'Nobody', false), 'Nobody', 'it never was a user');
