@@ -63,8 +63,10 @@ export class ReviewModel {
   /** POST, PATCH: the newest one is edited, or the one with this id is new. */
   write(id: number, product: string, author: number, change: Partial<Content>): void {
     const { moderation, blockedWord, hasBought } = this.#rules;
-    const isBlocked = [change.text, change.title].some((text) => text?.includes(blockedWord));
     const [former] = this.ofPair(product, author);
+    // The whole of it, as it will be.
+    const { text, title } = { ...(former?.pendingEdit ?? former), ...change };
+    const isBlocked = [text, title].some((one) => one?.includes(blockedWord));
     if (former === undefined) {
       const content = { rating: change.rating ?? 0, text: change.text ?? null, title: change.title ?? null };
       const isKeptBack = this.#keptBack.has(`${product} ${author}`);
@@ -75,8 +77,8 @@ export class ReviewModel {
       row.verified = hasBought(author, product);
       return;
     }
-    const { rating, text, title } = former;
-    const content = { ...(former.pendingEdit ?? { rating, text, title }), ...change };
+    const stored = { rating: former.rating, text: former.text, title: former.title };
+    const content = { ...(former.pendingEdit ?? stored), ...change };
     former.verified = hasBought(author, product);
     if (former.status === 'published' && moderation === 'pre' && !isBlocked) {
       former.pendingEdit = same(content, former) ? null : content;

@@ -49,7 +49,7 @@ export function writingRoutes({ settings, moderation, ...options }: WritingOptio
     ...options,
     ...settings,
     perform,
-    hasBlockedWord: createBlockedWords(settings.blockedWords),
+    hasBlockedWord: settings.blockedWords.length > 0 ? createBlockedWords(settings.blockedWords) : undefined,
   };
   return [
     ...writeRoutes(given),

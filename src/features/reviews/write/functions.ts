@@ -117,6 +117,16 @@ const LOCK_FORMER = `
 /** What is not settled yet would take the place of this review afterwards. */
 const REFUSE_UNSETTLED = refuseIf(IS_UNSETTLED, 'unsettled');
 
+/**
+ * `judged` are the texts that `blocked` is about, if there are blocked words: which ones an edit leaves as they are is known here
+ * only. What is blocked already is so with any other text beside it.
+ */
+const REFUSE_UNJUDGED = `
+      IF NOT is_blocked AND jsonb_build_object('title', content -> 'title', 'text', content -> 'text') <> rules -> 'judged' THEN
+        PERFORM product_review_pace_return(author, 'write', (rules ->> 'per_minute')::integer);
+        RETURN jsonb_build_object('refusal', 'unjudged', 'content', content);
+      END IF;`;
+
 /** POST and PATCH. `change` has those of rating, text, title, media that are given. */
 const WRITE = `
   DECLARE
@@ -147,6 +157,7 @@ const WRITE = `
       was := coalesce(former.status, 'published');
       stored := jsonb_build_object('rating', former.rating, 'text', former.text, 'title', former.title, 'media', former.media);
       content := coalesce(former.pending_edit, stored) || change;
+      ${REFUSE_UNJUDGED}
       ${EDIT}
     ELSE
       ${refuseTaken('write', 'author', `(rules -> 'must_exist')::boolean`, 'no_review')}

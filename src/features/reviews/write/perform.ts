@@ -18,6 +18,13 @@ export interface Action {
   readonly rules: Readonly<Record<string, unknown>>;
   /** What has to be done in the same transaction, before anything of a review is locked. */
   readonly first?: ((trx: Knex.Transaction) => Promise<void>) | undefined;
+  /** Rules about the texts of the whole review, of which the author may have sent a part. */
+  readonly judge?: ((content: Texts) => Readonly<Record<string, unknown>>) | undefined;
+}
+
+export interface Texts {
+  readonly title: string | null;
+  readonly text: string | null;
 }
 
 export interface Outcome {
@@ -41,6 +48,8 @@ export interface PerformOptions {
 interface Row extends Outcome {
   readonly refusal: string | null;
   readonly retry_after: number | null;
+  /** Of the refusal `unjudged`. */
+  readonly content: Texts | null;
 }
 
 export function createPerform({ database, views, sink }: PerformOptions): Perform {
@@ -50,19 +59,23 @@ export function createPerform({ database, views, sink }: PerformOptions): Perfor
 
   async function attempt(view: ReviewView, action: Action, options?: RunOptions): Promise<Row | undefined> {
     const text = statements(view, action);
-    const values = () => [
+    const { first, judge } = action;
+    const values = (rules = action.rules) => [
       ...action.values(),
-      JSON.stringify({ ...action.rules, standalone: isStandalone(view) }),
+      JSON.stringify({ ...rules, standalone: isStandalone(view) }),
     ];
-    const { first } = action;
     if (first === undefined && !isOtherLevel) {
       const name = `review_${action.name}`;
-      return (await database.query<Row>({ name, text, values: values() }, options))[0];
+      const [row] = await database.query<Row>({ name, text, values: values() }, options);
+      if (row?.refusal !== 'unjudged') return row;
     }
     return database.transaction(async (trx) => {
       await first?.(trx);
-      const { rows } = await trx.raw<{ rows: Row[] }>(text.replace(/\$\d/g, '?'), values());
-      return rows[0];
+      const ask = async (rules?: Action['rules']) =>
+        (await trx.raw<{ rows: Row[] }>(text.replace(/\$\d/g, '?'), values(rules))).rows[0];
+      const row = await ask();
+      // The review is locked by now, so this is what is written.
+      return row?.content && judge ? ask({ ...action.rules, ...judge(row.content) }) : row;
     }, options);
   }
 
@@ -136,6 +149,7 @@ const statement = (sink: EventSink, view: ReviewView, name: Action['name'], json
      ORDER BY place`)})
   SELECT done.answer ->> 'refusal' AS refusal, (done.answer ->> 'retry_after')::integer AS retry_after,
          (done.answer ->> 'helpful_count')::integer AS helpful_count, done.answer ->> 'stats' AS stats,
+         done.answer -> 'content' AS content,
          coalesce(r.status, 'published') AS status, CASE WHEN r.id IS NOT NULL THEN ${view[json]} END AS review
     FROM done
    CROSS JOIN LATERAL jsonb_populate_record(NULL::product_reviews, nullif(done.answer -> 'review', 'null')) AS r ${view.joinAuthor}`;

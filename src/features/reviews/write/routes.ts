@@ -10,14 +10,15 @@ import type { Summaries } from '../summary/summaries.ts';
 import type { Summary } from '../summary/summary.ts';
 import type { HasBlockedWord } from './blocked-words.ts';
 import { noSuchUpload, type ReadyOf, readMedia } from './media.ts';
-import type { Outcome, Perform } from './perform.ts';
+import type { Outcome, Perform, Texts } from './perform.ts';
 import { type Change, reviewBodySchema, reviewPatchSchema } from './schema.ts';
 
 export interface WriteRoutesOptions {
   readonly perform: Perform;
   readonly summaries: Summaries;
   readonly requireUser: RequireUser;
-  readonly hasBlockedWord: HasBlockedWord;
+  /** undefined: there are none. */
+  readonly hasBlockedWord: HasBlockedWord | undefined;
   /** undefined: there are no uploads in this installation. */
   readonly readyOf: ReadyOf | undefined;
   readonly requirePurchase: boolean;
@@ -84,6 +85,8 @@ interface Author {
 /** @returns the answer, as JSON text */
 function createWrite(options: WriteRoutesOptions) {
   const { perform, summaries, hasBlockedWord, readyOf } = options;
+  const judge = ({ title, text }: Texts) =>
+    hasBlockedWord === undefined ? {} : { judged: { title, text }, blocked: hasBlockedWord(title, text) };
   return async (productId: string, author: Author, change: Change, mustExist: boolean, untilMs: number) => {
     const { media_upload_ids: ids, display_name: displayName, ...content } = change;
     let media: unknown = ids === undefined ? undefined : null;
@@ -100,9 +103,10 @@ function createWrite(options: WriteRoutesOptions) {
           require_purchase: options.requirePurchase,
           moderation: options.moderation,
           must_exist: mustExist,
-          blocked: hasBlockedWord(content.title ?? null, content.text ?? null),
+          ...judge({ title: content.title ?? null, text: content.text ?? null }),
           ...(displayName === undefined ? {} : { display_short: displayName === 'short' }),
         },
+        judge,
         first:
           needsUploads && readyOf
             ? async (trx) => {

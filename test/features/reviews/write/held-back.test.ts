@@ -11,6 +11,9 @@ import { startSidecar, type TestSidecar } from '../../../support/start-sidecar.t
 let scene: ReviewScene;
 let pre: TestSidecar;
 let strict: TestSidecar;
+let preWithoutWords: TestSidecar;
+/** No limit of writes a minute. */
+let unhurried: TestSidecar;
 const folder = makeScratchFolder('words');
 reviewScene(async (started) => {
   scene = started;
@@ -19,8 +22,14 @@ reviewScene(async (started) => {
   const env = { DATABASE_URL: scene.url, MIGRATE_ON_START: 'false' };
   pre = await startSidecar({ ...env, REVIEWS_MODERATION: 'pre', REVIEWS_BLOCKED_WORDS_FILE: words });
   strict = await startSidecar({ ...env, REVIEWS_BLOCKED_WORDS_FILE: words });
+  preWithoutWords = await startSidecar({ ...env, REVIEWS_MODERATION: 'pre' });
+  unhurried = await startSidecar({
+    ...env,
+    REVIEWS_BLOCKED_WORDS_FILE: words,
+    REVIEWS_WRITES_PER_MINUTE: '0',
+  });
 });
-after(() => Promise.all([pre.stop(), strict.stop()]));
+after(() => Promise.all([pre, strict, preWithoutWords, unhurried].map((sidecar) => sidecar.stop())));
 
 const ask = (at: TestSidecar, method: string, path: string, user?: number, json?: unknown) =>
   api(method, `${at.url}/api/${path}`, { ...(user ? { user } : {}), ...(json ? { json } : {}) });
@@ -123,4 +132,44 @@ test('a blocked word holds what is shown although edits wait, and a hidden one s
   await ask(pre, 'POST', `product-reviews/${id}/moderation`, ADMIN, { action: 'hide', reason: 'spam' });
   const hidden = (await patch(pre, ANNA, { text: 'o`g`ri' })).body;
   assert.deepEqual([hidden.review.status, hidden.review.reason, hidden.code], ['hidden', 'spam', undefined]);
+});
+
+test('an edit of one part is judged with the other parts of the review, also those of an edit that waits', async () => {
+  await scene.empty();
+  // The word is older than the list of words.
+  const { id } = (
+    await ask(scene.sidecar, 'POST', 'products/1/reviews', ANNA, {
+      rating: 4,
+      text: 'fine',
+      title: 'брак товара',
+    })
+  ).body.review;
+  const held = async (answer: Promise<{ body: { code?: string; review: { status: string } } }>) => {
+    const { code, review } = (await answer).body;
+    return [code, review.status];
+  };
+  for (const json of [{ rating: 5 }, { text: 'better' }, { display_name: 'short' }]) {
+    assert.deepEqual(await held(patch(strict, ANNA, json)), ['held', 'held'], JSON.stringify(json));
+    await decide(id, 'publish');
+  }
+  // What POST leaves out of a review stays as well.
+  assert.deepEqual(await held(post(strict, ANNA, { rating: 3, text: 'fine' })), ['held', 'held']);
+  await decide(id, 'publish');
+  assert.deepEqual(await held(patch(strict, ANNA, { title: null })), [undefined, 'published']);
+
+  await ask(preWithoutWords, 'PATCH', 'products/1/reviews/me', ANNA, { title: 'брак товара' });
+  assert.deepEqual(await held(patch(pre, ANNA, { text: 'waits' })), ['held', 'held']);
+});
+
+test('many edits of one review at once, each judged with what the others have left, are all answered', async () => {
+  for (let round = 0; round < 5; round += 1) {
+    await scene.empty();
+    await post(strict, ANNA, { rating: 4, text: 'fine', title: 'fine' });
+    const parts = Array.from({ length: 12 }, (_, n) => (n % 2 === 0 ? { title: `${n}` } : { text: `${n}` }));
+    const answers = await Promise.all(
+      [{ title: 'брак товара' }, ...parts].map((json) => patch(unhurried, ANNA, json)),
+    );
+    assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
+    assert.equal((await patch(unhurried, ANNA, { rating: 1 })).body.review.status, 'held');
+  }
 });
