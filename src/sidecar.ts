@@ -20,6 +20,7 @@ import { createTrustedProxies } from './edge/trusted-proxies.ts';
 import { createUpgradeHandler } from './edge/upgrade.ts';
 import { createEventDelivery } from './features/events/delivery.ts';
 import { createOutbox } from './features/events/outbox.ts';
+import { rewriteEvents } from './features/events/rewrite.ts';
 import { createSend } from './features/events/send.ts';
 import { createEventWriter } from './features/events/writer.ts';
 import { createReviewPages } from './features/reviews/list/pages.ts';
@@ -96,7 +97,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
     ...uploadRoutes({ uploads, requireUser }),
     ...reviewRoutes({
       ...{ pages, summaries, requireUser, database, views },
-      ...{ sink: eventWriter, events: createReviewEvents(eventWriter) },
+      ...{ sink: eventWriter, events: createReviewEvents(eventWriter), rewriteEvents },
       moderation,
       ...{ settings: config.reviews, readyOf: uploads?.readyOf },
     }),

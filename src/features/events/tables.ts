@@ -3,6 +3,7 @@
  * (docs/decisions/0016-events-from-an-outbox.md). A row is in one of three states, and the time in it says which.
  */
 import type { Knex } from 'knex';
+import type { LongWork } from '../../infra/postgres/long-work.ts';
 import type { SchemaPart } from '../../infra/postgres/schema-parts.ts';
 
 export const eventTables: SchemaPart = {
@@ -17,6 +18,8 @@ export const eventTables: SchemaPart = {
   ],
   // A backup may have been restored without it.
   repairs: [create],
+  // Not looked for by the checks: without them nothing is wrong, only slower.
+  longRepair: makeIndexesOfPeople,
   async findProblems(knex) {
     const { rows } = await knex.raw<{ rows: { name: string }[] }>(
       'SELECT name FROM unnest(?::text[]) AS name WHERE to_regclass(name) IS NULL',
@@ -38,6 +41,35 @@ async function create(trx: Knex.Transaction): Promise<void> {
   for (const [name, sql] of Object.entries(RELATIONS))
     await trx.raw(sql.replace('$name', `IF NOT EXISTS ${name}`));
 }
+
+/** Beside those who write and send: the table may be a large one. What a killed process has left invalid is made anew. */
+async function makeIndexesOfPeople(work: LongWork): Promise<void> {
+  for (const [name, on] of Object.entries(INDEXES_OF_PEOPLE)) {
+    const { rows } = await work.step((trx) =>
+      trx.raw<{ rows: { path: string; valid: boolean | null }[] }>(
+        `SELECT relnamespace::regnamespace::text AS path,
+                (SELECT indisvalid FROM pg_index JOIN pg_class AS made ON made.oid = indexrelid
+                  WHERE indrelid = outbox.oid AND made.relname = ?) AS valid
+           FROM pg_class AS outbox WHERE oid = 'sidecar_events'::regclass`,
+        [name],
+      ),
+    );
+    const { path, valid } = rows[0] ?? { path: '', valid: true };
+    if (valid) continue;
+    if (valid === false) await work.statement(`DROP INDEX CONCURRENTLY ${path}.${name}`);
+    work.tell(`making the index ${name}`);
+    await work.statement(`CREATE INDEX CONCURRENTLY ${name} ON ${path}.sidecar_events ${on}`);
+  }
+}
+
+/**
+ * Of whom an event of reviews tells, and who has done what it tells of to a review of somebody else: what is erased is looked up
+ * by them (features/reviews/privacy/forget-events.ts), whatever became of the event.
+ */
+const INDEXES_OF_PEOPLE = {
+  sidecar_events_author: `((data -> 'review' ->> 'author_id'), subject) WHERE type LIKE 'review.%'`,
+  sidecar_events_actor: `((data ->> 'actor_id')) WHERE type IN ('review.reported', 'review.replied')`,
+};
 
 /**
  * `seq` orders the events of one subject: it is taken while the writer holds the subject's own row, so it cannot be

@@ -5,6 +5,7 @@ import type { ReviewPages } from './list/pages.ts';
 import { listRoutes } from './list/routes.ts';
 import { moderationRoutes } from './moderation/routes.ts';
 import { policyRoutes } from './policy.ts';
+import type { RewriteEvents } from './privacy/forget-events.ts';
 import { privacyRoutes } from './privacy/routes.ts';
 import type { ReviewEvents } from './review-events.ts';
 import { sellerRoutes } from './seller.ts';
@@ -14,6 +15,7 @@ import { type WritingOptions, writingRoutes } from './writing.ts';
 export interface ReviewRoutesOptions extends WritingOptions {
   readonly pages: ReviewPages;
   readonly events: ReviewEvents;
+  readonly rewriteEvents: RewriteEvents;
 }
 
 export function reviewRoutes(options: ReviewRoutesOptions): Route[] {

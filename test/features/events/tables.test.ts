@@ -37,3 +37,24 @@ test('an outbox that was copied back without its defaults is refused, not writte
   );
   await assert.rejects(migrateDatabase(parseDatabaseUrl(url), [eventTables]), /has lost its defaults/);
 });
+
+test('the indexes by which people are found are made beside writers, anew when a killed process has left one invalid', async () => {
+  const url = await createOutboxDatabase(server);
+  const valid = () =>
+    query(
+      url,
+      `SELECT relname AS name, indisvalid AS valid FROM pg_index JOIN pg_class ON oid = indexrelid
+        WHERE relname IN ('sidecar_events_author', 'sidecar_events_actor') ORDER BY relname`,
+    );
+  const right = [
+    { name: 'sidecar_events_actor', valid: true },
+    { name: 'sidecar_events_author', valid: true },
+  ];
+  assert.deepEqual(await valid(), right);
+  await query(
+    url,
+    `UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'sidecar_events_author'::regclass; DROP INDEX sidecar_events_actor`,
+  );
+  await migrateDatabase(parseDatabaseUrl(url), [eventTables]);
+  assert.deepEqual(await valid(), right);
+});

@@ -189,3 +189,78 @@ test('a user with more than one batch of everything is erased as a whole, beside
       (SELECT sum(review_count)::integer FROM product_review_stats) AS counted, (SELECT count(*)::integer FROM product_reviews WHERE superseded_at IS NULL) AS shown`);
   assert.deepEqual([left.rows, left.votes, left.helpful, left.counted], [0, 0, 0, left.shown]);
 });
+
+/** Events as they would lie there for a while: sent, given up, or waiting for a later attempt. */
+const settleEvents = () =>
+  scene.sql(`UPDATE sidecar_events SET lease = NULL,
+    due_at = CASE seq % 3 WHEN 0 THEN now() + interval '1 hour' END,
+    delivered_at = CASE seq % 3 WHEN 1 THEN now() END, failed_at = CASE seq % 3 WHEN 2 THEN now() END`);
+const eventsTold = () =>
+  scene.sql(`SELECT type, subject, data, CASE WHEN delivered_at IS NOT NULL THEN 'delivered' WHEN failed_at IS NOT NULL THEN 'failed'
+    ELSE 'waiting' END AS state FROM sidecar_events ORDER BY seq`);
+
+test('what an erased user has written, replied or reported is in no event any more, delivered, failed or waiting', async () => {
+  await scene.empty();
+  const post = (user: number, product: number, text: string) =>
+    scene.ask('POST', `products/${product}/reviews`, user, { rating: 4, text, title: `${text} title` });
+  // Taken back before: nothing but its events is left.
+  await post(SELLER, 9, 'SECRET');
+  await scene.ask('DELETE', 'products/9/reviews/me', SELLER);
+  const own = (await post(SELLER, 9, 'SECRET')).body.review.id;
+  await scene.ask('PATCH', 'products/9/reviews/me', SELLER, { text: 'SECRET again' });
+  await scene.ask('PATCH', 'products/9/reviews/me', SELLER, { text: 'SECRET once more' });
+  const { id } = (await post(VERA, 1, 'vera')).body.review;
+  const annas = (await post(ANNA, 1, 'anna')).body.review.id;
+  for (const review of [id, annas]) {
+    await scene.ask('PUT', `products/1/reviews/${review}/reply`, SELLER, { text: 'SECRET reply' });
+    await scene.ask('POST', `products/1/reviews/${review}/report`, SELLER, { reason: 'spam' });
+  }
+  for (const text of ['quoting', 'quoting again'])
+    await scene.ask('PATCH', 'products/1/reviews/me', VERA, { text });
+  await scene.ask('DELETE', `products/1/reviews/${annas}/reply`, SELLER);
+  await settleEvents();
+  const before = await eventsTold();
+  assert.ok(
+    before.some(({ type, data }) => type === 'review.updated' && data.review.reply?.text === 'SECRET reply'),
+  );
+
+  assert.equal((await scene.ask('DELETE', 'product-reviews/mine', SELLER)).status, 200);
+  const told = await eventsTold();
+  assert.doesNotMatch(JSON.stringify(told), /SECRET|Boris/);
+  assert.deepEqual(
+    told.slice(0, before.length).map(({ type, subject, state }) => [type, subject, state]),
+    before.map(({ type, subject, state }) => [type, subject, state]),
+  );
+  const created = told.find(({ subject }) => subject === `review:${own}`);
+  assert.deepEqual(
+    [
+      created?.data.review.id,
+      created?.data.review.rating,
+      created?.data.review.author_name,
+      created?.data.review.title,
+    ],
+    [own, 4, 'Deleted user', null],
+  );
+  const reported = told.filter(({ type }) => type === 'review.reported' || type === 'review.replied');
+  assert.ok(reported.slice(0, 5).every(({ data }) => data.actor_id === null));
+  // Nobody else's are touched.
+  const ofVera = told.filter(({ data }) => data.review.author_id === String(VERA));
+  assert.deepEqual(
+    ofVera.map(({ data }) => data.review.text).filter((text, n, all) => text !== all[n - 1]),
+    ['vera', 'quoting', 'quoting again'],
+  );
+});
+
+test('of what the old module has written twice the receivers hear once that it is erased', async () => {
+  await scene.empty();
+  await scene.insert();
+  const second = await scene.insert();
+  const hidden = await scene.insert({ product_id: '2', status: 'hidden' });
+  const shown = await scene.insert({ product_id: '3' });
+  const waiting = await scene.insert({ product_id: '3', status: 'pending' });
+  assert.equal((await scene.ask('DELETE', 'product-reviews/mine', ANNA)).body.deleted.reviews, 5);
+  assert.deepEqual(
+    (await eventsTold()).map(({ type, subject }) => [type, subject]),
+    [second, hidden, shown, waiting].map((id) => ['review.deleted', `review:${id}`]),
+  );
+});

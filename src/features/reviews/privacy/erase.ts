@@ -10,6 +10,8 @@ import type { Database, RunOptions } from '../../../infra/postgres/database.ts';
 import { retriedOnce, whatItMeans } from '../database-refusal.ts';
 import type { ReviewEvents } from '../review-events.ts';
 import type { ReviewView, ReviewViews } from '../view.ts';
+import { forgetReplies, forgetUser, type RewriteEvents } from './forget-events.ts';
+import { isReview } from './own-reviews.ts';
 
 const BATCH = 200;
 
@@ -24,12 +26,13 @@ export interface EraseOptions {
   readonly database: Database;
   readonly views: ReviewViews;
   readonly events: ReviewEvents;
+  readonly rewriteEvents: RewriteEvents;
 }
 
 /** @throws AppError 503 */
 export type Erase = (userId: number, options: RunOptions) => Promise<Erased>;
 
-export function createErase({ database, views, events }: EraseOptions): Erase {
+export function createErase({ database, views, events, rewriteEvents }: EraseOptions): Erase {
   /** Until nothing is left. @returns how many there were */
   async function all(
     batch: (trx: Knex.Transaction, view: ReviewView) => Promise<number>,
@@ -49,18 +52,21 @@ export function createErase({ database, views, events }: EraseOptions): Erase {
   return async (userId, options) => {
     const id = String(userId);
     try {
-      return {
+      const erased = {
         votes: await all((trx) => eraseVotes(trx, id), options),
         reports: await all((trx) => eraseReports(trx, id), options),
-        replies: await all(
-          (trx, view) => countOf(trx, repliesSql(view, events), [id, BATCH, userId]),
-          options,
-        ),
+        replies: await all(async (trx, view) => {
+          const { rows } = await trx.raw<{ rows: Replied[] }>(repliesSql(view, events), [id, BATCH, userId]);
+          await forgetReplies(rewriteEvents, trx, rows);
+          return rows.length;
+        }, options),
         reviews: await all(
           (trx, view) => countOf(trx, reviewsSql(view, events), [id, BATCH, id, userId]),
           options,
         ),
       };
+      await retriedOnce(() => database.transaction((trx) => forgetUser(rewriteEvents, trx, id), options));
+      return erased;
     } catch (error) {
       throw whatItMeans(error);
     }
@@ -103,6 +109,11 @@ async function eraseReports(trx: Knex.Transaction, userId: string): Promise<numb
   return rows.length;
 }
 
+interface Replied {
+  readonly id: string;
+  readonly author_id: string;
+}
+
 const repliesSql = (view: ReviewView, events: ReviewEvents) => `
   WITH changed AS (
     UPDATE product_reviews SET reply = NULL
@@ -110,14 +121,20 @@ const repliesSql = (view: ReviewView, events: ReviewEvents) => `
                             WHERE reply IS NOT NULL AND reply ->> 'author_id' = ? ORDER BY id LIMIT ?))
     RETURNING *),
   told AS (${events.insertOf(view, 'review.replied', 'changed')})
-  SELECT count(*)::integer AS count FROM changed`;
+  SELECT id::text, author_id::text FROM changed`;
 
 /** What hangs on them, and what the history says that they said, goes with them (tables/function-bodies.ts, decision 0029). */
 const reviewsSql = (view: ReviewView, events: ReviewEvents) => `
   WITH gone AS (
     DELETE FROM product_reviews WHERE id = ANY (ARRAY(SELECT id FROM product_reviews WHERE author_id = ? ORDER BY id LIMIT ?)) AND author_id = ? RETURNING *),
-  told AS (${events.insertOf(view, 'review.deleted', 'gone')})
+  told AS (${events.insertOf(view, 'review.deleted', WITHOUT_WORDS)})
   SELECT count(*)::integer AS count FROM gone`;
+
+/** Once for each review, not for what it has replaced. */
+const WITHOUT_WORDS = `(
+    SELECT bare.* FROM gone
+     CROSS JOIN LATERAL jsonb_populate_record(NULL::product_reviews, to_jsonb(gone) - '{title,text,media,reply}'::text[]) AS bare
+     WHERE ${isReview('gone')})`;
 
 async function countOf(
   trx: Knex.Transaction,

@@ -11,6 +11,7 @@ import { sendJson } from '../send-json.ts';
 import type { ReviewView } from '../view.ts';
 import { createErase, type EraseOptions } from './erase.ts';
 import { exportOf } from './export.ts';
+import { isReview } from './own-reviews.ts';
 
 export interface PrivacyRoutesOptions extends EraseOptions {
   readonly requireUser: RequireUser;
@@ -74,15 +75,11 @@ async function write(res: Response, piece: string): Promise<void> {
   over.abort();
 }
 
-/** What a newer row of the old module's has replaced is history, and in the export only. */
+/** What is history is in the export only. */
 const mineSql = ({ ownJson, joinAuthor }: ReviewView) => `
   SELECT r.id::text, ${ownJson} AS json
     FROM (SELECT id FROM product_reviews AS own
-           WHERE author_id = ? AND id < ?::bigint AND rating IS NOT NULL
-             AND NOT EXISTS (SELECT FROM product_reviews AS newer
-                              WHERE newer.product_id = own.product_id AND newer.author_id = own.author_id
-                                AND newer.id > own.id AND newer.rating IS NOT NULL
-                                AND newer.status IS DISTINCT FROM 'pending')
+           WHERE author_id = ? AND id < ?::bigint AND ${isReview('own')}
            ORDER BY id DESC LIMIT ?) AS page
     JOIN product_reviews AS r ON r.id = page.id ${joinAuthor}
    ORDER BY r.id DESC`;
