@@ -45,7 +45,7 @@ export type Decide<R extends LocalRoute = LocalRoute> = (
   preflightMethod?: string,
 ) => Decision<R>;
 
-const HEALTH_PATHS = new Set(['/livez', '/readyz']);
+export const HEALTH_PATHS = new Set(['/livez', '/readyz']);
 
 const HEALTH: Decision<never> = { kind: 'health' };
 const PREFLIGHT: Decision<never> = { kind: 'preflight' };

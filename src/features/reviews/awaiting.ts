@@ -13,11 +13,11 @@ const cursorMessage = 'must be a next_cursor of an earlier page';
 /** The time of the last one, µs since 1970, and its product. */
 const CURSOR = /^(-?\d{1,16})_(\d{1,10})$/;
 
-const querySchema = z.object({
+export const awaitingQuerySchema = z.object({
   limit: pageLimit,
   cursor: z.string({ error: cursorMessage }).regex(CURSOR, cursorMessage).optional(),
 });
-type Query = z.infer<typeof querySchema>;
+type Query = z.infer<typeof awaitingQuerySchema>;
 
 interface Awaiting {
   readonly product_id: string;
@@ -35,7 +35,7 @@ export interface AwaitingRoutesOptions {
 export function awaitingRoutes({ database, requireUser }: AwaitingRoutesOptions): Route[] {
   const handler: RequestHandler = async (req, res) => {
     const { id } = await requireUser(req);
-    const query = parseInput(querySchema, req.query);
+    const query = parseInput(awaitingQuerySchema, req.query);
     const page = await withDatabaseDeadline(req, (untilMs) => readPage(id, query, { untilMs }));
     res.set('Cache-Control', 'no-store').json(page);
   };

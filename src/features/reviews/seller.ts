@@ -22,7 +22,7 @@ export interface SellerRoutesOptions {
 const ratingMessage = 'must be ratings from 1 to 5, e.g. 1,2';
 const unrepliedMessage = 'must be 1 or 0';
 
-const querySchema = z.object({
+export const sellerQuerySchema = z.object({
   unreplied: z
     .enum(['1', '0'], { error: unrepliedMessage })
     .default('0')
@@ -34,12 +34,12 @@ const querySchema = z.object({
     .optional(),
   ...idPageFields,
 });
-type Query = z.infer<typeof querySchema>;
+type Query = z.infer<typeof sellerQuerySchema>;
 
 export function sellerRoutes({ database, views, requireUser }: SellerRoutesOptions): Route[] {
   const handler: RequestHandler = async (req, res) => {
     const { id } = await requireUser(req);
-    const query = parseInput(querySchema, req.query);
+    const query = parseInput(sellerQuerySchema, req.query);
     const page = await withDatabaseDeadline(req, (untilMs) => readPage(id, query, { untilMs }));
     sendJson(res, page);
   };

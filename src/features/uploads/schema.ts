@@ -30,7 +30,7 @@ const fileFields = {
 };
 
 /** Unknown fields are ignored: clients may be newer than we are. */
-const fileSchema = z
+export const fileSchema = z
   .object(
     { ...fileFields, multipart: z.boolean({ error: 'must be true or false' }).optional() },
     { error: 'The body must be a JSON object.' },
@@ -49,7 +49,7 @@ export const MAX_FILES_PER_REQUEST = 10;
 const filesMessage = `must be a list of 1 to ${MAX_FILES_PER_REQUEST} files`;
 
 const onlyFiles = 'Beside `files` there must be nothing.';
-const batchSchema = z.strictObject(
+export const batchSchema = z.strictObject(
   {
     files: z
       .array(
@@ -98,9 +98,11 @@ export const partsBodySchema = z.object(
   { error: 'The body must be a JSON object.' },
 );
 
+export const uploadIdSchema = z.uuid();
+
 /** An upload's id in a path; null for what is none, of which there can be no upload. */
 export const parseUploadId = (text: unknown): string | null => {
-  const result = z.uuid().safeParse(text);
+  const result = uploadIdSchema.safeParse(text);
   return result.success ? result.data.toLowerCase() : null;
 };
 

@@ -12,7 +12,7 @@ export interface PageQuery {
 
 const sortMessage = `must be one of ${SORTS.join(', ')}`;
 const ratingMessage = 'must be ratings from 1 to 5, with commas between them';
-const onlyOne = z.literal('1', { error: 'must be 1, or left out' }).optional();
+const onlyOne = () => z.literal('1', { error: 'must be 1, or left out' }).optional();
 const ALL_RATINGS = 5;
 
 export const pageQuerySchema = z
@@ -27,8 +27,8 @@ export const pageQuerySchema = z
       // All of them is no filter, and the same list for a cursor.
       .transform((ratings) => (ratings.length === ALL_RATINGS ? [] : ratings))
       .default([]),
-    verified: onlyOne,
-    has_media: onlyOne,
+    verified: onlyOne(),
+    has_media: onlyOne(),
   })
   .transform(({ limit, cursor, sort, rating, verified, has_media }, context): PageQuery => {
     const listing = {

@@ -19,7 +19,7 @@ export interface ReplyRoutesOptions {
 
 const PATH = '/api/products/:productId/reviews/:reviewId/reply';
 
-const replySchema = z.object(
+export const replySchema = z.object(
   { text: requiredText(MAX_TEXT_LENGTH) },
   { error: 'The body must be a JSON object.' },
 );

@@ -22,14 +22,14 @@ export interface ReportRoutesOptions {
 const REASONS = ['spam', 'offensive', 'off_topic', 'fake', 'privacy', 'other'] as const;
 const notAnObject = { error: 'The body must be a JSON object.' };
 
-const reportSchema = z.object(
+export const reportSchema = z.object(
   {
     reason: z.enum(REASONS, { error: `must be one of ${REASONS.join(', ')}` }),
     note: optionalText(MAX_TEXT_LENGTH).optional(),
   },
   notAnObject,
 );
-const appealSchema = z.object({ text: requiredText(MAX_TEXT_LENGTH) }, notAnObject);
+export const appealSchema = z.object({ text: requiredText(MAX_TEXT_LENGTH) }, notAnObject);
 
 export function reportRoutes(options: ReportRoutesOptions): Route[] {
   const { perform, requireUser, writesPerMinute, holdAfterReports } = options;

@@ -9,7 +9,7 @@ import type { Summaries } from './summaries.ts';
 const MAX_PRODUCTS = 200;
 const idsMessage = `must be 1 to ${MAX_PRODUCTS} product ids, with commas between them`;
 
-const summaryQuerySchema = z.object({
+export const summaryQuerySchema = z.object({
   product_ids: z
     .string({ error: idsMessage })
     .transform((text) => [...new Set(text.split(','))])

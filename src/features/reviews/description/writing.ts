@@ -1,0 +1,205 @@
+/** The routes by which people write about products, for the API description. */
+import { z } from 'zod';
+import { count, describeInput, type RouteDescriptions } from '../../../edge/route-description.ts';
+import { replySchema } from '../reply/routes.ts';
+import { appealSchema, reportSchema } from '../reports/routes.ts';
+import { reviewBodySchema, reviewPatchSchema } from '../write/schema.ts';
+import { OWN_REVIEW, REVIEW, review, SUMMARY, summary, written } from './answers.ts';
+import {
+  atMost,
+  NO_STORE,
+  NO_SUCH_REVIEW,
+  OF_BOTH,
+  OF_PRODUCT,
+  OF_REVIEW,
+  OWN_REVIEW_REFUSED,
+  UNUSABLE_ID,
+  VOTED_TOO_MUCH,
+  WRITTEN_TOO_MUCH,
+} from './words.ts';
+
+const shared = {
+  title: atMost(120, 'Left out: as it was; null: none.'),
+  media_upload_ids: {
+    description:
+      'Uploads of the caller’s that are `ready`, each once, in this order. Left out: as they were; null: none.',
+  },
+  display_name: { description: '`short`: "Anna B.". Left out: as it was; null: `full`.' },
+};
+describeInput(reviewBodySchema, { text: atMost(1000, 'Left out: none.'), ...shared }, { id: 'NewReview' });
+describeInput(
+  reviewPatchSchema,
+  { text: atMost(1000, 'Left out: as it was; null: none.'), ...shared },
+  { id: 'ReviewChange' },
+);
+describeInput(replySchema, { text: atMost(1000, 'Not blank.') }, { id: 'NewReply' });
+describeInput(reportSchema, { note: atMost(1000, 'For the moderators.') }, { id: 'NewReport' });
+describeInput(appealSchema, { text: atMost(1000, 'Not blank.') }, { id: 'NewAppeal' });
+
+const WRITTEN = {
+  200: {
+    description: 'The review, as its author sees it, and the summary with it.',
+    schema: written,
+    examples: {
+      shown: { review: OWN_REVIEW, summary: SUMMARY },
+      held: {
+        review: { ...OWN_REVIEW, status: 'held', reason: 'blocked_words' },
+        summary: SUMMARY,
+        code: 'held',
+      },
+    },
+    caching: NO_STORE,
+  },
+};
+const REFUSED = {
+  own_product: 'The caller sells the product.',
+  purchase_required: 'The caller has no delivered order of it (`REVIEWS_REQUIRE_PURCHASE`).',
+};
+const VOTED = {
+  200: {
+    description: 'How many found it helpful. The same again when repeated.',
+    schema: z.object({ helpful_count: count }).meta({ id: 'HelpfulCount' }),
+    examples: { three: { helpful_count: 3 } },
+    caching: NO_STORE,
+  },
+};
+const VOTE = {
+  tag: 'Reviews',
+  access: 'user',
+  params: OF_BOTH,
+  answers: VOTED,
+  errors: { 403: OWN_REVIEW_REFUSED, 404: NO_SUCH_REVIEW, 422: UNUSABLE_ID, 429: VOTED_TOO_MUCH },
+} as const;
+const REPLIED = {
+  200: {
+    description: 'The review with the reply, or without it.',
+    schema: z.object({ review }).meta({ id: 'AnsweredReview' }),
+    examples: { none: { review: REVIEW } },
+    caching: NO_STORE,
+  },
+};
+const REPLY = {
+  tag: 'Reviews',
+  access: 'user',
+  params: OF_BOTH,
+  answers: REPLIED,
+  errors: {
+    403: { not_the_seller: 'The caller does not sell the product.' },
+    404: NO_SUCH_REVIEW,
+    422: UNUSABLE_ID,
+    429: WRITTEN_TOO_MUCH,
+  },
+} as const;
+
+export const WRITING: RouteDescriptions = {
+  'POST /api/products/:productId/reviews': {
+    operationId: 'writeReview',
+    tag: 'Reviews',
+    summary: 'Reviews a product, or replaces the caller’s review of it',
+    description:
+      'There is one review per user and product: written again, it keeps `id` and `created_at`, and `edited_at` is set. With `REVIEWS_MODERATION=pre` it is `pending` until a moderator has read it.',
+    access: 'user',
+    params: OF_PRODUCT,
+    body: {
+      schema: reviewBodySchema,
+      examples: {
+        short: { rating: 5, text: 'Warm and soft' },
+        full: {
+          ...{ rating: 4, title: 'A good scarf', text: 'Warm and soft', display_name: 'short' },
+          media_upload_ids: ['140da8a4-52a1-4d44-9a0e-6a4a62a21ab7'],
+        },
+      },
+    },
+    answers: WRITTEN,
+    errors: { 403: REFUSED, 404: { not_found: 'There is no such product.' }, 429: WRITTEN_TOO_MUCH },
+  },
+  'PATCH /api/products/:productId/reviews/me': {
+    operationId: 'changeMyReview',
+    tag: 'Reviews',
+    summary: 'Changes what the body names of the caller’s review',
+    access: 'user',
+    params: OF_PRODUCT,
+    body: { schema: reviewPatchSchema, examples: { rating: { rating: 4 }, no_title: { title: null } } },
+    answers: WRITTEN,
+    errors: {
+      403: REFUSED,
+      404: { not_found: 'There is no such product, or the caller has not reviewed it.' },
+      429: WRITTEN_TOO_MUCH,
+    },
+  },
+  'DELETE /api/products/:productId/reviews/me': {
+    operationId: 'deleteMyReview',
+    tag: 'Reviews',
+    summary: 'Takes the caller’s review away',
+    access: 'user',
+    params: OF_PRODUCT,
+    answers: {
+      200: {
+        description: 'It is gone, or never was.',
+        schema: z.object({ deleted: z.literal(true), summary }).meta({ id: 'DeletedReview' }),
+        examples: { gone: { deleted: true, summary: SUMMARY } },
+        caching: NO_STORE,
+      },
+    },
+    errors: { 422: UNUSABLE_ID, 429: WRITTEN_TOO_MUCH },
+  },
+  'PUT /api/products/:productId/reviews/:reviewId/helpful': {
+    operationId: 'voteHelpful',
+    summary: 'The caller finds the review helpful',
+    ...VOTE,
+  },
+  'DELETE /api/products/:productId/reviews/:reviewId/helpful': {
+    operationId: 'unvoteHelpful',
+    summary: 'Takes the caller’s vote back',
+    ...VOTE,
+  },
+  'POST /api/products/:productId/reviews/:reviewId/report': {
+    operationId: 'reportReview',
+    tag: 'Reviews',
+    summary: 'Tells the moderators of a review, once per user',
+    access: 'user',
+    params: OF_BOTH,
+    body: { schema: reportSchema, examples: { spam: { reason: 'spam', note: 'The same text everywhere' } } },
+    answers: {
+      200: {
+        description: 'It is reported. The same again when repeated.',
+        schema: z.object({ reported: z.literal(true) }).meta({ id: 'Reported' }),
+        examples: { reported: { reported: true } },
+        caching: NO_STORE,
+      },
+    },
+    errors: { 403: OWN_REVIEW_REFUSED, 404: NO_SUCH_REVIEW, 429: WRITTEN_TOO_MUCH },
+  },
+  'PUT /api/products/:productId/reviews/:reviewId/reply': {
+    operationId: 'replyToReview',
+    summary: 'The seller’s reply, or another one in its place',
+    ...REPLY,
+    body: { schema: replySchema, examples: { thanks: { text: 'Thank you!' } } },
+  },
+  'DELETE /api/products/:productId/reviews/:reviewId/reply': {
+    operationId: 'deleteReviewReply',
+    summary: 'Takes the seller’s reply away',
+    ...REPLY,
+  },
+  'POST /api/product-reviews/:reviewId/appeal': {
+    operationId: 'appealReview',
+    tag: 'Own reviews',
+    summary: 'Asks the moderators to look once more at the caller’s hidden review',
+    access: 'user',
+    params: OF_REVIEW,
+    body: { schema: appealSchema, examples: { one: { text: 'This is no advertisement.' } } },
+    answers: {
+      200: {
+        description: 'The moderators will see it.',
+        schema: z.object({ appealed: z.literal(true) }).meta({ id: 'Appealed' }),
+        examples: { appealed: { appealed: true } },
+        caching: NO_STORE,
+      },
+    },
+    errors: {
+      404: { not_found: 'The caller has no such review.' },
+      409: { not_hidden: 'It is not hidden.', already_appealed: 'There was an appeal already.' },
+      429: WRITTEN_TOO_MUCH,
+    },
+  },
+};

@@ -1,0 +1,195 @@
+/** The routes by which a file gets into the bucket, for the API description. */
+import { z } from 'zod';
+import { describeInput, type RouteDescriptions, writtenAs } from '../../../edge/route-description.ts';
+import { batchSchema, emptyBodySchema, fileSchema, issueBodySchema, partsBodySchema } from '../schema.ts';
+import * as answers from './answers.ts';
+import { ANOTHERS, FINISHED, NAMED, NO_STORE, QUOTA, TAG } from './words.ts';
+
+const fields = {
+  kind: {
+    description:
+      '`reel_video`, `story_video`, `review_video`: mp4, webm, quicktime. `story_image`, `product_image`, `review_image`: jpeg, png, webp, gif, avif, heic, heif. `GET /api/uploads/limits` has the sizes.',
+  },
+  filename: {
+    description: '1 to 255 characters; not part of the stored name.',
+    override: { minLength: 1, maxLength: 255 },
+  },
+  content_type: {
+    description:
+      'Its case and its parameters do not matter. The `headers` of the answer have the registered name.',
+    override: { minLength: 3, maxLength: 255 },
+  },
+  size_bytes: { description: 'Exactly so many bytes are then sent.' },
+  sha256: {
+    description: 'Of the file, in hexadecimal: the storage then takes no other bytes.',
+    ...writtenAs({ pattern: '^[0-9A-Fa-f]{64}$' }),
+  },
+};
+describeInput(
+  fileSchema,
+  { ...fields, multipart: { description: 'To be sent in parts; for videos, and without `sha256`.' } },
+  { id: 'NewUpload' },
+);
+describeInput(batchSchema.shape.files.element, fields, {
+  id: 'NewFile',
+  override: ({ jsonSchema }) => {
+    delete jsonSchema.properties?.multipart;
+  },
+});
+describeInput(
+  batchSchema,
+  { files: { description: 'All of them are issued, or none.' } },
+  { id: 'NewUploads' },
+);
+describeInput(
+  partsBodySchema,
+  { part_numbers: { description: 'Each once, none above `part_count`.' } },
+  { id: 'PartNumbers' },
+);
+describeInput(emptyBodySchema, {}, { id: 'Nothing' });
+
+const FILE = { kind: 'reel_video', filename: 'a.mp4', content_type: 'video/mp4', size_bytes: 1234 };
+
+const TOO_LARGE = { too_large: 'A file is larger than its kind allows, or the files than the user’s quota.' };
+const WRONG_TYPE = { unsupported_type: 'The kind does not allow this type of file.' };
+
+export const SENDING: RouteDescriptions = {
+  'POST /api/uploads': {
+    operationId: 'createUpload',
+    tag: TAG,
+    summary: 'A URL to send a file to, or several, or one for each part of a large video',
+    description:
+      'The client then sends `PUT upload_url` with exactly the given `headers` and exactly `size_bytes` bytes. Nothing more has to be called: about a minute later the upload is looked at; `…/complete` does that at once. With `"multipart": true` the answer has the first 20 parts; each is a `PUT` of exactly `size` bytes, without headers of its own.',
+    access: 'user',
+    body: {
+      schema: z.union([fileSchema, batchSchema]),
+      checkedBy: issueBodySchema,
+      examples: {
+        one: FILE,
+        parts: { ...FILE, size_bytes: 5_368_709_120, multipart: true },
+        several: { files: [FILE] },
+      },
+    },
+    answers: {
+      200: {
+        description: 'For one file an IssuedUpload, in parts an IssuedMultipart, for `files` IssuedUploads.',
+        schema: answers.anyIssued,
+        examples: answers.ANY_ISSUED,
+        caching: NO_STORE,
+      },
+    },
+    errors: {
+      413: TOO_LARGE,
+      415: WRONG_TYPE,
+      429: {
+        rate_limited: 'More files in 60 s than `UPLOAD_RATE_PER_MINUTE`; of several, none is issued.',
+        ...QUOTA,
+      },
+    },
+  },
+  'POST /api/uploads/:id/url': {
+    operationId: 'renewUploadUrl',
+    tag: TAG,
+    summary: 'A fresh URL for the same key, while the upload is `issued`',
+    access: 'user',
+    params: NAMED,
+    answers: {
+      200: {
+        description: 'As for one file.',
+        schema: answers.issuedUpload,
+        examples: { one: answers.ISSUED_UPLOAD },
+        caching: NO_STORE,
+      },
+    },
+    errors: {
+      404: ANOTHERS,
+      409: { ...FINISHED, multipart: 'Its parts have URLs of their own.' },
+      429: QUOTA,
+    },
+  },
+  'GET /api/uploads/:id/parts': {
+    operationId: 'listUploadParts',
+    tag: TAG,
+    summary: 'Which parts have arrived, and which are missing',
+    access: 'user',
+    params: NAMED,
+    answers: {
+      200: {
+        description: 'As the storage has it.',
+        schema: answers.uploadParts,
+        examples: { interrupted: answers.UPLOAD_PARTS },
+        caching: NO_STORE,
+      },
+    },
+    errors: {
+      404: ANOTHERS,
+      409: { ...FINISHED, not_multipart: 'It is not in parts, or they have been put together already.' },
+    },
+  },
+  'POST /api/uploads/:id/parts': {
+    operationId: 'signUploadParts',
+    tag: TAG,
+    summary: 'URLs for more parts, at most 100 at once',
+    access: 'user',
+    params: NAMED,
+    body: { schema: partsBodySchema, examples: { two: { part_numbers: [21, 22] } } },
+    answers: {
+      200: {
+        description: 'In the order of the numbers.',
+        schema: answers.signedParts,
+        examples: { one: answers.SIGNED_PARTS },
+        caching: NO_STORE,
+      },
+    },
+    errors: { 404: ANOTHERS, 409: { ...FINISHED, not_multipart: 'It is not in parts.' } },
+  },
+  'POST /api/uploads/:id/complete': {
+    operationId: 'completeUpload',
+    tag: TAG,
+    summary: 'Looks at once whether the file is there, and is what was announced',
+    description: 'Parts are put together first. Called again, the answer is the same.',
+    access: 'user',
+    params: NAMED,
+    body: { schema: emptyBodySchema, isOptional: true, examples: { nothing: {} } },
+    answers: {
+      200: {
+        description: 'The upload, `ready`.',
+        schema: answers.upload,
+        examples: { ready: answers.UPLOAD },
+        caching: NO_STORE,
+      },
+    },
+    errors: {
+      404: ANOTHERS,
+      409: {
+        not_uploaded: 'The file has not arrived, or not all of its parts: `missing` has their numbers.',
+        expired: 'Nothing was sent in time.',
+        deleted: 'It was deleted.',
+      },
+      422: { rejected: 'The file is not what was announced, and is deleted: `reason` says why.' },
+    },
+  },
+  'GET /api/uploads/limits': {
+    operationId: 'getUploadLimits',
+    tag: TAG,
+    summary: 'Types and sizes of every kind',
+    access: 'public',
+    headers: z.object({
+      'if-none-match': z.string().optional().meta({ description: 'The `ETag` of an earlier answer.' }),
+    }),
+    answers: {
+      200: {
+        description: 'What may be uploaded here.',
+        schema: answers.uploadLimits,
+        examples: { unless_configured: answers.UPLOAD_LIMITS },
+        caching: 'public, max-age=300',
+        headers: ['ETag'],
+      },
+      304: {
+        description: 'As the client has it.',
+        caching: 'public, max-age=300',
+        headers: ['ETag'],
+      },
+    },
+  },
+};
