@@ -156,7 +156,7 @@ const MADE_AT = `date_trunc('milliseconds', r.created_at::timestamptz)`;
 
 /**
  * Looked up one by one: each by the index of its author, or the primary key. A review that an author has written anew, or writes
- * again, after a moderator had kept one back comes back as that one was (tables/function-bodies.ts).
+ * again, after a moderator had kept one back comes back as that one was (tables/triggers/current.ts).
  *
  * Of an author's rows the one with the highest id is shown. So what is newer than a row whose id had to be replaced gets a new
  * one as well, and what is older than a review that is there is passed over unless its own id puts it behind that.

@@ -123,7 +123,7 @@ const repliesSql = (view: ReviewView, events: ReviewEvents) => `
   told AS (${events.insertOf(view, 'review.replied', 'changed')})
   SELECT id::text, author_id::text FROM changed`;
 
-/** What hangs on them, and what the history says that they said, goes with them (tables/function-bodies.ts, decision 0029). */
+/** What hangs on them, and what the history says that they said, goes with them (tables/triggers/hanging.ts, decision 0029). */
 const reviewsSql = (view: ReviewView, events: ReviewEvents) => `
   WITH gone AS (
     DELETE FROM product_reviews WHERE id = ANY (ARRAY(SELECT id FROM product_reviews WHERE author_id = ? ORDER BY id LIMIT ?)) AND author_id = ? RETURNING *),

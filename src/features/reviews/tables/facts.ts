@@ -2,9 +2,10 @@
  * What is in the database, out of its catalogs: one query, a few milliseconds, no lock that anybody notices.
  */
 import type { Knex } from 'knex';
-import { FUNCTIONS, nameOfFunction } from './functions.ts';
+import { FUNCTIONS } from './functions.ts';
 import { OWN_TABLES } from './own-tables.ts';
 import { FORMER_TRIGGERS, nameOf, TRIGGERS } from './wanted.ts';
+import { nameOfFunction } from './wanted-function.ts';
 
 export interface Facts {
   /** Where the reviews are, or would be made; null: no schema of search_path exists. */

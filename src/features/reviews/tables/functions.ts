@@ -22,44 +22,13 @@ import { REPLY_FUNCTIONS } from '../reply/functions.ts';
 import { REPORT_FUNCTIONS } from '../reports/functions.ts';
 import { VOTE_FUNCTIONS } from '../votes/functions.ts';
 import { WRITE_FUNCTIONS } from '../write/functions.ts';
-import {
-  applyDeltas,
-  atOnceOrNoted,
-  COUNT_VOTES,
-  difference,
-  forPairs,
-  HOLD,
-  MAKE_CURRENT,
-  NOTE_WHOLE,
-  OWNERSHIP,
-  PROMOTE,
-  REMEMBER_DELETED,
-  REMEMBER_INSERTED,
-  REMEMBER_UPDATED,
-  removeHanging,
-  SETTLE,
-  shown,
-  TAKE_TURNS,
-} from './function-bodies.ts';
-
-export interface WantedFunction {
-  /** As PostgreSQL writes a regprocedure. */
-  readonly signature: string;
-  readonly parameters: string;
-  readonly returns: 'trigger' | 'void' | 'boolean' | 'integer' | 'bigint' | 'jsonb';
-  readonly language: 'plpgsql' | 'sql';
-  readonly immutable: boolean;
-  /**
-   * Runs as its owner: a writer needs rights on product_reviews only, as before the migration. Nobody else may call it
-   * or put it on a table of their own.
-   */
-  readonly definer: boolean;
-  /** Finds tables as its caller does: the backend's need not be where ours are. */
-  readonly isOfCaller?: true;
-  /** Besides search_path, which all others have: whoever fires them may have another one. */
-  readonly settings: Readonly<Record<string, string>>;
-  readonly body: string;
-}
+import { applyDeltas, COUNT_VOTES, shown } from './triggers/counting.ts';
+import { difference, forPairs, HOLD, MAKE_CURRENT, OWNERSHIP, PROMOTE } from './triggers/current.ts';
+import { removeHanging } from './triggers/hanging.ts';
+import { REMEMBER_DELETED, REMEMBER_INSERTED, REMEMBER_UPDATED } from './triggers/kept-back.ts';
+import { atOnceOrNoted, NOTE_WHOLE, SETTLE } from './triggers/settling.ts';
+import { TAKE_TURNS } from './triggers/turns.ts';
+import type { WantedFunction } from './wanted-function.ts';
 
 /**
  * Less than PostgreSQL's deadlock_timeout (1 s): what waits for somebody who waits for it gives up first and makes a
@@ -200,16 +169,3 @@ export const FUNCTIONS: readonly WantedFunction[] = [
   ...REPLY_FUNCTIONS,
   ...ME_FUNCTIONS,
 ];
-
-export const nameOfFunction = ({ signature }: WantedFunction) => signature.slice(0, signature.indexOf('('));
-
-/** @param path the schema of the tables, quoted: with temporary tables last, so that none stands in for a real one */
-export function createFunction(wanted: WantedFunction, path: string): string {
-  const settings = Object.entries(wanted.settings).map(([setting, value]) => `SET ${setting} = '${value}'`);
-  return `
-    CREATE OR REPLACE FUNCTION ${nameOfFunction(wanted)}(${wanted.parameters}) RETURNS ${wanted.returns}
-    LANGUAGE ${wanted.language} ${wanted.immutable ? 'IMMUTABLE PARALLEL SAFE' : 'VOLATILE'}
-    SECURITY ${wanted.definer ? 'DEFINER' : 'INVOKER'} ${wanted.isOfCaller ? '' : `SET search_path = ${path}, pg_temp`} ${settings.join(' ')}
-    AS $sidecar$${wanted.body}$sidecar$;
-    ${wanted.definer ? `REVOKE ALL ON FUNCTION ${wanted.signature} FROM PUBLIC;` : ''}`;
-}

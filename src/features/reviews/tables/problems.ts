@@ -1,8 +1,9 @@
 /** What is not as wanted.ts says, in sentences; pure. All of it repair.ts puts right. */
 import type { Facts } from './facts.ts';
-import { FUNCTIONS, type WantedFunction } from './functions.ts';
+import { FUNCTIONS } from './functions.ts';
 import { OWN_TABLES } from './own-tables.ts';
 import { FORMER_TRIGGERS, INDEXES, nameOf, OUR_COLUMNS, TRIGGERS } from './wanted.ts';
+import type { WantedFunction } from './wanted-function.ts';
 
 const REVIEWS = 'product_reviews';
 

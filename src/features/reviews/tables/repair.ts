@@ -4,7 +4,7 @@
  */
 import type { Knex } from 'knex';
 import { type Facts, type IndexFacts, isSequenceBehind, readFacts } from './facts.ts';
-import { createFunction, FUNCTIONS } from './functions.ts';
+import { FUNCTIONS } from './functions.ts';
 import { columnOf, createOwnTable, OWN_TABLES } from './own-tables.ts';
 import {
   figuresMayBeWrong,
@@ -29,6 +29,7 @@ import {
   TRIGGERS,
   tableOf,
 } from './wanted.ts';
+import { createFunction } from './wanted-function.ts';
 
 /** The table itself, made or adopted, and our columns. @throws Error with a sentence when it cannot be adopted */
 export async function prepareTable(trx: Knex.Transaction): Promise<void> {

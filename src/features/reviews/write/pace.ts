@@ -2,7 +2,7 @@
  * How much one user may do in any 60 s, exact for all processes and machines: the moments of what was accepted, in the user's row,
  * behind whose lock they are looked at and added to. Times to come are those of a clock that went wrong.
  */
-import type { WantedFunction } from '../tables/functions.ts';
+import type { WantedFunction } from '../tables/wanted-function.ts';
 
 const plain = {
   language: 'plpgsql',

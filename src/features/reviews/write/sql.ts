@@ -6,7 +6,7 @@
  * product, and `events`, in their order. All of them, and the triggers, take locks in one order: a user's pace → the turn of an
  * author → a review → the stats.
  */
-import type { WantedFunction } from '../tables/functions.ts';
+import type { WantedFunction } from '../tables/wanted-function.ts';
 
 /** Planned once: with arrays and texts for parameters PostgreSQL would plan most of our statements anew each time. */
 const GENERIC = { plan_cache_mode: 'force_generic_plan' };
