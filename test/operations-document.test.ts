@@ -1,9 +1,10 @@
-/** docs/operations.md, its commands, and its Russian twin. */
+/** docs/operations.md, its commands, and its Russian twin; the page for whoever is on call. */
 import assert from 'node:assert/strict';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { commandsOf } from './support/documented.ts';
+import { ONCALL_COMMANDS } from './support/oncall-commands.ts';
 import { OPERATIONS_COMMANDS } from './support/operations-commands.ts';
 
 const PROJECT = resolve(import.meta.dirname, '..');
@@ -25,8 +26,20 @@ test('every command of docs/operations.md is run by a test, or listed as not run
   );
 });
 
+test('so is every command of docs/ru/oncall.md', () => {
+  const there = new Set(commandsOf('docs/ru/oncall.md'));
+  assert.ok(there.size > 15, `${[...there]}`);
+  assert.deepEqual(
+    [...there].filter((command) => !(command in OPERATIONS_COMMANDS || command in ONCALL_COMMANDS)),
+    [],
+    'add it to test/support/oncall-commands.ts',
+  );
+  const isNeedless = (command: string) => command in OPERATIONS_COMMANDS || !there.has(command);
+  assert.deepEqual(Object.keys(ONCALL_COMMANDS).filter(isNeedless), []);
+});
+
 test('the tests that are said to run them exist', () => {
-  for (const [command, proof] of Object.entries(OPERATIONS_COMMANDS)) {
+  for (const [command, proof] of Object.entries({ ...OPERATIONS_COMMANDS, ...ONCALL_COMMANDS })) {
     if (proof.startsWith('not run: ')) continue;
     const { file = '', title = '' } = /^(?<file>\S+): (?<title>.+)$/.exec(proof)?.groups ?? {};
     assert.ok(existsSync(join(PROJECT, file)), `${command}: ${file}`);

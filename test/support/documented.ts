@@ -1,4 +1,4 @@
-/** The commands of docs/operations.md as they stand there, so that a test runs what an operator would paste. */
+/** The commands of a page (docs/operations.md, docs/ru/oncall.md) as they stand there, so that a test runs what would be pasted. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 const PROJECT = resolve(import.meta.dirname, '../..');
 /** What a span of code in a sentence begins with when it is a command. */
 const PROGRAMS =
-  /^(sudo|curl|systemctl|journalctl|sidecar|npm|node|ss|psql|pg_dump|pg_restore|openssl|git|timedatectl|scripts\/\S+|[A-Z_]+=\S+ \S*scripts\/\S+) /;
+  /^(cd|sudo|curl|systemctl|journalctl|sidecar|npm|node|ss|psql|pg_dump|pg_restore|openssl|git|timedatectl|scripts\/\S+|[A-Z_]+=\S+ \S*scripts\/\S+) /;
 
 /** Every command of a page, without comments: a line each, continued lines and functions in one piece. */
 export function commandsOf(page: string): string[] {
@@ -14,9 +14,11 @@ export function commandsOf(page: string): string[] {
   const fence = /^( *)```(\w*)\n([\s\S]*?)^ *```$/gm;
   const blocks = [...text.matchAll(fence)].filter(([, , language]) => language === 'sh');
   const spans = [...text.replaceAll(fence, '').matchAll(/`([^`\n]+)`/g)].map(([, span = '']) => span);
+  // In a table a pipe is written with a backslash.
+  const commands = spans.filter((span) => PROGRAMS.test(span)).map((span) => span.replaceAll('\\|', '|'));
   return [
     ...blocks.flatMap(([, indent = '', , block = '']) => commandsIn(block.replaceAll(`\n${indent}`, '\n'))),
-    ...spans.filter((span) => PROGRAMS.test(span)),
+    ...commands,
   ];
 }
 

@@ -11,9 +11,9 @@ const CERTIFICATE =
 const RESTORE =
   'test/e2e/restore.test.ts: the reviews as docs/operations.md copies them before the first start come back as it says, over the live table';
 const LINE = 'test/e2e/deploy.test.ts: the documented switch of nginx is one line, there and back';
-const CUTOVER =
+export const CUTOVER =
   'test/scripts/cutover.test.ts: switches there and back, says every step, and again says that it is so already';
-const CUTOVER_LOOKS =
+export const CUTOVER_LOOKS =
   'test/scripts/cutover.test.ts: a second one says who is at it, and --dry-run and --status change nothing';
 const SMOKE =
   'test/scripts/smoke-test.test.ts: everything passes through nginx, uploads included, and nothing secret shows';
@@ -24,8 +24,8 @@ const ORPHANS =
 const REPLAY =
   'test/scripts/events-command.test.ts: --replay makes an event due with all its attempts, whatever became of it';
 export const PASTED =
-  'test/e2e/operations.test.ts: the commands of docs/operations.md that ask and mend work as they stand there';
-const SYSTEMD = 'not run: needs systemd';
+  'test/e2e/operations.test.ts: the commands of docs/operations.md and docs/ru/oncall.md that ask and mend work as they stand there';
+export const SYSTEMD = 'not run: needs systemd';
 const DEBIAN = 'not run: changes the packages of the machine';
 const COPIES = 'not run: copies or edits files in /etc, which the tests read where they are';
 const NAMED = 'not run: the sentence only names it';
