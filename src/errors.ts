@@ -1,77 +1,77 @@
 /**
- * The errors this service answers with. Everything a client sees of them is `{"detail": "<sentence>"}`
- * (plus `fields` beside it, and of our own routes always a `code`); `cause` is for the log only.
+ * The errors this service answers with. What a client sees of them is `{"detail": "<sentence>", "code": "…"}`, perhaps with
+ * `params` and what else belongs to the error; `cause` is for the log only. Status, code and sentences are in words/.
  */
+import type { Language } from './config/settings.ts';
+import {
+  ERRORS,
+  type ErrorCode,
+  type ErrorKey,
+  type ErrorParams,
+  type PlainErrorKey,
+} from './words/catalogue.ts';
+import { sentence } from './words/render.ts';
 
-export interface AppErrorOptions {
+export interface AppErrorOptions<Key extends ErrorKey = ErrorKey> {
+  /** What the sentence is about, sent as `params`. */
+  params?: ErrorParams<Key>;
   /** What went wrong underneath; logged, never sent. */
   cause?: unknown;
-  /** Response headers that belong to the error, e.g. `Retry-After`. */
-  headers?: Readonly<Record<string, string>>;
-  /** What stands beside `detail` in the answer: a `code` for programs, and whatever belongs to it. */
+  /** What else stands beside `detail` and `code` in the answer. */
   fields?: Readonly<Record<string, unknown>>;
 }
 
-export class AppError extends Error {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly fields: Readonly<Record<string, unknown>>;
+/** Those that have parameters cannot be made without. */
+type Rest<Key extends ErrorKey> = Key extends PlainErrorKey
+  ? [options?: AppErrorOptions<Key>]
+  : [options: AppErrorOptions<Key> & { params: ErrorParams<Key> }];
 
-  constructor(status: number, detail: string, options: AppErrorOptions = {}) {
-    super(detail, options.cause === undefined ? undefined : { cause: options.cause });
+export class AppError<Key extends ErrorKey = ErrorKey> extends Error {
+  readonly key: Key;
+  readonly status: number;
+  readonly params: ErrorParams<Key>;
+  /** Response headers that belong to the error, e.g. `Retry-After`. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** What stands beside `detail` in the answer. */
+  readonly fields: Readonly<Record<string, unknown>> & { readonly code: ErrorCode };
+
+  /** Its message is the English sentence, for the log. */
+  constructor(key: Key, ...[{ params, cause, fields } = {}]: Rest<Key>) {
+    const { status, code } = ERRORS[key];
+    const given = params ?? ({} as ErrorParams<Key>);
+    super(sentence('en', key, given), cause === undefined ? undefined : { cause });
     this.name = 'AppError';
+    this.key = key;
     this.status = status;
-    this.headers = options.headers ?? {};
-    this.fields = options.fields ?? {};
+    this.params = given;
+    this.headers = headersOf(status, given);
+    this.fields = { code, ...(params === undefined ? {} : { params }), ...fields };
+  }
+
+  sentence(language: Language): string {
+    return sentence(language, this.key, this.params);
   }
 }
 
-/** 400: the request line or the framing is unusable. */
-export const badRequest = (detail: string) => new AppError(400, detail);
-
-/** 401: the clients drop their token on it, so only for a token that is missing, bad or of a deleted user. */
-export const unauthorized = (detail: 'Not authenticated' | 'Invalid token' | 'User not found') =>
-  new AppError(401, detail, { headers: { 'WWW-Authenticate': 'Bearer' } });
-
-/** 403: the user is known but may not. @param code which of the reasons, for programs */
-export const forbidden = (detail: string, code = 'forbidden') =>
-  new AppError(403, detail, { fields: { code } });
-
-/** 404: the thing, or the route, does not exist. */
-export const notFound = (detail = 'Not Found') => new AppError(404, detail);
-
-/** 408: the client has stopped in the middle of its request. */
-export const requestTimeout = () => new AppError(408, 'The request took too long.');
-
-/** 409: the thing is not in a state for it. @param fields beside `code` */
-export const conflict = (code: string, detail: string, fields: Readonly<Record<string, unknown>> = {}) =>
-  new AppError(409, detail, { fields: { code, ...fields } });
-
-/** 413: the body, or the file it announces, is too large. */
-export const tooLarge = (detail: string) => new AppError(413, detail);
-
-/** 415: the content type is not accepted. */
-export const unsupportedType = (detail: string) => new AppError(415, detail);
-
-/** 422: the body, a path parameter or a query parameter is not what the route takes. */
-export const unprocessable = (detail: string) => new AppError(422, detail);
-
-/** 429: more than this user may have. @param retryAfterSeconds after which it may be worth trying again */
-export const tooMany = (code: 'rate_limited' | 'quota_exceeded', detail: string, retryAfterSeconds: number) =>
-  new AppError(429, detail, { fields: { code }, headers: { 'Retry-After': String(retryAfterSeconds) } });
-
-/** 501: the feature is switched off in this installation; clients hide it. */
-export const notConfigured = (detail: string) => new AppError(501, detail);
-
-/** 503: something we need is down or overloaded; the client may try again. */
-export const unavailable = (detail: string, cause?: unknown) =>
-  new AppError(503, detail, { cause, headers: { 'Retry-After': '1' } });
+function headersOf(status: number, params: object): Readonly<Record<string, string>> {
+  switch (status) {
+    case 401:
+      return { 'WWW-Authenticate': 'Bearer' };
+    case 429:
+      return 'retry_after' in params ? { 'Retry-After': String(params.retry_after) } : {};
+    case 502:
+    case 503:
+      return { 'Retry-After': '1' };
+    default:
+      return {};
+  }
+}
 
 /**
  * 503: more work than this process can carry; the client may try again. One error for all of them: under overload it is
  * the most frequent answer, and taking a stack each time was an eighth of its cost.
  */
-export const BUSY = unavailable('The server is busy. Please try again.');
+export const BUSY = new AppError('busy');
 
 /** The messages of an error and its causes, outermost first. */
 export function reasonsOf(error: unknown): string {

@@ -5,7 +5,7 @@
  * when a CommonJS package reads its files.
  */
 import { createRequire, findPackageJSON } from 'node:module';
-import { unavailable } from './errors.ts';
+import { AppError } from './errors.ts';
 
 interface Packages {
   readonly '@aws-sdk/client-s3': typeof import('@aws-sdk/client-s3');
@@ -16,6 +16,7 @@ interface Packages {
   readonly jsonwebtoken: typeof import('jsonwebtoken');
   readonly knex: typeof import('knex');
   readonly 'knex/lib/dialects/postgres/index.js': typeof import('knex/lib/dialects/postgres/index.js')['default'];
+  readonly negotiator: typeof import('negotiator');
   readonly 'pg/lib/client.js': typeof import('pg/lib/client.js')['default'];
   readonly 'prom-client': typeof import('prom-client');
   readonly standardwebhooks: typeof import('standardwebhooks');
@@ -34,7 +35,7 @@ export function loadPackage<Name extends keyof Packages>(name: Name): Packages[N
     loaded.add(name);
     return exports;
   } catch (error) {
-    throw unavailable('The server is busy. Please try again.', error);
+    throw new AppError('busy', { cause: error });
   }
 }
 

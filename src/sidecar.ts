@@ -4,6 +4,7 @@
  */
 import cluster from 'node:cluster';
 import type { Config } from './config/config.ts';
+import { createLanguageOf } from './edge/accept-language.ts';
 import { createAccessLog } from './edge/access-log.ts';
 import { createApp } from './edge/app.ts';
 import { createRequireUser } from './edge/auth.ts';
@@ -73,6 +74,7 @@ const WEBSOCKET_HANDSHAKE_TIMEOUT_MS = 10_000;
  * @param unhandledRejections how many the process has seen, for the metrics
  */
 export function createSidecar(config: Config, log: Log, unhandledRejections = () => 0): Sidecar {
+  const languageOf = createLanguageOf(config.detailLanguage);
   const database = createDatabase(config.database, { poolMax: config.databasePoolMax });
   const storage = config.storage && createObjectStorage(config.storage, createStorageClock(log));
   const requireUser = createRequireUser({ token: config.token, findUser: createUserDirectory(database) });
@@ -99,7 +101,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
       ...{ pages, summaries, requireUser, database, views },
       ...{ sink: eventWriter, events: createReviewEvents(eventWriter), rewriteEvents },
       moderation,
-      ...{ settings: config.reviews, readyOf: uploads?.readyOf },
+      ...{ settings: config.reviews, languageOf, readyOf: uploads?.readyOf },
     }),
   ];
 
@@ -116,8 +118,8 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
   const isTrustedPeer = createTrustedProxies(config.trustedProxies, () => listening.isOnUnixSocket());
   let metrics: Metrics | undefined;
   const accessLog = createAccessLog(log, (finished) => metrics?.observe(finished));
-  const sendError = createErrorResponder({ cors: config.corsAllowOrigins, log });
-  const endWithError = createSocketErrorResponder(log);
+  const sendError = createErrorResponder({ cors: config.corsAllowOrigins, log, languageOf });
+  const endWithError = createSocketErrorResponder(log, languageOf);
   const health = createHealth({
     backend: () => pingBackend(backend),
     database: createDatabaseReadiness({ database, schema, probe: pages.probe, log }),
@@ -127,8 +129,8 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
     backend: config.backend,
     connectTimeoutMs: BACKEND_CONNECT_TIMEOUT_MS,
     handshakeTimeoutMs: Math.min(WEBSOCKET_HANDSHAKE_TIMEOUT_MS, config.backendHeadersTimeoutMs),
-    endWithError: (socket, error, { requestId, target }) =>
-      endWithError(socket, error, { id: requestId, method: 'GET', target }),
+    endWithError: (socket, error, { requestId, target, acceptLanguage }) =>
+      endWithError(socket, error, { id: requestId, method: 'GET', target }, acceptLanguage),
     onFinished: ({ target, requestId, status, durationMs }) =>
       accessLog.upgradeClosed(target, requestId, status, durationMs),
   });

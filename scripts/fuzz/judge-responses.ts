@@ -55,7 +55,8 @@ function isOurError(message: ReadMessage, method: string): boolean {
   return (
     isJson &&
     /^50[24]$/.test(message.start[1]) &&
-    (method === 'HEAD' || /^\{"detail":"[^"]+"\}$/.test(message.body))
+    (method === 'HEAD' ||
+      /^\{"detail":"[^"]+","code":"[a-z_]+"(?:,"params":\{[^{}]*\})?\}$/.test(message.body))
   );
 }
 

@@ -63,7 +63,8 @@ const SHARED: Readonly<Record<string, SharedError>> = {
   Unavailable: {
     status: 503,
     codes: {
-      unavailable: 'The database or the storage is away or too slow, or the sidecar has too much to do.',
+      busy: 'The sidecar has too much to do.',
+      unavailable: 'The database or the storage is away or too slow.',
     },
     isOf: () => true,
   },
@@ -88,8 +89,14 @@ function merged(some: Codes, more: Codes): Codes {
 
 const apiError = z
   .object({
-    detail: z.string().meta({ description: 'A sentence for the user.' }),
+    detail: z
+      .string()
+      .meta({ description: 'A sentence for the user, in the language that Accept-Language prefers.' }),
     code: z.string().meta({ description: 'For programs. There may be new ones.' }),
+    params: z
+      .record(z.string(), z.union([z.string(), z.number(), z.array(z.string())]))
+      .optional()
+      .meta({ description: 'What the sentence is about (docs/errors.md).' }),
     reason: z.string().optional().meta({ description: 'Beside `rejected`: why the file was.' }),
     missing: z
       .array(z.int().min(1))

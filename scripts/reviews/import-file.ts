@@ -7,6 +7,7 @@ import {
   type NumberedLine,
 } from '../../src/features/reviews/operator/import.ts';
 import { lineSchema } from '../../src/features/reviews/operator/line.ts';
+import { englishMessage } from '../../src/words/render.ts';
 import { linesOf, MAX_LINE_BYTES } from '../lib/lines.ts';
 import { createProgress, type Progress } from '../lib/progress.ts';
 
@@ -76,7 +77,9 @@ function parseLine(text: string | null): { review: NumberedLine['review'] } | { 
   const { success, data, error } = lineSchema.safeParse(value);
   if (success) return { review: data };
   const [issue] = error.issues;
-  return { problem: [...(issue?.path ?? []).map(String), issue?.message].join(': ') };
+  return {
+    problem: [...(issue?.path ?? []).map(String), englishMessage(issue?.message ?? '')].join(': '),
+  };
 }
 
 function add(totals: Totals, { kept, renumbered, known, refused }: Imported, progress: Progress): void {

@@ -7,6 +7,7 @@ import { combinationProblems } from './checks.ts';
 import type { DatabaseTarget } from './database-url.ts';
 import {
   isSharedSecret,
+  type Language,
   type LogLevel,
   type Moderation,
   SETTING_NAMES,
@@ -72,6 +73,8 @@ export interface Config {
   };
   /** null: no events are written or sent. */
   readonly webhook: { readonly url: string; readonly secret: string } | null;
+  /** Of errors and policies, for who asks for none of ours. */
+  readonly detailLanguage: Language;
   /** `*` or exact origins. */
   readonly corsAllowOrigins: '*' | readonly string[];
   readonly workers: number;
@@ -207,6 +210,7 @@ function toConfig(s: Settings): Config {
       votesPerMinute: s.REVIEWS_VOTES_PER_MINUTE,
     },
     webhook: webhookFrom(s),
+    detailLanguage: s.DETAIL_LANGUAGE,
     corsAllowOrigins: s.CORS_ALLOW_ORIGINS,
     workers: s.WEB_CONCURRENCY,
     maxInFlight: s.MAX_IN_FLIGHT,

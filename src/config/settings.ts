@@ -46,6 +46,9 @@ export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', '
 /** Whether a review is shown before a moderator has seen it (`post`), or afterwards (`pre`). */
 export const MODERATIONS = ['post', 'pre'] as const;
 export type Moderation = (typeof MODERATIONS)[number];
+/** Of errors and policies. */
+export const LANGUAGES = ['en', 'ru', 'uz'] as const;
+export type Language = (typeof LANGUAGES)[number];
 export type TokenAlgorithm = (typeof TOKEN_ALGORITHMS)[number];
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -101,6 +104,11 @@ export const settings = z.object({
   REVIEWS_VOTES_PER_MINUTE: integer(0, 1_000_000).default(60),
   EVENTS_WEBHOOK_URL: parsedBy(parseWebhookUrl).optional(),
   EVENTS_WEBHOOK_SECRET: parsedBy(parseWebhookSecret).optional(),
+  DETAIL_LANGUAGE: z
+    .string()
+    .transform((language) => language.toLowerCase())
+    .pipe(z.enum(LANGUAGES, { error: `must be one of ${LANGUAGES.join(', ')}` }))
+    .default('en'),
   CORS_ALLOW_ORIGINS: parsedBy(parseOrigins).default('*'),
   WEB_CONCURRENCY: integer(1, 64).default(1),
   MAX_IN_FLIGHT: integer(1, 1_000_000).default(1000),

@@ -3,7 +3,7 @@
  * forwarded request never enters Express, which costs CPU and buys nothing (docs/decisions/0002-routes-as-data.md).
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { BUSY, badRequest, notFound } from '../errors.ts';
+import { AppError, BUSY } from '../errors.ts';
 import { requestHeaders } from '../forward/headers.ts';
 import type { ForwardRequest, HttpForwarder } from '../forward/http.ts';
 import type { AccessLog } from './access-log.ts';
@@ -15,7 +15,7 @@ import type { LocalRoutes } from './local-routes.ts';
 import { type RequestHead, readRequestHead } from './request-head.ts';
 import { newRequestId, requestIdOf, setRequestId } from './request-id.ts';
 import type { Route } from './route.ts';
-import type { Decide, Decision, RejectedPath } from './routing.ts';
+import type { Decide, Decision } from './routing.ts';
 import { forwardedBy, type IsTrustedPeer } from './trusted-proxies.ts';
 
 export interface AppOptions {
@@ -87,13 +87,13 @@ export function createApp(options: AppOptions): RequestListener {
         options.health.handle(req, res);
         break;
       case 'preflight':
-        answerPreflight(options.cors, req, res);
+        answerPreflight(options.cors, req, res, sendError);
         break;
       case 'rejected':
-        sendError(req, res, badRequest(SENTENCES[decision.reason]));
+        sendError(req, res, new AppError(`${decision.reason}_path`));
         break;
       case 'not_found':
-        sendError(req, res, notFound());
+        sendError(req, res, new AppError('not_found'));
         break;
     }
   }
@@ -108,12 +108,6 @@ export function createApp(options: AppOptions): RequestListener {
 type NotProxied = Exclude<Decision<Route>, { readonly kind: 'proxy' }>;
 
 const INVALID = { kind: 'rejected', reason: 'invalid' } as const;
-
-const SENTENCES: Readonly<Record<RejectedPath, string>> = {
-  ambiguous: 'The path is ambiguous: write it without encoded or dot segments, and without #.',
-  escaping: 'The path leaves its prefix.',
-  undecodable: 'The path is not validly percent-encoded.',
-};
 
 function forwardRequest(
   req: IncomingMessage,

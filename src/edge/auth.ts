@@ -3,7 +3,7 @@
  * user is looked up; 401 is for the token and nothing else, because the clients drop their token on it.
  */
 import type { IncomingMessage } from 'node:http';
-import { forbidden, unauthorized } from '../errors.ts';
+import { AppError } from '../errors.ts';
 import type { FindUser, User } from '../infra/user-directory.ts';
 import { withDatabaseDeadline } from './deadline.ts';
 import { type Claims, type TokenKey, verifyToken } from './token.ts';
@@ -24,9 +24,9 @@ export function createRequireUser({ token, findUser }: AuthOptions): RequireUser
     const id = userIdOf(verifyToken(bearerToken(request), token));
     const user =
       id <= MAX_USER_ID ? await withDatabaseDeadline(request, (untilMs) => findUser(id, untilMs)) : null;
-    if (user === null) throw unauthorized('User not found');
-    if (user.isBlocked) throw forbidden('This account is blocked.');
-    if (!user.isActive) throw forbidden('This account is not active.');
+    if (user === null) throw new AppError('user_not_found');
+    if (user.isBlocked) throw new AppError('account_blocked');
+    if (!user.isActive) throw new AppError('account_inactive');
     return { id: user.id, name: user.name, avatarUrl: user.avatarUrl, role: user.role };
   };
 }
@@ -34,13 +34,13 @@ export function createRequireUser({ token, findUser }: AuthOptions): RequireUser
 /** RFC 6750 §2.1; the scheme is case-insensitive (RFC 9110 §11.1). */
 function bearerToken(request: IncomingMessage): string {
   const token = /^bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
-  if (token === undefined) throw unauthorized('Not authenticated');
+  if (token === undefined) throw new AppError('not_authenticated');
   return token;
 }
 
 function userIdOf(claims: Claims): number {
   const claim = claims.user_id ?? claims.sub;
   const id = typeof claim === 'string' && /^\d{1,15}$/.test(claim) ? Number(claim) : claim;
-  if (typeof id !== 'number' || !Number.isSafeInteger(id) || id < 1) throw unauthorized('Invalid token');
+  if (typeof id !== 'number' || !Number.isSafeInteger(id) || id < 1) throw new AppError('invalid_token');
   return id;
 }

@@ -4,7 +4,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { AppError, badRequest, requestTimeout } from '../errors.ts';
+import { AppError } from '../errors.ts';
 import { isWithinRequest, requestUnderWay, responseUnderWay } from '../forward/node-internals.ts';
 import type { AccessLog } from './access-log.ts';
 import { clientConnectionOf } from './client-connection.ts';
@@ -36,7 +36,7 @@ export function createRejections(options: {
     rejectSocket(socket, error, req) {
       const request = req === undefined ? { id: newRequestId(), method: '', target: '' } : nameOf(req);
       accessLog.rejected(request, error.status);
-      endWithError(socket, error, request);
+      endWithError(socket, error, request, req?.headers['accept-language']);
     },
   };
 }
@@ -48,7 +48,11 @@ export const MAX_HEAD_BYTES = 64 * 1024;
 export function rejectConnect(req: IncomingMessage, socket: Socket, rejections: Rejections): void {
   const response = responseUnderWay(req.socket);
   if (response === undefined) {
-    rejections.rejectSocket(socket, new AppError(405, 'CONNECT is not allowed.'), req);
+    rejections.rejectSocket(
+      socket,
+      new AppError('method_not_allowed', { params: { method: 'CONNECT' } }),
+      req,
+    );
     return;
   }
   // node:http has taken its own listener off.
@@ -109,11 +113,11 @@ const hasBody = ({ headers }: IncomingMessage) =>
 function toAppError({ code, reason }: ClientError): AppError {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
-      return new AppError(431, `The request head must not be larger than ${MAX_HEAD_BYTES} bytes.`);
+      return new AppError('head_too_large', { params: { max_bytes: MAX_HEAD_BYTES } });
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return new AppError(413, 'The chunk extensions are too large.');
+      return new AppError('chunk_extensions_too_large');
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return requestTimeout();
+      return new AppError('request_timeout');
     // Of HTTP/2 only a whole connection preface is that; HTTP/2, HTTP/1.10 and HTTP/1.x are no versions (RFC 9112 §2.3).
     case 'HPE_PAUSED_H2_UPGRADE':
       return unknownVersion();
@@ -124,4 +128,4 @@ function toAppError({ code, reason }: ClientError): AppError {
   }
 }
 
-const notHttp = () => badRequest('The request is not valid HTTP.');
+const notHttp = () => new AppError('not_http');

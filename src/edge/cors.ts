@@ -3,6 +3,8 @@
  * and headers, preflights good for 600 s. With credentials a browser refuses `*`, so the origin is echoed, with Vary.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { AppError } from '../errors.ts';
+import type { ErrorResponder } from './error-response.ts';
 
 export type CorsPolicy = '*' | readonly string[];
 
@@ -35,11 +37,15 @@ export function preflightMethod(req: IncomingMessage): string | undefined {
 }
 
 /** Answers a preflight for a local route as Starlette's CORSMiddleware does, a forbidden one with an error of our form. */
-export function answerPreflight(policy: CorsPolicy, req: IncomingMessage, res: ServerResponse): void {
+export function answerPreflight(
+  policy: CorsPolicy,
+  req: IncomingMessage,
+  res: ServerResponse,
+  sendError: ErrorResponder,
+): void {
   const allowed = corsHeaders(policy, req.headers.origin);
   if (allowed['Access-Control-Allow-Origin'] === undefined) {
-    res.writeHead(400, { ...allowed, 'Content-Type': 'application/json' });
-    res.end(JSON.stringify({ detail: 'Disallowed CORS origin' }));
+    sendError(req, res, new AppError('disallowed_origin'));
     return;
   }
   const wanted = req.headers['access-control-request-headers'];

@@ -1,21 +1,32 @@
 /**
- * The one place where an error becomes an answer: `{"detail": "<sentence>"}` with the status of the AppError. Anything
- * that is not an AppError is a defect of the sidecar: logged once with its stack, answered 500 without a word about it.
+ * The one place where an error becomes an answer: `{"detail": "<sentence>", "code": "…"}` with the status of the AppError, the
+ * sentence in the language of who asks. Anything that is not an AppError is a defect of the sidecar: logged once with its
+ * stack, answered 500 without a word about it.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Language } from '../config/settings.ts';
 import { AppError, reasonsOf } from '../errors.ts';
 import { lingerOn } from '../forward/linger.ts';
 import type { Log } from '../infra/logger.ts';
+import type { LanguageOf } from '../words/languages.ts';
+import { isWorded } from '../words/render.ts';
 import { loggedPath } from './access-log.ts';
 import { type CorsPolicy, corsHeaders, exposing } from './cors.ts';
+import { errorBody } from './error-body.ts';
 import { type NamedRequest, nameOf, requestIdOf } from './request-id.ts';
 
 /** Answers, or cuts the connection when a head is already out. Never throws. */
 export type ErrorResponder = (req: IncomingMessage, res: ServerResponse, error: unknown) => void;
 
-export function createErrorResponder(options: { cors: CorsPolicy; log: Log }): ErrorResponder {
+export interface ErrorResponderOptions {
+  readonly cors: CorsPolicy;
+  readonly log: Log;
+  readonly languageOf: LanguageOf;
+}
+
+export function createErrorResponder(options: ErrorResponderOptions): ErrorResponder {
   return (req, res, thrown) => {
     // The route did not know that the edge has answered in its place, since the body broke or stood still.
     if (res.writableEnded && isHeadersSent(thrown)) return;
@@ -26,18 +37,26 @@ export function createErrorResponder(options: { cors: CorsPolicy; log: Log }): E
       return;
     }
     dropBody(req, res);
-    const body = Buffer.from(JSON.stringify({ detail: error.message, ...error.fields }));
+    const body = errorBody(error, options.languageOf(req.headers['accept-language']));
+    const cors = corsHeaders(options.cors, req.headers.origin);
     const headers: Record<string, string | number> = {
       'Content-Type': 'application/json',
       'Content-Length': body.length,
       'Cache-Control': 'no-store',
       'X-Request-Id': requestIdOf(req),
-      ...exposing(Object.keys(error.headers), corsHeaders(options.cors, req.headers.origin)),
+      ...exposing(Object.keys(error.headers), cors),
+      ...varying(error, cors.Vary),
       ...error.headers,
     };
     res.writeHead(error.status, headers);
     res.end(body);
   };
+}
+
+/** @param others what else the answer depends on */
+function varying(error: AppError, others: string | undefined): { readonly Vary?: string } {
+  if (!isWorded(error.key)) return {};
+  return { Vary: others === undefined ? 'Accept-Language' : `${others}, Accept-Language` };
 }
 
 /** Up to here what is left of a refused body is read, so that the connection can go on, bytes. */
@@ -59,32 +78,43 @@ function dropBody(req: IncomingMessage, res: ServerResponse): void {
 }
 
 /** Answers on a socket that has no response object, and closes it. */
-export type SocketErrorResponder = (socket: Duplex, error: AppError, request: NamedRequest) => void;
+export type SocketErrorResponder = (
+  socket: Duplex,
+  error: AppError,
+  request: NamedRequest,
+  acceptLanguage: string | undefined,
+) => void;
 
-export function createSocketErrorResponder(log: Log): SocketErrorResponder {
-  return (socket, error, request) => {
+export function createSocketErrorResponder(log: Log, languageOf: LanguageOf): SocketErrorResponder {
+  return (socket, error, request, acceptLanguage) => {
     logError(log, request, error, false);
-    endSocketWithError(socket, error, request.id);
+    endSocketWithError(socket, error, request.id, languageOf(acceptLanguage));
   };
 }
 
 /** The same without a line in the log. */
-export function endSocketWithError(socket: Duplex, error: AppError, requestId: string): void {
+export function endSocketWithError(
+  socket: Duplex,
+  error: AppError,
+  requestId: string,
+  language: Language,
+): void {
   // node:http has taken its own listener off (upgrade, CONNECT); a reset without one would end the process.
   socket.on('error', () => socket.destroy());
   if (!socket.writable) {
     socket.destroy();
     return;
   }
-  const body = JSON.stringify({ detail: error.message });
+  const body = errorBody(error, language);
   lingerOn(socket);
   socket.resume();
-  const extra = Object.entries(error.headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(
+  const extra = Object.entries({ ...varying(error, undefined), ...error.headers });
+  socket.write(
     `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ''}\r\n` +
-      `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nX-Request-Id: ${requestId}\r\n${extra.join('')}` +
-      `Connection: close\r\n\r\n${body}`,
+      `Content-Type: application/json\r\nContent-Length: ${body.length}\r\nX-Request-Id: ${requestId}\r\n` +
+      `${extra.map(([name, value]) => `${name}: ${value}\r\n`).join('')}Connection: close\r\n\r\n`,
   );
+  socket.end(body);
 }
 
 const isHeadersSent = (error: unknown) =>
@@ -92,32 +122,9 @@ const isHeadersSent = (error: unknown) =>
 
 function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;
-  // Express's router throws this for a parameter that is not valid percent-encoding.
-  if (thrown instanceof URIError) return new AppError(400, 'The path is not validly percent-encoded.');
-  return new AppError(500, 'Something went wrong on our side.', { cause: thrown });
-}
-
-/** What programs know an error of our routes by, where its maker names nothing more exact. */
-const CODES: Readonly<Record<number, string>> = {
-  400: 'bad_request',
-  401: 'unauthorized',
-  403: 'forbidden',
-  404: 'not_found',
-  413: 'too_large',
-  415: 'unsupported_type',
-  422: 'invalid',
-  500: 'internal_error',
-  501: 'not_configured',
-  503: 'unavailable',
-};
-
-/** The same error, with a `code` in its answer in any case. */
-export function withCode(thrown: unknown): unknown {
-  if (isHeadersSent(thrown)) return thrown;
-  const error = toAppError(thrown);
-  const { status, message, cause, headers, fields } = error;
-  if (fields.code !== undefined) return error;
-  return new AppError(status, message, { cause, headers, fields: { code: CODES[status], ...fields } });
+  // What decodes a parameter throws this for one that is not valid percent-encoding.
+  if (thrown instanceof URIError) return new AppError('undecodable_path');
+  return new AppError('internal_error', { cause: thrown });
 }
 
 /** Only defects of the sidecar have their stack logged; a backend that is down would fill the disk with them. */

@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { NextFunction, Request, Response } from 'express';
 import { loadPackage } from '../load-package.ts';
 import { type CorsPolicy, corsHeaders } from './cors.ts';
-import { type ErrorResponder, withCode } from './error-response.ts';
+import type { ErrorResponder } from './error-response.ts';
 import type { Route } from './route.ts';
 import type { LocalDecision } from './routing.ts';
 
@@ -51,8 +51,6 @@ function createExpress({ cors, sendError }: LocalRoutesOptions) {
     return found.route.handler(req, res, next);
   });
   // Express knows an error handler by its four parameters.
-  app.use((error: unknown, req: Request, res: Response, _next: NextFunction) =>
-    sendError(req, res, withCode(error)),
-  );
+  app.use((error: unknown, req: Request, res: Response, _next: NextFunction) => sendError(req, res, error));
   return app;
 }

@@ -4,7 +4,7 @@
  * what it lets through and a proxy must not is refused here.
  */
 import type { IncomingMessage } from 'node:http';
-import { AppError, badRequest } from '../errors.ts';
+import { AppError } from '../errors.ts';
 import { usableRequestId } from './request-id.ts';
 
 export interface RequestHead {
@@ -36,13 +36,12 @@ const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-|$)
 export function readRequestHead(req: IncomingMessage): RequestHead {
   if (req.httpVersionMajor !== 1 || req.httpVersionMinor > 1) throw unknownVersion();
   // TRACE would reflect cookies and tokens (RFC 9110 §9.3.8).
-  if (req.method === 'TRACE') throw new AppError(405, 'TRACE is not allowed.');
+  if (req.method === 'TRACE') throw new AppError('method_not_allowed', { params: { method: 'TRACE' } });
   const fields = readFramingFields(req.rawHeaders);
   checkHost(fields, req.httpVersionMinor);
   // RFC 9110 §10.1.1: HTTP/1.0 knows no Expect, and no interim response.
   const expects = fields.expect !== undefined && req.httpVersionMinor === 1;
-  if (expects && fields.expect?.toLowerCase() !== '100-continue')
-    throw new AppError(417, 'Only Expect: 100-continue is understood.');
+  if (expects && fields.expect?.toLowerCase() !== '100-continue') throw new AppError('expectation_unknown');
   return {
     target: originForm(req.url ?? '', fields.host),
     contentLength: bodyLength(fields, req.httpVersionMinor),
@@ -59,7 +58,7 @@ export const expectsContinue = ({ headers, httpVersionMinor }: IncomingMessage) 
   headers.expect !== undefined && httpVersionMinor === 1;
 
 /** 505; llhttp lets some versions pass and not others. */
-export const unknownVersion = () => new AppError(505, 'Only HTTP/1.1 and HTTP/1.0 are spoken here.');
+export const unknownVersion = () => new AppError('http_version_unknown');
 
 interface FramingFields {
   host: string | undefined;
@@ -121,9 +120,8 @@ function readFramingFields(raw: readonly string[]): FramingFields {
 /** RFC 9112 §3.2: exactly one Host on HTTP/1.1, and one that is a host. */
 function checkHost({ host, hosts }: FramingFields, minorVersion: number): void {
   if (hosts === 0 && minorVersion === 0) return;
-  if (hosts !== 1)
-    throw badRequest(hosts === 0 ? 'The Host header is missing.' : 'There is more than one Host header.');
-  if (host === undefined || !HOST.test(host)) throw badRequest('The Host header is not valid.');
+  if (hosts !== 1) throw new AppError(hosts === 0 ? 'host_missing' : 'host_repeated');
+  if (host === undefined || !HOST.test(host)) throw new AppError('host_invalid');
 }
 
 /**
@@ -133,9 +131,9 @@ function checkHost({ host, hosts }: FramingFields, minorVersion: number): void {
 function originForm(target: string, host: string | undefined): string {
   if (target.startsWith('/')) return target;
   const absolute = /^https?:\/\/([^/?#]*)(.*)$/i.exec(target);
-  if (absolute?.[1] === undefined) throw badRequest('The request target is not a path.');
+  if (absolute?.[1] === undefined) throw new AppError('target_invalid');
   if (absolute[1].toLowerCase() !== host?.toLowerCase()) {
-    throw badRequest('The request target and the Host header name different hosts.');
+    throw new AppError('target_of_other_host');
   }
   const path = absolute[2] ?? '';
   return path.startsWith('/') ? path : `/${path}`;
@@ -144,16 +142,14 @@ function originForm(target: string, host: string | undefined): string {
 /** RFC 9112 §6: no coding but chunked, and none on HTTP/1.0; anything else is how requests are smuggled. */
 function bodyLength({ contentLength, transferEncoding }: FramingFields, minorVersion: number): number | null {
   if (transferEncoding !== undefined) {
-    if (transferEncoding.toLowerCase() !== 'chunked')
-      throw badRequest('Transfer-Encoding must be exactly `chunked`.');
-    if (minorVersion === 0) throw badRequest('HTTP/1.0 has no Transfer-Encoding.');
-    if (contentLength !== undefined)
-      throw badRequest('Content-Length and Transfer-Encoding exclude each other.');
+    if (transferEncoding.toLowerCase() !== 'chunked') throw new AppError('transfer_encoding_unknown');
+    if (minorVersion === 0) throw new AppError('transfer_encoding_in_http10');
+    if (contentLength !== undefined) throw new AppError('two_lengths');
     return null;
   }
   if (contentLength === undefined) return 0;
   const bytes = Number(contentLength);
   if (!/^\d+$/.test(contentLength) || !Number.isSafeInteger(bytes))
-    throw badRequest('Content-Length is not valid.');
+    throw new AppError('content_length_invalid');
   return bytes;
 }

@@ -4,7 +4,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { requestTimeout } from '../errors.ts';
+import { AppError } from '../errors.ts';
 import { clientConnectionOf } from './client-connection.ts';
 import { ClientConnections } from './client-connections.ts';
 import {
@@ -53,7 +53,7 @@ export function createHttpServer(options: ServerOptions, deadlines = DEADLINES):
   const connections = new ClientConnections({
     firstRequestMs: deadlines.idleMs - deadlines.headMs,
     bodySilenceMs: options.bodySilenceMs,
-    onBodyStalled: (res) => options.rejectBody(res, requestTimeout()),
+    onBodyStalled: (res) => options.rejectBody(res, new AppError('request_timeout')),
   });
   const handleRequest: RequestListener = (req, res) => {
     clientConnectionOf(req.socket).onRequest();

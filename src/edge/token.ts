@@ -7,7 +7,7 @@ import { isUtf8 } from 'node:buffer';
 import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
 import type { Jwt } from 'jsonwebtoken';
 import type { TokenAlgorithm } from '../config/settings.ts';
-import { unauthorized } from '../errors.ts';
+import { AppError } from '../errors.ts';
 import { loadPackage } from '../load-package.ts';
 
 export interface TokenKey {
@@ -28,7 +28,7 @@ export function verifyToken(token: string, key: TokenKey, nowMs = Date.now()): C
   return payload;
 }
 
-const invalid = () => unauthorized('Invalid token');
+const invalid = () => new AppError('invalid_token');
 
 /** jsonwebtoken's words for a key that does not go with the algorithm: our mistake. */
 const KEY_PROBLEM = /^secretOrPublicKey|^"alg" parameter/;

@@ -4,7 +4,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { AppError, BUSY, badRequest } from '../errors.ts';
+import { AppError, BUSY } from '../errors.ts';
 import { requestHeaders } from '../forward/headers.ts';
 import { responseUnderWay } from '../forward/node-internals.ts';
 import type { WebSocketForwarder } from '../forward/websocket.ts';
@@ -59,13 +59,13 @@ export function createUpgradeHandler({
       try {
         if (isOverloaded()) throw BUSY;
         const checked = readRequestHead(req);
-        if (checked.contentLength !== 0) throw badRequest('A WebSocket handshake has no body.');
+        if (checked.contentLength !== 0) throw new AppError('handshake_with_body');
         const requestId = checked.requestId ?? newRequestId();
         req.url = checked.target;
         const headers = requestHeaders(req.rawHeaders, forwardedBy(req, checked, requestId, isTrustedPeer));
         webSockets.upgrade(req, socket, head, { headers, requestId });
       } catch (error) {
-        const rejection = error instanceof AppError ? error : badRequest('The handshake is not valid.');
+        const rejection = error instanceof AppError ? error : new AppError('handshake_invalid');
         reject(socket, rejection, req);
       }
     },

@@ -4,7 +4,8 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
-import { badRequest, tooLarge, unprocessable, unsupportedType } from '../errors.ts';
+import { AppError } from '../errors.ts';
+import { breaks, readMessage } from '../words/messages.ts';
 import { expectsContinue } from './request-head.ts';
 
 /** Largest JSON body that our routes take, bytes. */
@@ -31,13 +32,13 @@ export async function readJsonBody<T>(
 function checkBodyHead(headers: IncomingMessage['headers']): void {
   const contentType = (headers['content-type'] ?? '').toLowerCase();
   if (!/^\s*application\/json\s*(;|$)/.test(contentType)) {
-    throw unsupportedType('Content-Type must be application/json.');
+    throw new AppError('body_not_json');
   }
   for (const [, charset] of contentType.matchAll(/;\s*charset\s*=\s*"?([^\s";]*)/g)) {
-    if (charset !== 'utf-8' && charset !== 'utf8') throw unsupportedType('The charset must be UTF-8.');
+    if (charset !== 'utf-8' && charset !== 'utf8') throw new AppError('charset_not_utf8');
   }
   if ((headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity') {
-    throw unsupportedType('Content-Encoding is not supported here.');
+    throw new AppError('body_encoded');
   }
   if (Number(headers['content-length'] ?? 0) > MAX_JSON_BYTES) throw bodyTooLarge();
   if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined)
@@ -49,7 +50,7 @@ function readBody(req: IncomingMessage, res: ServerResponse): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];
     let bytes = 0;
-    const onBroken = () => reject(badRequest('The body ended before its announced length.'));
+    const onBroken = () => reject(new AppError('body_incomplete'));
     // Gone while we looked at the token: neither event will come.
     if (req.destroyed) onBroken();
     // Not `for await`: a stream that is read so counts as paused, and a body that we have paused may stand still for ever.
@@ -77,17 +78,17 @@ function parseJson(body: Buffer): unknown {
   try {
     text = utf8.decode(body);
   } catch {
-    throw unprocessable('The body is not valid UTF-8.');
+    throw new AppError('body_not_utf8');
   }
   try {
     return JSON.parse(text);
   } catch {
-    throw unprocessable('The body is not valid JSON.');
+    throw new AppError('json_invalid');
   }
 }
 
-const bodyTooLarge = () => tooLarge(`The body must not be larger than ${MAX_JSON_BYTES} bytes.`);
-const bodyMissing = () => unprocessable('A JSON body is required.');
+const bodyTooLarge = () => new AppError('body_too_large', { params: { max_bytes: MAX_JSON_BYTES } });
+const bodyMissing = () => new AppError('body_missing');
 
 /**
  * Checks a value against a schema.
@@ -96,10 +97,14 @@ const bodyMissing = () => unprocessable('A JSON body is required.');
 export function parseInput<T>(schema: z.ZodType<T>, value: unknown): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const where = issue?.path.map(String).join('.') ?? '';
-  const what = issue?.message ?? 'is not valid';
-  throw unprocessable(where === '' ? what : `${where}: ${what}`);
+  throw inputError(result.error.issues[0]);
+}
+
+function inputError(issue: z.core.$ZodIssue | undefined): AppError {
+  const field = issue?.path.map(String).join('.') ?? '';
+  const wrong = readMessage(issue?.message ?? '');
+  if ('key' in wrong) return new AppError(wrong.key);
+  return new AppError('field_invalid', { params: { field, ...wrong } });
 }
 
 /**
@@ -107,9 +112,9 @@ export function parseInput<T>(schema: z.ZodType<T>, value: unknown): T {
  * Length limits are the caller's, since they count code points after trimming.
  */
 export const storableText = z
-  .string({ error: 'must be a string' })
-  .refine((text) => !text.includes('\0'), 'must not contain a NUL character')
-  .refine((text) => text.isWellFormed(), 'must be valid Unicode');
+  .string({ error: breaks('text') })
+  .refine((text) => !text.includes('\0'), breaks('no_nul'))
+  .refine((text) => text.isWellFormed(), breaks('valid_unicode'));
 
 const MAX_BIGINT = 2n ** 63n - 1n;
 
@@ -118,7 +123,7 @@ export const isBigint = (text: string): boolean => /^\d{1,19}$/.test(text) && Bi
 
 const DEFAULT_PAGE_SIZE = 50;
 const MAX_PAGE_SIZE = 200;
-const limitMessage = `must be a whole number from 1 to ${MAX_PAGE_SIZE}`;
+const limitMessage = breaks('whole_number', { min: 1, max: MAX_PAGE_SIZE });
 
 /** `limit` of a list's query, the same for each list (docs/contract.md, 3). */
 export const pageLimit = z

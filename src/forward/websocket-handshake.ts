@@ -26,6 +26,8 @@ export interface HandshakeOptions {
   /** Request headers for the backend, flat pairs without hop-by-hop fields. */
   readonly headers: readonly string[];
   readonly requestId: string;
+  /** Of the client, for an answer of ours. */
+  readonly acceptLanguage: string | undefined;
   /** The client speaks HTTP/1.0, as Nginx does by default. */
   readonly isHttp10: boolean;
   /** Deadline for the connection to the backend, ms. */
@@ -36,7 +38,7 @@ export interface HandshakeOptions {
   readonly endWithError: (
     client: Socket,
     error: AppError,
-    request: { readonly requestId: string; readonly target: string },
+    request: Pick<HandshakeOptions, 'requestId' | 'target' | 'acceptLanguage'>,
   ) => void;
   /** The 101 is out: the sockets are the receiver's from now on. */
   readonly onUpgraded: (backend: Socket) => void;

@@ -76,6 +76,7 @@ export function createWebSocketForwarder(options: WebSocketForwarderOptions): We
         target: req.url ?? '',
         headers,
         requestId,
+        acceptLanguage: req.headers['accept-language'],
         isHttp10: req.httpVersionMinor === 0,
         connectTimeoutMs,
         answerTimeoutMs: handshakeTimeoutMs,

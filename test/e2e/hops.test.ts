@@ -163,7 +163,7 @@ test('with the backend away its routes are 502 with a sentence, ours go on, and 
   await stack.restartBackend(async () => {
     const orders = await stack.ask('/api/orders', { token });
     assert.deepEqual([orders.status, orders.headers['retry-after']], [502, '1']);
-    assert.deepEqual(orders.json, { detail: 'The backend cannot be reached.' });
+    assert.deepEqual(orders.json, { detail: 'The backend cannot be reached.', code: 'bad_gateway' });
     assert.equal((await stack.ask('/healthz')).status, 502);
     assert.equal((await stack.ask('/api/products/1/reviews')).status, 200);
     const posted = { method: 'POST', token, json: { rating: 2, text: null } };

@@ -169,7 +169,7 @@ test('an answer that uvicorn frames in two ways arrives whole, without its lengt
 test('a path that only looks like the API is nobody’s', { skip }, async () => {
   for (const path of ['/apix', '/API/products', '/healthz/', '//api/products']) {
     const answer = await send(`${stack.sidecar.url}${path}`);
-    assert.deepEqual([answer.status, answer.json], [404, { detail: 'Not Found' }], path);
+    assert.deepEqual([answer.status, answer.json], [404, { detail: 'Not Found', code: 'not_found' }], path);
   }
 });
 

@@ -103,7 +103,7 @@ test('a path that is nobody’s is 404 whatever its spelling, and the connection
   ]) {
     const answer = await client.send(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`).message();
     assert.match(answer.startLine, / 404 /, target);
-    assert.deepEqual(JSON.parse(answer.body), { detail: 'Not Found' });
+    assert.deepEqual(JSON.parse(answer.body), { detail: 'Not Found', code: 'not_found' });
   }
   assert.equal(
     (await client.send('GET /api/x HTTP/1.1\r\nHost: a\r\n\r\n').message()).body,
@@ -114,7 +114,7 @@ test('a path that is nobody’s is 404 whatever its spelling, and the connection
 
 test('a path that is nobody’s is 404 {"detail":"Not Found"}', async () => {
   const answer = await api('GET', `${sidecar.url}/`);
-  assert.deepEqual([answer.status, answer.body], [404, { detail: 'Not Found' }]);
+  assert.deepEqual([answer.status, answer.body], [404, { detail: 'Not Found', code: 'not_found' }]);
 });
 
 test('/livez and /readyz answer GET and HEAD', async () => {

@@ -20,7 +20,10 @@ const preflight = (origin: string) =>
 
 test('a preflight of another origin is refused as our errors are, with a detail', async () => {
   const refused = await preflight('https://other.example.com');
-  assert.deepEqual([refused.status, refused.body], [400, { detail: 'Disallowed CORS origin' }]);
+  assert.deepEqual(
+    [refused.status, refused.body],
+    [400, { detail: 'Disallowed CORS origin', code: 'disallowed_origin' }],
+  );
   assert.equal(refused.headers.get('access-control-allow-origin'), null);
   assert.equal((await preflight(ALLOWED)).headers.get('access-control-allow-origin'), ALLOWED);
 });

@@ -20,7 +20,7 @@ async function connected(
       isUpgrade: () => false,
       handleUpgrade: (_req, socket) => socket.destroy(),
       rejectBody: (res) => res.destroy(),
-      rejectSocket: (socket, error) => endSocketWithError(socket, error, 'id'),
+      rejectSocket: (socket, error) => endSocketWithError(socket, error, 'id', 'en'),
       maxConnections: 10,
       bodySilenceMs: 60_000,
     },

@@ -130,7 +130,10 @@ test('a route that answers late, since the edge has answered in its place, is no
   const lines: unknown[] = [];
   const note = (line: unknown) => lines.push(line);
   const log = Object.assign(createLogger('silent'), { error: note, warn: note });
-  const localRoutes = createLocalRoutes({ cors: '*', sendError: createErrorResponder({ cors: '*', log }) });
+  const localRoutes = createLocalRoutes({
+    cors: '*',
+    sendError: createErrorResponder({ cors: '*', log, languageOf: () => 'en' }),
+  });
   const handler: Route['handler'] = async (_req, res) => {
     res.end('from the edge');
     res.set('X-Late', '1');

@@ -46,7 +46,7 @@ test('a process that stays late refuses work with 503 and Retry-After, but not h
     for (const refused of [await statusOf('/api/x'), await statusOf('/ws/chat/1', upgrade)]) {
       assert.match(refused.startLine, / 503 /);
       assert.equal(refused.header('retry-after'), '1');
-      assert.equal(refused.body, '{"detail":"The server is busy. Please try again."}');
+      assert.equal(refused.body, '{"detail":"The server is busy. Please try again.","code":"busy"}');
     }
     assert.match((await statusOf('/livez')).startLine, / 200 /);
   } finally {

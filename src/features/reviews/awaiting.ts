@@ -7,9 +7,10 @@ import type { Route } from '../../edge/route.ts';
 import { pageLimit, parseInput } from '../../edge/validate.ts';
 import type { Database, RunOptions } from '../../infra/postgres/database.ts';
 import { isUndefinedTable } from '../../infra/postgres/failure.ts';
+import { breaks } from '../../words/messages.ts';
 import { whatItMeans } from './database-refusal.ts';
 
-const cursorMessage = 'must be a next_cursor of an earlier page';
+const cursorMessage = breaks('cursor');
 /** The time of the last one, µs since 1970, and its product. */
 const CURSOR = /^(-?\d{1,16})_(\d{1,10})$/;
 

@@ -3,24 +3,23 @@
  * database is not as it should be (503, with the reason in the log). An old table may have narrower columns, rules of
  * its own or another encoding.
  */
-import { AppError, unavailable, unprocessable } from '../../errors.ts';
+import { AppError } from '../../errors.ts';
+import type { Problem } from '../../words/problems.ts';
 
 /** @param reading the product that was only read */
 export function whatItMeans(error: unknown, { reading }: { readonly reading?: string } = {}): unknown {
   if (error instanceof AppError || !isFromDatabase(error)) return error;
   if (reading === undefined) {
-    const sentence = faultOfInput(error);
-    if (sentence !== undefined) return unprocessable(sentence);
+    const fault = faultOfInput(error);
+    if (fault !== undefined) return fault;
   } else if (isUntranslatable(error) && NOT_ASCII.test(reading)) {
-    return unprocessable('The product id is not valid.');
+    return new AppError('product_id_invalid');
   }
   // The tables are not there yet, or not as they must be; 42601 is a syntax error, a defect.
   if (/^42/.test(error.code) && error.code !== '42601') {
-    return unavailable('Reviews are being set up. Please try again.', error);
+    return new AppError('reviews_being_set_up', { cause: error });
   }
-  return DATA_REFUSED.test(error.code)
-    ? unavailable('Reviews are not available. Please try again.', error)
-    : error;
+  return DATA_REFUSED.test(error.code) ? new AppError('reviews_unavailable', { cause: error }) : error;
 }
 
 /** Fields of https://www.postgresql.org/docs/current/protocol-error-fields.html */
@@ -41,26 +40,29 @@ const DATA_REFUSED = /^(22|23|44|54|0A)|^P0001$/;
 const isUntranslatable = ({ code }: DatabaseRefusal) => code === '22P05' || code === '22021';
 const NOT_ASCII = /[^\x20-\x7e]/;
 
-function faultOfInput(error: DatabaseRefusal): string | undefined {
+function faultOfInput(error: DatabaseRefusal): AppError | undefined {
   switch (error.code) {
     case '22001': {
       // "value too long for type character varying(500)", in the server's language.
       const length = /\((\d+)\)/.exec(error.message)?.[1];
-      return length === undefined
-        ? 'text: is too long'
-        : `text: must not be longer than ${length} characters`;
+      return faultOfText(
+        length === undefined ? { rule: 'not_so_long' } : { rule: 'max_length', max: Number(length) },
+      );
     }
     case '22P05':
     case '22021':
-      return 'The review has characters that this server cannot store.';
+      return new AppError('review_not_storable');
     case '23514':
-      return `The review breaks a rule of this server (${error.constraint ?? 'unnamed'}).`;
+      return new AppError('review_breaks_rule', { params: { constraint: error.constraint ?? 'unnamed' } });
     case '23502':
-      return error.column === 'text' ? 'text: must not be empty' : undefined;
+      return error.column === 'text' ? faultOfText({ rule: 'not_empty' }) : undefined;
     default:
       return undefined;
   }
 }
+
+const faultOfText = (problem: Problem) =>
+  new AppError('field_invalid', { params: { field: 'text', ...problem } });
 
 /** A deadlock or a serialization failure has undone everything: the same again may well succeed. */
 export async function retriedOnce<T>(work: () => Promise<T>): Promise<T> {

@@ -1,18 +1,19 @@
 /** Pages of reviews in the order of their ids: the cursor is the id of the last one. */
 import { z } from 'zod';
 import { isBigint, pageLimit } from '../../edge/validate.ts';
+import { breaks, isError } from '../../words/messages.ts';
 
 export const idPageFields = {
   limit: pageLimit,
   cursor: z
-    .string({ error: 'must be given once' })
-    .refine(isBigint, 'must be a next_cursor of an earlier page')
+    .string({ error: breaks('given_once') })
+    .refine(isBigint, breaks('cursor'))
     .optional(),
 };
 
 export const idPageSchema = z.object(idPageFields);
 
-const idMessage = 'The review id is not valid.';
+const idMessage = isError('review_id_invalid');
 
 /** The `{rid}` of a path. */
 export const reviewIdSchema = z.string({ error: idMessage }).refine(isBigint, idMessage);

@@ -8,6 +8,7 @@ import { parseInput } from '../../edge/validate.ts';
 import { isStandalone } from '../../infra/postgres/backend-tables.ts';
 import type { Database, RunOptions } from '../../infra/postgres/database.ts';
 import { isUndefinedTable } from '../../infra/postgres/failure.ts';
+import { breaks } from '../../words/messages.ts';
 import { whatItMeans } from './database-refusal.ts';
 import { AFTER_EVERY_ID, idPageFields, type PageRow, toPage } from './id-page.ts';
 import { sendJson } from './send-json.ts';
@@ -19,8 +20,8 @@ export interface SellerRoutesOptions {
   readonly requireUser: RequireUser;
 }
 
-const ratingMessage = 'must be ratings from 1 to 5, e.g. 1,2';
-const unrepliedMessage = 'must be 1 or 0';
+const ratingMessage = breaks('ratings');
+const unrepliedMessage = breaks('one_of', { allowed: ['1', '0'] });
 
 export const sellerQuerySchema = z.object({
   unreplied: z

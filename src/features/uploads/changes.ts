@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Knex } from 'knex';
-import { unavailable } from '../../errors.ts';
+import { AppError } from '../../errors.ts';
 import type { Database, RunOptions } from '../../infra/postgres/database.ts';
 import { AGAIN_SECONDS, type UploadCounts } from './figures.ts';
 import { createUploadStore, type UploadStore, unlessMissing } from './store.ts';
@@ -121,7 +121,7 @@ export function createChanges({ database, recordEvent, publicUrl, counts }: Chan
 }
 
 /** This process stood still for longer than its lease; whatever is right now, another call finds out. */
-const leaseLost = () => unavailable('The upload was looked at by somebody else. Please try again.');
+const leaseLost = () => new AppError('upload_being_looked_at');
 
 const TAKEN = `lease_until = now() + ${LEASE}, due_at = least(due_at, now() + ${LEASE})`;
 const FREE = `(lease_until IS NULL OR lease_until <= now())`;

@@ -4,7 +4,7 @@
  * noted the row lives for seconds only. What a killed process leaves is a row that expires, and a multipart which
  * the pass finds by its key.
  */
-import { unavailable } from '../../errors.ts';
+import { AppError } from '../../errors.ts';
 import type { RunOptions } from '../../infra/postgres/database.ts';
 import { type IssueOptions, newUpload, refuseLarger, writeRows } from './issue.ts';
 import { kindRules } from './kinds.ts';
@@ -78,7 +78,7 @@ async function begin(
   try {
     multipartId = await storage.createMultipart({ key, contentType, cacheControl }, limit.signal);
     const [noted] = await run(NOTE, [multipartId, multipartTtlSeconds, id], limit);
-    if (noted === undefined) throw unavailable('The upload could not be begun in time. Please try again.');
+    if (noted === undefined) throw new AppError('upload_not_begun');
     return { multipartId, expiresAt: noted.expires_at };
   } catch (error) {
     // Not waited for: whoever asked has waited long enough.

@@ -1,7 +1,7 @@
 /** Gives out URLs: checks the files, writes their rows within the user's rate limit and quota, then signs. */
 import { randomUUID } from 'node:crypto';
 import { MIB } from '../../config/values.ts';
-import { conflict, tooLarge, tooMany, unsupportedType } from '../../errors.ts';
+import { AppError } from '../../errors.ts';
 import type { ObjectStorage } from '../../infra/object-storage/object-storage.ts';
 import type { Database, RunOptions } from '../../infra/postgres/database.ts';
 import type { UploadCounts } from './figures.ts';
@@ -87,7 +87,7 @@ export function createIssue(options: IssueOptions): IssueUploads {
 export function refuseLarger(quotaBytes: number, uploads: readonly NewUpload[]): void {
   const bytes = uploads.reduce((sum, { size_bytes }) => sum + size_bytes, 0);
   if (quotaBytes > 0 && bytes > quotaBytes)
-    throw tooLarge(`That is more than one user may store: at most ${quotaBytes / MIB} MB.`);
+    throw new AppError('files_too_large', { params: { max_mb: quotaBytes / MIB } });
 }
 
 /** A URL for an upload whose row is there. @param expiresAt as its row says */
@@ -111,12 +111,11 @@ export function newUpload(userId: number, file: AnnouncedFile, rules: KindRules)
   const contentType = mediaTypeOf(file.content_type);
   const extension = rules.extensions.get(contentType);
   if (extension === undefined) {
-    throw unsupportedType(
-      `This kind of file is not accepted. Allowed: ${[...rules.extensions.keys()].join(', ')}.`,
-    );
+    throw new AppError('file_type_not_accepted', { params: { allowed: [...rules.extensions.keys()] } });
   }
   const maxBytes = (file.multipart ? rules.maxBytesMultipart : null) ?? rules.maxBytes;
-  if (file.size_bytes > maxBytes) throw tooLarge(`The file is too large: at most ${maxBytes / MIB} MB.`);
+  if (file.size_bytes > maxBytes)
+    throw new AppError('file_too_large', { params: { max_mb: maxBytes / MIB } });
   const id = randomUUID();
   return {
     ...{ id, key: `uploads/${userId}/${file.kind}/${id}.${extension}`, kind: file.kind },
@@ -135,9 +134,8 @@ interface Verdict {
 /** @throws AppError 429 when there is a refusal */
 function obey({ refusal, retry_after_seconds: seconds }: Omit<Verdict, 'expires_at'>): void {
   if (refusal === 'rate_limited')
-    throw tooMany(refusal, 'You have begun many uploads just now. Please wait a moment.', seconds);
-  if (refusal === 'quota_exceeded')
-    throw tooMany(refusal, 'Your storage is full. Please delete something, or try again later.', seconds);
+    throw new AppError('too_many_uploads', { params: { retry_after: seconds } });
+  if (refusal === 'quota_exceeded') throw new AppError('storage_full', { params: { retry_after: seconds } });
 }
 
 const ISSUE =
@@ -183,10 +181,8 @@ export function createRenew(options: IssueOptions): RenewUpload {
     const [renewal] = rows;
     if (renewal === undefined) throw uploadNotFound();
     const { refusal, ...upload } = renewal;
-    if (refusal === 'multipart')
-      throw conflict('multipart', 'The parts of this upload have URLs of their own.');
-    if (refusal !== null && refusal !== 'quota_exceeded')
-      throw conflict(refusal, `This upload is ${refusal}: there is nothing more to send.`);
+    if (refusal === 'multipart') throw new AppError('multipart');
+    if (refusal !== null && refusal !== 'quota_exceeded') throw new AppError(`upload_${refusal}`);
     obey({ ...upload, refusal });
     return sign(options, upload, upload.expires_at);
   };

@@ -5,12 +5,12 @@
  * or the background pass, when its lease has ended. Where the storage's part cannot be seen afterwards (an object that is gone:
  * deleted, rejected, or never there?), `intent` says it beforehand.
  */
-import { AppError, conflict, unavailable } from '../../errors.ts';
+import { AppError } from '../../errors.ts';
 import type { ObjectStorage } from '../../infra/object-storage/object-storage.ts';
 import type { Change, Changes } from './changes.ts';
 import { type Found, judge } from './judge.ts';
 import { abortParts, divisionOf, missingParts } from './multipart.ts';
-import type { Owner, RejectionReason, UploadRow } from './upload.ts';
+import type { Owner, UploadRow } from './upload.ts';
 import { uploadNotFound } from './upload.ts';
 import type { References } from './usage.ts';
 
@@ -142,7 +142,7 @@ export function createLifecycle({
       if (claimed !== null) return work(claimed);
       // Somebody else is at it, who may be gone.
       await new Promise((resolve) => setTimeout(resolve, BUSY_POLL_MS));
-      if (limit.signal.aborted) throw unavailable('The upload is being looked at. Please try again.');
+      if (limit.signal.aborted) throw new AppError('upload_being_looked_at');
     }
   }
 
@@ -157,7 +157,7 @@ export function createLifecycle({
       // null: it is just being begun, or the bucket's own rules have aborted it, and nothing is there.
       const parts = uploadId && (await storage.listParts(key, uploadId, named[2].signal));
       const missing = missingParts(division, parts || []);
-      throw conflict('not_uploaded', 'Parts of the file have not arrived yet.', { missing });
+      throw new AppError('parts_not_uploaded', { fields: { missing } });
     },
     async remove(...named) {
       const [, owner, limit] = named;
@@ -166,7 +166,7 @@ export function createLifecycle({
           const isReady = claimed.status === 'ready';
           if (isReady && owner !== 'any' && (await references.isShown(claimed.id, limit))) {
             await changes.relinquish(claimed, limit);
-            throw conflict('in_use', 'A review shows this file: please take it out of the review first.');
+            throw new AppError('in_use');
           }
           await abort(claimed, limit);
           await storage.delete(claimed.key, limit.signal);
@@ -176,22 +176,16 @@ export function createLifecycle({
         }),
       );
       if (row.status === 'deleted') return row;
-      throw conflict(row.status, `This upload is ${row.status}: there is nothing to delete.`);
+      throw new AppError(
+        row.status === 'rejected' ? 'nothing_to_delete_rejected' : 'nothing_to_delete_expired',
+      );
     },
   };
 }
 
-const REASONS: Readonly<Record<RejectionReason, string>> = {
-  too_large: 'The file is larger than announced.',
-  too_small: 'The file is smaller than announced.',
-  wrong_type: 'The file is not of a type that is accepted here.',
-  changed: 'The file was changed after it had been checked.',
-};
-
 /** Why an upload that is not ready cannot be completed. */
 function refusalOf({ status, reason }: UploadRow): AppError {
-  if (status === 'issued') return conflict('not_uploaded', 'The file has not arrived yet.');
-  if (status !== 'rejected' || reason === null)
-    return conflict(status, `This upload is ${status}: please begin a new one.`);
-  return new AppError(422, REASONS[reason], { fields: { code: 'rejected', reason } });
+  if (status === 'issued') return new AppError('not_uploaded');
+  if (status !== 'rejected' || reason === null) return new AppError(`upload_${status}`);
+  return new AppError(`rejected_${reason}`, { fields: { reason } });
 }

@@ -1,6 +1,6 @@
 /** Uploads in parts: their arithmetic, what the storage has of them, URLs for them. */
 import { MIB } from '../../config/values.ts';
-import { conflict, unavailable, unprocessable } from '../../errors.ts';
+import { AppError } from '../../errors.ts';
 import type { UploadedPart } from '../../infra/object-storage/multipart.ts';
 import type { ObjectStorage } from '../../infra/object-storage/object-storage.ts';
 import { StorageFailure } from '../../infra/object-storage/storage-failure.ts';
@@ -40,11 +40,10 @@ export function divisionOf(row: Pick<UploadRow, 'size_bytes' | 'part_size'>): Di
 
 /** @throws AppError 409 when it is no multipart that is under way, 503 when it is only about to be */
 function underWay(row: UploadRow): Division & { readonly uploadId: string } {
-  if (row.status !== 'issued')
-    throw conflict(row.status, `This upload is ${row.status}: there is nothing more to send.`);
+  if (row.status !== 'issued') throw new AppError(`upload_${row.status}`);
   const division = divisionOf(row);
-  if (division === null) throw conflict('not_multipart', 'This upload is not in parts.');
-  if (row.multipart_id === null) throw unavailable('This upload is just being begun. Please try again.');
+  if (division === null) throw new AppError('not_multipart');
+  if (row.multipart_id === null) throw new AppError('upload_being_begun');
   return { ...division, uploadId: row.multipart_id };
 }
 
@@ -56,8 +55,7 @@ export async function partsOf(
 ) {
   const { uploadId, ...division } = underWay(row);
   const parts = await storage.listParts(row.key, uploadId, signal);
-  if (parts === null)
-    throw conflict('not_multipart', 'The parts of this upload have been put together already.');
+  if (parts === null) throw new AppError('parts_put_together');
   return {
     part_size: division.partSize,
     part_count: partCount(division),
@@ -78,9 +76,10 @@ export async function signParts(
   const { uploadId, ...division } = underWay(row);
   const count = partCount(division);
   if (numbers.some((number) => number > count))
-    throw unprocessable(`part_numbers: must be from 1 to ${count}`);
-  if (row.seconds_left < 1)
-    throw conflict('expired', 'The time for this upload is over: please begin a new one.');
+    throw new AppError('field_invalid', {
+      params: { field: 'part_numbers', rule: 'part_number_range', max: count },
+    });
+  if (row.seconds_left < 1) throw new AppError('upload_expired');
   return Promise.all(
     numbers.map(async (partNumber) => {
       const contentLength = partLength(division, partNumber);

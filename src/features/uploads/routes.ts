@@ -5,7 +5,7 @@ import type { RequireUser } from '../../edge/auth.ts';
 import { databaseAllowance, databaseTimeMs, withDatabaseDeadline } from '../../edge/deadline.ts';
 import type { Route, RouteMethod } from '../../edge/route.ts';
 import { parseInput, readJsonBody } from '../../edge/validate.ts';
-import { forbidden, notConfigured } from '../../errors.ts';
+import { AppError } from '../../errors.ts';
 import type { Limit } from './lifecycle.ts';
 import type { ListQuery } from './list.ts';
 import { partsOf, signParts } from './multipart.ts';
@@ -33,7 +33,7 @@ export function uploadRoutes({ uploads, requireUser }: UploadRoutesOptions): Rou
     path,
     handler: async (req, res) => {
       // Before the token is looked at: "this server has no uploads" is true for everybody, and needs no database.
-      if (uploads === null) throw notConfigured('Uploads are not configured on this server.');
+      if (uploads === null) throw new AppError('uploads_not_configured');
       res.set('Cache-Control', 'no-store');
       const body = await answer(uploads, req, res);
       if (!res.headersSent) res.status(200).json(body);
@@ -136,7 +136,6 @@ async function found({ store }: Uploads, req: Request, id: string, owner: Owner)
 /** @throws AppError 403, 422 */
 function listQuery(query: unknown, user: { readonly id: number; readonly role: string | null }): ListQuery {
   const { user_id: asked, ...rest } = parseInput(listQuerySchema, query);
-  if (asked !== undefined && user.role !== 'admin')
-    throw forbidden('Only an admin may ask for others’ uploads.');
+  if (asked !== undefined && user.role !== 'admin') throw new AppError('admins_uploads');
   return { ...rest, owner: asked ?? user.id };
 }

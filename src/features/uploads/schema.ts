@@ -3,20 +3,24 @@
  */
 import { z } from 'zod';
 import { isBigint, pageLimit, storableText } from '../../edge/validate.ts';
+import { breaks, isError } from '../../words/messages.ts';
 import { registeredType, UPLOAD_KINDS } from './kinds.ts';
 import { UPLOAD_STATUSES } from './upload.ts';
 
-const sizeMessage = 'must be a whole number of bytes, at least 1';
-const shaMessage = 'must be 64 hexadecimal digits';
+const sizeMessage = breaks('file_size');
+const shaMessage = breaks('sha256');
 
 const textOf = (min: number, max: number) =>
-  storableText.refine((text) => {
-    const length = [...text].length;
-    return length >= min && length <= max;
-  }, `must have ${min} to ${max} characters`);
+  storableText.refine(
+    (text) => {
+      const length = [...text].length;
+      return length >= min && length <= max;
+    },
+    breaks('length', { min, max }),
+  );
 
 const fileFields = {
-  kind: z.enum(UPLOAD_KINDS, { error: `must be one of ${UPLOAD_KINDS.join(', ')}` }),
+  kind: z.enum(UPLOAD_KINDS, { error: breaks('one_of', { allowed: UPLOAD_KINDS }) }),
   /** Kept with the upload, but never part of the key: names collide, and they leak what people call their files. */
   filename: textOf(1, 255),
   content_type: textOf(3, 255),
@@ -32,23 +36,23 @@ const fileFields = {
 /** Unknown fields are ignored: clients may be newer than we are. */
 export const fileSchema = z
   .object(
-    { ...fileFields, multipart: z.boolean({ error: 'must be true or false' }).optional() },
-    { error: 'The body must be a JSON object.' },
+    { ...fileFields, multipart: z.boolean({ error: breaks('true_or_false') }).optional() },
+    { error: isError('not_an_object') },
   )
   .refine(({ kind, multipart }) => !multipart || kind.endsWith('_video'), {
-    error: 'is for videos only',
+    error: breaks('videos_only'),
     path: ['multipart'],
   })
   .refine(({ sha256, multipart }) => !multipart || sha256 === undefined, {
-    error: 'is not for files in parts',
+    error: breaks('not_in_parts'),
     path: ['sha256'],
   });
 export type AnnouncedFile = z.infer<typeof fileSchema>;
 
 export const MAX_FILES_PER_REQUEST = 10;
-const filesMessage = `must be a list of 1 to ${MAX_FILES_PER_REQUEST} files`;
+const filesMessage = breaks('files', { max: MAX_FILES_PER_REQUEST });
 
-const onlyFiles = 'Beside `files` there must be nothing.';
+const onlyFiles = isError('not_only_files');
 export const batchSchema = z.strictObject(
   {
     files: z
@@ -56,7 +60,7 @@ export const batchSchema = z.strictObject(
         z
           .object({
             ...fileFields,
-            multipart: z.undefined({ error: 'is only for a single file' }).optional(),
+            multipart: z.undefined({ error: breaks('single_file_only') }).optional(),
           })
           .transform(({ multipart: _, ...file }) => file),
         { error: filesMessage },
@@ -81,11 +85,11 @@ export const issueBodySchema: z.ZodType<IssueBody> = z.unknown().transform((body
 });
 
 /** Unknown fields are ignored here as well. */
-export const emptyBodySchema = z.object({}, { error: 'The body must be a JSON object, or empty.' });
+export const emptyBodySchema = z.object({}, { error: isError('not_an_object_or_empty') });
 
 const MAX_PARTS_PER_REQUEST = 100;
-const partMessage = 'must be whole numbers from 1';
-const partsMessage = `must be a list of 1 to ${MAX_PARTS_PER_REQUEST} part numbers`;
+const partMessage = breaks('part_number');
+const partsMessage = breaks('part_numbers', { max: MAX_PARTS_PER_REQUEST });
 
 export const partsBodySchema = z.object(
   {
@@ -93,9 +97,9 @@ export const partsBodySchema = z.object(
       .array(z.int({ error: partMessage }).min(1, partMessage), { error: partsMessage })
       .min(1, partsMessage)
       .max(MAX_PARTS_PER_REQUEST, partsMessage)
-      .refine((numbers) => new Set(numbers).size === numbers.length, 'must not name a part twice'),
+      .refine((numbers) => new Set(numbers).size === numbers.length, breaks('part_number_once')),
   },
-  { error: 'The body must be a JSON object.' },
+  { error: isError('not_an_object') },
 );
 
 export const uploadIdSchema = z.uuid();
@@ -106,8 +110,8 @@ export const parseUploadId = (text: unknown): string | null => {
   return result.success ? result.data.toLowerCase() : null;
 };
 
-const cursorMessage = 'must be a next_cursor of an earlier page of the same list';
-const userMessage = 'must be a user id, or any';
+const cursorMessage = breaks('cursor');
+const userMessage = breaks('user_id');
 
 /** Where a page begins: behind an upload's number among its user's, or behind a time (µs since 1970) and an id among all. */
 const CURSOR = /^(\d{1,19})(?:_([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}))?$/;
@@ -116,8 +120,8 @@ export const listQuerySchema = z
   .object({
     limit: pageLimit,
     cursor: z.string({ error: cursorMessage }).regex(CURSOR, cursorMessage).optional(),
-    status: z.enum(UPLOAD_STATUSES, { error: `must be one of ${UPLOAD_STATUSES.join(', ')}` }).optional(),
-    kind: z.enum(UPLOAD_KINDS, { error: `must be one of ${UPLOAD_KINDS.join(', ')}` }).optional(),
+    status: z.enum(UPLOAD_STATUSES, { error: breaks('one_of', { allowed: UPLOAD_STATUSES }) }).optional(),
+    kind: z.enum(UPLOAD_KINDS, { error: breaks('one_of', { allowed: UPLOAD_KINDS }) }).optional(),
     user_id: z
       .string({ error: userMessage })
       .refine((id) => id === 'any' || isBigint(id), userMessage)

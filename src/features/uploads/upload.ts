@@ -1,5 +1,5 @@
 /** An upload: a row of sidecar_uploads, and what clients see of it. */
-import { notFound } from '../../errors.ts';
+import { AppError } from '../../errors.ts';
 import type { UploadKind } from './kinds.ts';
 
 export const UPLOAD_STATUSES = ['issued', 'ready', 'rejected', 'expired', 'deleted'] as const;
@@ -83,4 +83,4 @@ export const toUpload = (row: UploadRow, publicUrl: (key: string) => string): Up
 });
 
 /** 404: there is none, or it is somebody else's, which looks the same. */
-export const uploadNotFound = () => notFound('There is no such upload.');
+export const uploadNotFound = () => new AppError('upload_not_found');

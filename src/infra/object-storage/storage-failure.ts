@@ -19,7 +19,7 @@ export interface FailureFacts {
 }
 
 /** 503: the storage is away, slow, broken, or refuses us. */
-export class StorageFailure extends AppError implements FailureFacts {
+export class StorageFailure extends AppError<'storage_unavailable'> implements FailureFacts {
   readonly operation: string;
   readonly httpStatus: number | null;
   readonly code: string | null;
@@ -27,9 +27,8 @@ export class StorageFailure extends AppError implements FailureFacts {
 
   constructor({ operation, httpStatus, code, region }: FailureFacts) {
     const reason = [httpStatus, code].filter((part) => part !== null).join(' ');
-    super(503, 'The storage is not available. Please try again.', {
+    super('storage_unavailable', {
       cause: new Error(`${operation}: ${reason || 'an answer that is none'}`),
-      headers: { 'Retry-After': '1' },
     });
     this.name = 'StorageFailure';
     this.operation = operation;

@@ -4,7 +4,7 @@
  */
 import type { Knex } from 'knex';
 import type { DatabaseTarget } from '../../config/database-url.ts';
-import { unavailable } from '../../errors.ts';
+import { AppError } from '../../errors.ts';
 import { isUnavailable } from './failure.ts';
 import { createKnex, sendStatement } from './knex.ts';
 import { createNamedStatements, type NamedStatement } from './named-statements.ts';
@@ -42,8 +42,7 @@ const PING_TIMEOUT_MS = 2_000;
 const CANCEL_BEFORE_MS = 200;
 
 /** 503: the database is away, or is not as it must be. */
-export const databaseUnavailable = (cause: unknown) =>
-  unavailable('The database is not available. Please try again.', cause);
+export const databaseUnavailable = (cause: unknown) => new AppError('database_unavailable', { cause });
 
 /** Nothing is loaded or connected before the first use: forwarding must not wait for Knex. */
 export function createDatabase(target: DatabaseTarget, options: { readonly poolMax: number }): Database {

@@ -132,7 +132,7 @@ test('files over the limit of their kind are 413, files at the limit are not', a
   assert.equal((await post({ ...IMAGE, size_bytes: 10 * MIB })).status, 200);
   const image = await post({ ...IMAGE, size_bytes: 10 * MIB + 1 });
   const detail = 'The file is too large: at most 10 MB.';
-  assert.deepEqual([image.status, image.body], [413, { detail, code: 'too_large' }]);
+  assert.deepEqual([image.status, image.body], [413, { detail, code: 'too_large', params: { max_mb: 10 } }]);
   const video = { ...IMAGE, kind: 'reel_video', content_type: 'video/mp4' };
   assert.equal((await post({ ...video, size_bytes: 50 * MIB })).status, 200);
   assert.equal((await post({ ...video, size_bytes: 50 * MIB + 1 })).status, 413);

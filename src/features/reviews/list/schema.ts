@@ -1,6 +1,7 @@
 /** What clients may ask of a list of reviews. */
 import { z } from 'zod';
 import { pageLimit } from '../../../edge/validate.ts';
+import { breaks } from '../../../words/messages.ts';
 import { decodeCursor, type Listing, type Position, SORTS } from './cursor.ts';
 
 export interface PageQuery {
@@ -10,15 +11,15 @@ export interface PageQuery {
   readonly after: Position | undefined;
 }
 
-const sortMessage = `must be one of ${SORTS.join(', ')}`;
-const ratingMessage = 'must be ratings from 1 to 5, with commas between them';
-const onlyOne = () => z.literal('1', { error: 'must be 1, or left out' }).optional();
+const sortMessage = breaks('one_of', { allowed: SORTS });
+const ratingMessage = breaks('ratings');
+const onlyOne = () => z.literal('1', { error: breaks('only_1') }).optional();
 const ALL_RATINGS = 5;
 
 export const pageQuerySchema = z
   .object({
     limit: pageLimit,
-    cursor: z.string({ error: 'must be given once' }).optional(),
+    cursor: z.string({ error: breaks('given_once') }).optional(),
     sort: z.enum(SORTS, { error: sortMessage }).default('newest'),
     rating: z
       .string({ error: ratingMessage })
@@ -39,7 +40,7 @@ export const pageQuerySchema = z
     if (after !== null) return { listing, limit, after };
     context.addIssue({
       ...{ code: 'custom', path: ['cursor'], input: cursor },
-      message: 'must be a next_cursor of an earlier page with the same sort and filters',
+      message: breaks('cursor_of_same_query'),
     });
     return z.NEVER;
   });

@@ -3,7 +3,7 @@
  * and tells of it. Which row of its author is shown afterwards, and the figures, are the triggers' work.
  */
 import type { Knex } from 'knex';
-import { notFound } from '../../../errors.ts';
+import { AppError } from '../../../errors.ts';
 import type { Database, RunOptions } from '../../../infra/postgres/database.ts';
 import { retriedOnce, whatItMeans } from '../database-refusal.ts';
 import type { ReviewEvents, ReviewEventType } from '../review-events.ts';
@@ -35,7 +35,7 @@ export function createDecide({ database, views, events }: DecideOptions): Decide
               const type = eventOf(decision.action, change);
               if (type !== null) await events.record(trx, view, { reviewId, type, actorId });
               const [row] = await rowsOf<{ json: string }>(trx, ownSql(view), [reviewId]);
-              if (row === undefined) throw notFound('Review not found');
+              if (row === undefined) throw new AppError('review_not_found');
               return row.json;
             }, options),
           ),
@@ -65,17 +65,17 @@ async function makeChange(
   { action, reason, note }: Decision,
 ): Promise<Change> {
   const [owner] = await rowsOf<Owner>(trx, OWNER, [reviewId]);
-  if (owner === undefined) throw notFound('Review not found');
+  if (owner === undefined) throw new AppError('review_not_found');
   // Whose turn it is comes before the row (tables/functions.ts): the author may be editing it.
   await trx.raw(TAKE_TURN, [owner.product_id, owner.author_id]);
   const [before] = await rowsOf<{ state: State }>(trx, `${STATE_OF} FOR UPDATE`, [reviewId]);
-  if (before === undefined) throw notFound('Review not found');
+  if (before === undefined) throw new AppError('review_not_found');
   const changed = `UPDATE product_reviews AS r SET ${CHANGES[action]} WHERE r.id = ? RETURNING ${STATE} AS state`;
   const [after] = await rowsOf<{ state: State }>(trx, changed, [
     ...(action === 'hide' || action === 'hold' ? [reason] : []),
     reviewId,
   ]);
-  if (after === undefined) throw notFound('Review not found');
+  if (after === undefined) throw new AppError('review_not_found');
   if (before.state.status !== after.state.status)
     await remember(trx, owner, after.state.status === 'published' ? null : after.state.status);
   if (action === 'publish') await trx.raw(RESOLVE_REPORTS, [reviewId]);

@@ -4,7 +4,7 @@ import type { RequireUser } from '../../../edge/auth.ts';
 import { withDatabaseDeadline } from '../../../edge/deadline.ts';
 import type { Route } from '../../../edge/route.ts';
 import { parseInput, readJsonBody } from '../../../edge/validate.ts';
-import { forbidden } from '../../../errors.ts';
+import { AppError } from '../../../errors.ts';
 import { reviewIdSchema } from '../id-page.ts';
 import { sendJson } from '../send-json.ts';
 import { createDecide, type DecideOptions } from './decide.ts';
@@ -20,7 +20,7 @@ export function moderationRoutes({ requireUser, ...options }: ModerationRoutesOp
   const decide = createDecide(options);
   const requireAdmin = async (req: Request) => {
     const user = await requireUser(req);
-    if (user.role !== 'admin') throw forbidden('Only an admin may moderate reviews.');
+    if (user.role !== 'admin') throw new AppError('admins_moderation');
     return user;
   };
 

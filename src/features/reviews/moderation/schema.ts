@@ -1,5 +1,6 @@
 /** What an admin sends to the moderation of reviews. */
 import { z } from 'zod';
+import { breaks, isError } from '../../../words/messages.ts';
 import { idPageFields } from '../id-page.ts';
 import { optionalText } from '../plain-text.ts';
 
@@ -22,7 +23,7 @@ export type Action = (typeof ACTIONS)[number];
 const MAX_NOTE_LENGTH = 1000;
 
 export const queueQuerySchema = z.object({
-  status: z.enum(QUEUES, { error: `must be one of ${QUEUES.join(', ')}` }),
+  status: z.enum(QUEUES, { error: breaks('one_of', { allowed: QUEUES }) }),
   ...idPageFields,
 });
 
@@ -32,9 +33,9 @@ const needsReason = (action: Action) => action === 'hide' || action === 'hold';
 export const decisionSchema = z
   .object(
     {
-      action: z.enum(ACTIONS, { error: `must be one of ${ACTIONS.join(', ')}` }),
+      action: z.enum(ACTIONS, { error: breaks('one_of', { allowed: ACTIONS }) }),
       reason: z
-        .enum(REASONS, { error: `must be one of ${REASONS.join(', ')}` })
+        .enum(REASONS, { error: breaks('one_of', { allowed: REASONS }) })
         .nullish()
         .transform((reason) => reason ?? null),
       /** For the other moderators. */
@@ -42,14 +43,14 @@ export const decisionSchema = z
         .optional()
         .transform((note) => note ?? null),
     },
-    { error: 'The body must be a JSON object.' },
+    { error: isError('not_an_object') },
   )
   .refine(({ action, reason }) => reason !== null || !needsReason(action), {
-    error: `is needed to hide or hold a review: one of ${REASONS.join(', ')}`,
+    error: breaks('reason_needed', { allowed: REASONS }),
     path: ['reason'],
   })
   .refine(({ action, reason }) => reason === null || needsReason(action), {
-    error: 'is only for hide and hold',
+    error: breaks('reason_not_wanted'),
     path: ['reason'],
   });
 

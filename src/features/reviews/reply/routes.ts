@@ -5,6 +5,7 @@ import type { RequireUser } from '../../../edge/auth.ts';
 import { withDatabaseDeadline } from '../../../edge/deadline.ts';
 import type { Route } from '../../../edge/route.ts';
 import { parseInput, readJsonBody } from '../../../edge/validate.ts';
+import { isError } from '../../../words/messages.ts';
 import { reviewIdSchema } from '../id-page.ts';
 import { requiredText } from '../plain-text.ts';
 import { MAX_TEXT_LENGTH, productIdSchema } from '../schema.ts';
@@ -21,7 +22,7 @@ const PATH = '/api/products/:productId/reviews/:reviewId/reply';
 
 export const replySchema = z.object(
   { text: requiredText(MAX_TEXT_LENGTH) },
-  { error: 'The body must be a JSON object.' },
+  { error: isError('not_an_object') },
 );
 
 export function replyRoutes({ perform, requireUser, writesPerMinute }: ReplyRoutesOptions): Route[] {

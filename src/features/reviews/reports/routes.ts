@@ -5,6 +5,7 @@ import type { RequireUser } from '../../../edge/auth.ts';
 import { withDatabaseDeadline } from '../../../edge/deadline.ts';
 import type { Route } from '../../../edge/route.ts';
 import { parseInput, readJsonBody } from '../../../edge/validate.ts';
+import { breaks, isError } from '../../../words/messages.ts';
 import { reviewIdSchema } from '../id-page.ts';
 import { optionalText, requiredText } from '../plain-text.ts';
 import { MAX_TEXT_LENGTH, productIdSchema } from '../schema.ts';
@@ -20,11 +21,11 @@ export interface ReportRoutesOptions {
 }
 
 const REASONS = ['spam', 'offensive', 'off_topic', 'fake', 'privacy', 'other'] as const;
-const notAnObject = { error: 'The body must be a JSON object.' };
+const notAnObject = { error: isError('not_an_object') };
 
 export const reportSchema = z.object(
   {
-    reason: z.enum(REASONS, { error: `must be one of ${REASONS.join(', ')}` }),
+    reason: z.enum(REASONS, { error: breaks('one_of', { allowed: REASONS }) }),
     note: optionalText(MAX_TEXT_LENGTH).optional(),
   },
   notAnObject,

@@ -3,11 +3,12 @@ import { z } from 'zod';
 import { withDatabaseDeadline } from '../../../edge/deadline.ts';
 import type { Route } from '../../../edge/route.ts';
 import { parseInput } from '../../../edge/validate.ts';
+import { breaks } from '../../../words/messages.ts';
 import { productIdSchema } from '../schema.ts';
 import type { Summaries } from './summaries.ts';
 
 const MAX_PRODUCTS = 200;
-const idsMessage = `must be 1 to ${MAX_PRODUCTS} product ids, with commas between them`;
+const idsMessage = breaks('product_ids', { max: MAX_PRODUCTS });
 
 export const summaryQuerySchema = z.object({
   product_ids: z

@@ -1,6 +1,6 @@
 /** The files of a review: uploads of its author's that are ready, and what becomes of the review when one of them goes. */
 import type { Knex } from 'knex';
-import { unprocessable } from '../../../errors.ts';
+import { AppError } from '../../../errors.ts';
 import { type EventSink, eventData } from '../review-events.ts';
 import { type ReviewView, reviewView, type ViewShape } from '../view.ts';
 
@@ -46,7 +46,8 @@ export async function readMedia(
   });
 }
 
-export const noSuchUpload = () => unprocessable('media_upload_ids: must be uploads of yours that are ready');
+export const noSuchUpload = () =>
+  new AppError('field_invalid', { params: { field: 'media_upload_ids', rule: 'own_ready_uploads' } });
 
 /** What the feature uploads asks before an upload goes (features/uploads/usage.ts). In a transaction each. */
 export interface MediaUsage {

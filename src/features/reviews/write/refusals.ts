@@ -1,26 +1,23 @@
 /** Why one of the functions has changed nothing, as the clients are told. */
-import { type AppError, conflict, forbidden, notFound, tooMany } from '../../../errors.ts';
+import { AppError } from '../../../errors.ts';
+import type { PlainErrorKey } from '../../../words/catalogue.ts';
 
-const REFUSALS: Readonly<Record<string, () => AppError>> = {
-  product_not_found: () => notFound('Product not found'),
-  not_found: () => notFound('There is no such review.'),
-  no_review: () => notFound('You have not reviewed this product.'),
-  own_product: () => forbidden('You cannot review your own product.', 'own_product'),
-  purchase_required: () =>
-    forbidden('Only those who have bought this product and received it can review it.', 'purchase_required'),
-  own_review: () => forbidden('This is your own review.', 'own_review'),
-  not_the_seller: () => forbidden('Only the seller of this product can reply.', 'not_the_seller'),
-  not_hidden: () => conflict('not_hidden', 'This review is not hidden.'),
-  already_appealed: () => conflict('already_appealed', 'You have appealed already.'),
+const REFUSALS: Readonly<Record<string, PlainErrorKey>> = {
+  product_not_found: 'product_not_found',
+  not_found: 'review_not_found',
+  no_review: 'own_review_not_found',
+  own_product: 'own_product',
+  purchase_required: 'purchase_required',
+  own_review: 'own_review',
+  not_the_seller: 'not_the_seller',
+  not_hidden: 'not_hidden',
+  already_appealed: 'already_appealed',
 };
 
 /** @param retryAfterSeconds of `rate_limited` */
 export function refusalOf(refusal: string, retryAfterSeconds: number | null): Error {
   if (refusal === 'rate_limited')
-    return tooMany(
-      'rate_limited',
-      'You have done this many times just now. Please wait a moment.',
-      retryAfterSeconds ?? 60,
-    );
-  return REFUSALS[refusal]?.() ?? new Error(`unknown refusal: ${refusal}`);
+    return new AppError('too_many_actions', { params: { retry_after: retryAfterSeconds ?? 60 } });
+  const key = REFUSALS[refusal];
+  return key === undefined ? new Error(`unknown refusal: ${refusal}`) : new AppError(key);
 }

@@ -1,13 +1,14 @@
 /** What an author sends: a whole review, or parts of one. */
 import { z } from 'zod';
+import { breaks, isError } from '../../../words/messages.ts';
 import { optionalText } from '../plain-text.ts';
 import { MAX_TEXT_LENGTH } from '../schema.ts';
 
 const MAX_TITLE_LENGTH = 120;
 const MAX_MEDIA = 6;
 
-const ratingMessage = 'must be a whole number from 1 to 5';
-const mediaMessage = `must be a list of at most ${MAX_MEDIA} ids of uploads, each once`;
+const ratingMessage = breaks('whole_number', { min: 1, max: 5 });
+const mediaMessage = breaks('media', { max: MAX_MEDIA });
 
 const rating = z.int({ error: ratingMessage }).min(1, ratingMessage).max(5, ratingMessage);
 const text = optionalText(MAX_TEXT_LENGTH);
@@ -22,13 +23,13 @@ const others = {
     .transform((ids) => ids ?? [])
     .optional(),
   display_name: z
-    .enum(['full', 'short'], { error: 'must be "full" or "short"' })
+    .enum(['full', 'short'], { error: breaks('one_of', { allowed: ['full', 'short'] }) })
     .nullable()
     .transform((name) => name ?? 'full')
     .optional(),
 };
 
-const notAnObject = { error: 'The body must be a JSON object.' };
+const notAnObject = { error: isError('not_an_object') };
 
 /** Unknown fields are ignored: clients may be newer than we are. A text that is left out is none, as it always was. */
 export const reviewBodySchema = z.object(
