@@ -37,7 +37,9 @@ export const UPLOAD: Check<Scene> = {
   needs: ['connection'],
   async run(scene) {
     const { url, headers, answer } = await put(scene, scene.first.key);
-    Object.assign(scene.first, { url, headers });
+    // S3 names the version in every answer to a PUT, once the bucket has had versions.
+    const isVersioned = answer.headers.has('x-amz-version-id');
+    Object.assign(scene.first, { url, headers, isVersioned });
     if (!isDone(answer)) return explainRefusal('PutObject', answer, scene.config);
     return ok(`a PUT by a signed URL with ${Object.keys(headers).join(', ')} is taken`);
   },

@@ -7,19 +7,11 @@ import type { Config, StorageConfig } from '../../src/config/config.ts';
 import { createObjectStorage, type ObjectStorage } from '../../src/infra/object-storage/object-storage.ts';
 import { createStorageClock, type StorageClock } from '../../src/infra/object-storage/storage-clock.ts';
 import { UPLOADS } from './bucket-rules.ts';
-import {
-  type Check,
-  type CheckOptions,
-  type CheckResult,
-  type Finding,
-  ok,
-  runChecks,
-  unchecked,
-  wrong,
-} from './check.ts';
+import { type Check, type CheckOptions, type CheckResult, ok, runChecks, unchecked, wrong } from './check.ts';
 import { PUBLIC_URL } from './check-public-url.ts';
 import { LIFECYCLE, PAGES } from './check-rules.ts';
 import { CHECKSUM, ONCE, PARTS, SIGNED, STORED, UPLOAD } from './check-upload.ts';
+import { cleanUp } from './clean-up.ts';
 import { explainFailure } from './remedies.ts';
 
 export interface StorageChecksOptions extends Pick<CheckOptions, 'stepTimeoutMs' | 'stop' | 'onResult'> {
@@ -49,6 +41,8 @@ export interface Scene extends Pick<StorageChecksOptions, 'config' | 'uploads' |
     headers: Readonly<Record<string, string>>;
     url: string;
     isPublic: boolean;
+    /** Does the bucket keep versions of it? */
+    isVersioned: boolean;
   };
 }
 
@@ -71,7 +65,7 @@ export async function checkStorage(options: StorageChecksOptions): Promise<Check
     untilPut: () => AbortSignal.timeout(stepTimeoutMs),
     newKey,
     begun: (...multipart) => multiparts.push(multipart),
-    first: { key: newKey(), headers: {}, url: '', isPublic: false },
+    first: { key: newKey(), headers: {}, url: '', isPublic: false, isVersioned: false },
   };
   const explain = (error: unknown) => explainFailure(error, config);
   let results: CheckResult[] = [];
@@ -80,7 +74,7 @@ export async function checkStorage(options: StorageChecksOptions): Promise<Check
   } finally {
     // Where nothing was ever answered, nothing was put.
     if (!isReadOnly && (results[0]?.status === 'ok' || results.length === 0)) {
-      const clean = cleanUp(scene, keys, multiparts);
+      const clean = cleanUp(keys, multiparts);
       results.push(...(await runChecks([clean], scene, { ...options, stop: NEVER, explain })));
     }
     storage.close();
@@ -128,34 +122,3 @@ const CHECKS = [
 
 /** A preflight needs a signed URL, and nothing at it. */
 const READ_ONLY = [CONNECTION, CLOCK, SIGNED, { ...PAGES, needs: [SIGNED.name] }, LIFECYCLE];
-
-const cleanUp = (
-  { storage, config }: Pick<Scene, 'storage' | 'config'>,
-  keys: readonly string[],
-  multiparts: readonly (readonly [key: string, uploadId: string])[],
-): Check<Scene> => ({
-  name: 'clean-up',
-  needs: [],
-  async run(_scene, signal) {
-    const left: string[] = [];
-    let finding: Finding = wrong('it was deleted and is there', 'Does something keep what is deleted?');
-    /** Whatever becomes of one, the others are removed. */
-    const remove = async (key: string, work: () => Promise<unknown>) => {
-      try {
-        await work();
-        if ((await storage.head(key, signal)) === null) return;
-      } catch (error) {
-        finding = explainFailure(error, config);
-      }
-      left.push(key);
-    };
-    for (const [key, uploadId] of multiparts)
-      await remove(key, async () => {
-        await storage.abortMultipart(key, uploadId, signal);
-        await storage.delete(key, signal);
-      });
-    for (const key of keys) await remove(key, () => storage.delete(key, signal));
-    if (left.length === 0) return ok('everything that was put is gone');
-    return { ...finding, text: `${finding.text}; may be left: ${[...new Set(left)].join(', ')}` };
-  },
-});

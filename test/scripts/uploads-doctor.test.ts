@@ -3,7 +3,12 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import type { CORSRule, LifecycleRule } from '@aws-sdk/client-s3';
+import {
+  type CORSRule,
+  type LifecycleRule,
+  ListObjectVersionsCommand,
+  PutBucketVersioningCommand,
+} from '@aws-sdk/client-s3';
 import { freePort } from '../../scripts/lab/ports.ts';
 import { endChild, startProgram, until } from '../../scripts/lab/programs.ts';
 import { startRadosgw } from '../../scripts/lab/radosgw.ts';
@@ -14,6 +19,8 @@ import { withAbort } from '../../scripts/uploads/bucket-rules.ts';
 import { statusOf } from '../../scripts/uploads/check.ts';
 import { checkStorage, type StorageChecksOptions } from '../../scripts/uploads/storage-checks.ts';
 import type { StorageConfig } from '../../src/config/config.ts';
+import { createS3Calls } from '../../src/infra/object-storage/s3-calls.ts';
+import { createStorageClock } from '../../src/infra/object-storage/storage-clock.ts';
 import { type Fault, startFaultyStore } from '../support/faulty-store.ts';
 import { storageOf } from '../support/object-store-contract.ts';
 import { requireTools } from '../support/requirements.ts';
@@ -293,6 +300,28 @@ test('a bucket on radosgw is mended, is ok then, and nothing is left in it', asy
   assert.equal(second.status, 0, JSON.stringify(second.results));
   assert.deepEqual([after.cors.length, after.lifecycle.length], [2, 3]);
   assert.deepEqual(await keysIn(store.config), []);
+
+  const { bucket: Bucket } = store.config;
+  const calls = createS3Calls(store.config, createStorageClock({ warn() {}, info() {} }));
+  t.after(calls.close);
+  const VersioningConfiguration = { Status: 'Enabled' } as const;
+  await calls.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration }), signal());
+  const { of, status } = await diagnose(store.config);
+  assert.equal(status, 0);
+  assert.match(`${of('clean-up')?.text}`, /is gone, and the versions/);
+  const { Versions, DeleteMarkers } = await calls.send(new ListObjectVersionsCommand({ Bucket }), signal());
+  assert.deepEqual([Versions ?? [], DeleteMarkers ?? []], [[], []]);
+});
+
+test('of a bucket that keeps versions which the key may not remove it is said that they stay', async (t) => {
+  const store = await faulty(t, (exchange) =>
+    exchange.pass((headers) => {
+      if (isPut(exchange)) headers['x-amz-version-id'] = 'abc';
+    }),
+  );
+  const { of, status } = await diagnose(store.config);
+  assert.deepEqual([of('clean-up')?.status, status], ['ok', 0]);
+  assert.match(`${of('clean-up')?.text}`, /but for the versions.*s3:DeleteObjectVersion/);
 });
 
 test('rules that delete uploads, or give up parts too soon, are named and left alone', async (t) => {
