@@ -142,15 +142,19 @@ const INTEND = `UPDATE sidecar_uploads SET intent = ? WHERE id = ? AND lease = ?
 
 const GIVEN_BACK = 'lease = NULL, lease_until = NULL, intent = NULL, attempts = 0';
 
+/** A PUT that lasts longer than a URL and its grace arrives by then, should it ever. */
+const LATE = `interval '1 day'`;
+
 /**
- * Once more when the URL can no longer be in use, unless that was so before the look this comes from. An upload whose URL was
- * renewed meanwhile does not expire.
+ * Once more when the URL can no longer be in use, unless that was so before the look this comes from; where nothing had arrived
+ * by then, when whatever comes late is there. An upload whose URL was renewed meanwhile does not expire.
  */
 const BECOME = `
   UPDATE sidecar_uploads
      SET status = new_status, reason = new_reason, etag = coalesce(new_etag, etag),
          finished_at = clock_timestamp(), ${GIVEN_BACK},
-         due_at = CASE WHEN new_status <> 'expired' AND settles_at > lease_until - ${LEASE} THEN settles_at END
+         due_at = CASE WHEN new_status = 'expired' THEN settles_at + ${LATE}
+                       WHEN settles_at > lease_until - ${LEASE} THEN settles_at END
     FROM (SELECT ?::text AS new_status, ?::text AS new_reason, ?::text AS new_etag) AS change
    WHERE id = ? AND lease = ? AND status = ? AND (new_status <> 'expired' OR settles_at <= now())
   RETURNING ${COLUMNS}`;

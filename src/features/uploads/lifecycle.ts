@@ -55,7 +55,8 @@ export function decide(
     case 'deleted':
       return found === null ? { to: 'stays' } : { to: 'stays', mustGo: true };
     case 'expired':
-      return { to: 'stays' };
+      // It is too late, and may be shown all the same: by an old client, whose PUT was answered with success.
+      return found?.reason ? { to: 'stays', mustGo: true } : { to: 'stays' };
   }
 }
 
@@ -76,8 +77,9 @@ export function createLifecycle({
 }): Lifecycle {
   /** Whether there is an object, and (only where that decides something) whether it is what was announced. */
   async function look(row: UploadRow, { signal }: Limit, isAsked: boolean): Promise<Found> {
-    if (row.status === 'issued') {
+    if (row.status === 'issued' || row.status === 'expired') {
       const found = await judge(storage, row, signal);
+      if (row.status === 'expired') return found;
       // Not before its end, unasked: its client may be sending a part once more.
       if (found !== null || !(isAsked || row.is_settled)) return found;
       return (await assemble(row, signal)) ? judge(storage, row, signal) : null;

@@ -157,7 +157,45 @@ test('what nobody sent expires when its URL can no longer be in use, not before'
   assert.deepEqual([late.status, late.body.code], [409, 'expired']);
   assert.equal((await upload.call('DELETE')).body.code, 'expired');
   assert.deepEqual(await upload.events(), ['upload.expired']);
-  assert.equal(await upload.pending(), false);
+});
+
+test('what arrives after the end is looked at a day later, and goes unless it is what was announced', async () => {
+  const [good, bad, none] = [await begin(null), await begin(null), await begin(null)];
+  const all = [good, bad, none];
+  for (const upload of all) await upload.due(ITS_END);
+  for (const upload of all) await upload.become('expired');
+  const [row] = await scene.sql<{ hours: number }>(
+    'SELECT extract(epoch FROM due_at - settles_at)::integer / 3600 AS hours FROM sidecar_uploads WHERE id = $1',
+    [bad.id],
+  );
+  assert.equal(row?.hours, 24);
+  await good.put(PNG);
+  await bad.put(HTML);
+  for (const upload of all) await upload.due('1 day');
+  for (const upload of all) await until('the last look', async () => (await upload.pending()) === false);
+  assert.deepEqual([await good.isThere(), await bad.isThere()], [true, false]);
+  for (const upload of all) {
+    assert.equal((await upload.call('GET')).body.status, 'expired');
+    assert.deepEqual(await upload.events(), ['upload.expired']);
+  }
+});
+
+test('a look at what came too late that breaks off behind the storage is done once more', async () => {
+  const upload = await begin(null);
+  await upload.due(ITS_END);
+  await upload.become('expired');
+  await upload.put(HTML);
+  const broken = await brokenSidecar((method) => method === 'DELETE' && 'after');
+  await sidecar.stop();
+  await other.stop();
+  await upload.due('1 day');
+  await until('the object to go', async () => !(await upload.isThere()));
+  await broken.close();
+  assert.equal(await upload.pending(), true);
+  [sidecar, other] = [await scene.sidecar(ENV), await scene.sidecar(ENV)];
+  await upload.due('0 days');
+  await until('the last look', async () => (await upload.pending()) === false);
+  assert.equal((await upload.call('GET')).body.status, 'expired');
 });
 
 test('a second PUT after ready is found at the end of the URL: rejected, and gone', async () => {
@@ -322,6 +360,8 @@ test('the table of changes', () => {
     [row('deleted'), good, { to: 'stays', mustGo: true }],
     [row('deleted'), null, { to: 'stays' }],
     [row('expired'), good, { to: 'stays' }],
+    [row('expired'), bad, { to: 'stays', mustGo: true }],
+    [row('expired'), null, { to: 'stays' }],
   ] as const) {
     assert.deepEqual(decide(from, found), to, `${JSON.stringify(from)} ${JSON.stringify(found)}`);
   }
