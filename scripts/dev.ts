@@ -7,22 +7,27 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { banner } from './dev/banner.ts';
 import { removeData, sidecarPidFile, stopOrphans } from './dev/clear-up.ts';
+import type { Console } from './dev/console/start.ts';
 import { type PartContext, type Settings, startBackend, startDatabase, startStorage } from './dev/parts.ts';
 import { type RunningParts, runParts } from './dev/running-parts.ts';
 import { writeSampleFile } from './dev/sample-file.ts';
-import { checkConfiguration, startSidecarProcess, untilReady } from './dev/sidecar-process.ts';
+import { checkConfiguration } from './dev/sidecar-process.ts';
+import { runSidecar } from './dev/sidecar-run.ts';
+import { StartTimes } from './dev/start-times.ts';
 import { type StateFolder, takeStateFolder } from './dev/state-folder.ts';
 import { closedFolder, defaultStateFolder } from './dev/state-place.ts';
+import { COMMANDS_HELP, demoTokenFrom, printLine, readCommands } from './dev/terminal.ts';
 import { isListening } from './lab/ports.ts';
 import { readCommandLine } from './lib/command-line.ts';
 
-const HELP = `Usage: npm run dev [-- --state DIR] [--no-watch] [--reset] [--help]
+const HELP = `Usage: npm run dev [-- --state DIR] [--no-watch] [--no-console] [--reset] [--help]
 
 Starts PostgreSQL, an object store, a demo backend and the sidecar, all on 127.0.0.1, and tells how to try them.
 
   --state DIR   where data is kept (default: .dev in the project; for root, when only root can enter the project, a
                 folder in /var/lib/gogomarket-dev)
   --no-watch    do not restart the sidecar when its files change
+  --no-console  without the page at /dev, where every request is to be seen
   --reset       remove the data first
   --help        this text
 
@@ -62,6 +67,7 @@ function parseOptions() {
   const options = {
     state: { type: 'string', default: defaultStateFolder(PROJECT, IS_ROOT) },
     watch: { type: 'boolean', default: true },
+    console: { type: 'boolean', default: true },
     reset: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   } as const;
@@ -98,12 +104,10 @@ async function start(context: PartContext, options: ReturnType<typeof parseOptio
   const address = await freeAddress(settings);
   if (options.reset) removeData(state, say);
   const jwtSecret = settings.JWT_SECRET ?? state.secret('jwt-secret');
-  const database = await startDatabase(context);
-  parts.signal.throwIfAborted();
-  const storage = await startStorage(context);
-  parts.signal.throwIfAborted();
-  const backend = await startBackend(context, { databaseUrl: database.url, jwtSecret });
-  parts.signal.throwIfAborted();
+  const times = new StartTimes(parts.signal);
+  const database = await times.of('database', startDatabase(context));
+  const storage = await times.of('storage', startStorage(context));
+  const backend = await times.of('backend', startBackend(context, { databaseUrl: database.url, jwtSecret }));
   const port = String(address.port);
   const env = {
     ...settings,
@@ -113,19 +117,22 @@ async function start(context: PartContext, options: ReturnType<typeof parseOptio
     ...storage.env,
     ...backend.env,
   };
-  const pidFile = sidecarPidFile(state);
-  await runSidecar(env, { url: address.url, watch: options.watch, pidFile }, parts);
+  const observer = options.console ? await openConsole(context, env, address.port) : undefined;
+  const running = { env, ...address, watch: options.watch, pidFile: sidecarPidFile(state), observer };
+  const restart = await times.of('sidecar', runSidecar({ ...running, print: printLine, say }, parts));
   console.log(
     banner({
       sidecarUrl: address.url,
+      consoleUrl: observer?.url ?? null,
       backend: backend.what,
       database: database.what,
       storage: storage.what,
       token: backend.token,
       sampleFile: writeSampleFile(state.at('dot.png')),
-      notes: notes(settings, backend.token !== null, options.watch),
+      notes: [...notes(settings, backend.token !== null, options.watch), times.sentence()],
     }),
   );
+  listenToKeyboard(observer?.url ?? null, address.url, restart, parts);
 }
 
 /** @throws Error with a sentence when the port is taken or no port */
@@ -145,20 +152,23 @@ async function freeAddress(settings: Settings): Promise<{ port: number; url: str
   return { port, url: `http://${host.includes(':') ? `[${host}]` : host}:${port}` };
 }
 
-async function runSidecar(
-  env: Settings,
-  { url, watch, pidFile }: { url: string; watch: boolean; pidFile: string },
-  { signal, onStop, stop }: RunningParts,
-): Promise<void> {
-  const print = (line: string) => console.log(`sidecar | ${line}`);
-  const sidecar = startSidecarProcess(env, { watch, print, pidFile });
-  onStop(() => sidecar.stop());
-  sidecar.ended.then((status) => {
-    if (!signal.aborted)
-      console.error(`\nThe sidecar has ended (status ${status}); its last words are above.\n`);
-    stop(1);
-  });
-  if (!(await untilReady(url, signal))) say(`not everything behind the sidecar answers: see ${url}/readyz`);
+/** Nothing of it is loaded unless it is wanted. */
+async function openConsole({ state, parts }: PartContext, env: Settings, port: number): Promise<Console> {
+  const { startConsole } = await import('./dev/console/start.ts');
+  const opened = await startConsole({ folder: state.at('console'), sidecarPort: port, env });
+  parts.onStop(opened.stop);
+  return opened;
+}
+
+/** What can be typed; only where somebody is there to type it. */
+function listenToKeyboard(
+  consoleUrl: string | null,
+  url: string,
+  restart: () => Promise<void>,
+  { stop }: RunningParts,
+): void {
+  const token = (account: string) => demoTokenFrom(url, account);
+  if (process.stdin.isTTY) readCommands({ consoleUrl, token, restart, quit: () => stop(0) }, say);
 }
 
 function notes(settings: Settings, isDemo: boolean, watch: boolean): string[] {
@@ -170,6 +180,7 @@ function notes(settings: Settings, isDemo: boolean, watch: boolean): string[] {
           `Set ${missing.join(' and ')} to your backend's own, or its tokens and users are unknown to the sidecar.`,
         ]),
     ...(watch ? ['The sidecar restarts when its files change.'] : []),
+    ...(process.stdin.isTTY ? [COMMANDS_HELP] : []),
   ];
 }
 

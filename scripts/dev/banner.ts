@@ -5,6 +5,8 @@ import type { SampleFile } from './sample-file.ts';
 
 export interface BannerFacts {
   readonly sidecarUrl: string;
+  /** null: it is off. */
+  readonly consoleUrl: string | null;
   readonly backend: string;
   readonly database: string;
   readonly storage: string;
@@ -19,6 +21,7 @@ export function banner(facts: BannerFacts): string {
   return [
     '',
     `  sidecar   ${facts.sidecarUrl}   ← talk to this one`,
+    ...(facts.consoleUrl === null ? [] : [`  console   ${facts.consoleUrl}   ← see every request`]),
     `  backend   ${facts.backend}`,
     `  database  ${facts.database}`,
     `  storage   ${facts.storage}`,

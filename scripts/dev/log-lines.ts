@@ -10,18 +10,16 @@ interface LoggedError {
   readonly cause?: LoggedError;
 }
 
-interface LogLine extends Readonly<Record<string, unknown>> {
+export interface LogLine extends Readonly<Record<string, unknown>> {
   readonly level?: string;
   readonly time?: string;
   readonly msg?: string;
   readonly err?: LoggedError;
 }
 
-/** Reads a child's output line by line; what is no JSON passes as it is. */
-export function followLog(output: Readable, print: (line: string) => void): void {
-  createInterface({ input: output }).on('line', (line) => {
-    for (const readableLine of readable(line)) print(readableLine);
-  });
+/** Reads a child's output line by line. @param print gets each as it came, and parsed; null: it is no line of the log */
+export function followLog(output: Readable, print: (line: string, entry: LogLine | null) => void): void {
+  createInterface({ input: output }).on('line', (line) => print(line, parse(line)));
 }
 
 /** `12:00:01 GET /api/products 200 3.1 ms → backend`, or the message with its other fields; errors with their stack. */
@@ -41,7 +39,8 @@ function parse(line: string): LogLine | null {
   }
 }
 
-const isAccess = ({ ms, method, path }: LogLine) =>
+/** Whether it tells of a request. */
+export const isAccess = ({ ms, method, path }: LogLine) =>
   ms !== undefined && method !== undefined && path !== undefined;
 
 function access({ method, path, status, ms, kind, aborted }: LogLine): string {

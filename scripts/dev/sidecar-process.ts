@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { processIn, untilEnded } from '../lab/proc.ts';
 import { type Program, signalGroup, startProgram } from '../lab/programs.ts';
 import { MAIN, runNode } from '../lab/sidecar.ts';
-import { followLog } from './log-lines.ts';
+import { followLog, type LogLine } from './log-lines.ts';
 
 /** With a part behind it down the sidecar is never ready, and still of use, ms. */
 const NOT_READY_PATIENCE_MS = 5_000;
@@ -21,20 +21,26 @@ export async function checkConfiguration(env: Environment): Promise<void> {
 
 export interface SidecarProcessOptions {
   readonly watch: boolean;
-  /** Gets every line of the sidecar's output, made readable. */
-  readonly print: (line: string) => void;
+  /** Gets every line of the sidecar's output, as it came and parsed. */
+  readonly print: (line: string, entry: LogLine | null) => void;
+  /** Whoever observes it: flags for Node, and who gets every line of the log. */
+  readonly observer?: { readonly nodeFlags: readonly string[]; hear(entry: LogLine): void };
   /** Holds its number, so that the next start can stop one that was left behind. */
   readonly pidFile: string;
 }
 
 export function startSidecarProcess(
   env: Environment,
-  { watch, print, pidFile }: SidecarProcessOptions,
+  { watch, print, pidFile, observer }: SidecarProcessOptions,
 ): Program {
   const flags = watch ? ['--watch', '--watch-preserve-output'] : [];
-  const program = startProgram(process.execPath, [...flags, MAIN], { env });
+  const program = startProgram(process.execPath, [...flags, ...(observer?.nodeFlags ?? []), MAIN], { env });
   writeFileSync(pidFile, String(program.pid));
-  for (const output of [program.child.stdout, program.child.stderr]) if (output) followLog(output, print);
+  const onLine = (line: string, entry: LogLine | null) => {
+    if (entry !== null) observer?.hear(entry);
+    print(line, entry);
+  };
+  for (const output of [program.child.stdout, program.child.stderr]) if (output) followLog(output, onLine);
   program.ended.then(() => {
     // `node --watch` may be gone before the process that it watched over.
     program.killGroup();

@@ -104,7 +104,7 @@ function readBanner(output: string): ReadyDev {
     url: /sidecar +(http:\S+)/.exec(output)?.[1] ?? '',
     token: /^export TOKEN=(\S+)$/m.exec(output)?.[1] ?? '',
     commands,
-    ports: places.map(([, port]) => Number(port)),
+    ports: [...new Set(places.map(([, port]) => Number(port)))],
     sidecarPid: Number(/listening.*pid=(\d+)/.exec(output)?.[1]),
   };
 }

@@ -1,0 +1,88 @@
+/** The page's files: its own modules, and the packages that they import, as they are in node_modules. No build, no CDN. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { findPackageJSON } from 'node:module';
+import { dirname, join } from 'node:path';
+import { CONSOLE_PATH } from '../guard.ts';
+
+const PAGE = join(import.meta.dirname, '../page');
+const OWN = /^[a-z-]+\.(?:js|css|svg)$/;
+const TYPES: Readonly<Record<string, string>> = {
+  js: 'text/javascript; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  svg: 'image/svg+xml',
+};
+
+const folderOf = (name: string) => dirname(findPackageJSON(name, import.meta.url) ?? '');
+
+/** By the names that the modules import them by; below the folder of the first, others may be imported relatively. */
+const PACKAGES: Readonly<Record<string, readonly [folder: () => string, file: string]>> = {
+  preact: [() => folderOf('preact'), 'dist/preact.mjs'],
+  'preact/hooks': [() => folderOf('preact'), 'hooks/dist/hooks.mjs'],
+  htm: [() => folderOf('htm'), 'dist/htm.module.js'],
+  '@tanstack/virtual-core': [() => folderOf('@tanstack/virtual-core'), 'dist/esm/index.js'],
+};
+
+const LIBRARY = `${CONSOLE_PATH}/lib/`;
+const importMap = JSON.stringify({
+  imports: Object.fromEntries(
+    Object.entries(PACKAGES).map(([name, [, file]]) => [
+      name,
+      `${LIBRARY}${name.replace('/hooks', '')}/${file}`,
+    ]),
+  ),
+});
+
+/** The one inline script is a list of addresses; it is allowed by its digest and nothing else is. */
+const mapDigest = createHash('sha256').update(importMap).digest('base64');
+
+export const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  `script-src 'self' 'sha256-${mapDigest}'`,
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+export const PAGE_HTML = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Console · GoGoMarket sidecar</title>
+<link rel="icon" href="${CONSOLE_PATH}/app/icon.svg">
+<link rel="stylesheet" href="${CONSOLE_PATH}/app/console.css">
+<script type="importmap">${importMap}</script>
+<script type="module" src="${CONSOLE_PATH}/app/app.js"></script>
+</head>
+<body><div id="app"></div></body>
+</html>
+`;
+
+export interface PageFile {
+  readonly type: string;
+  readonly content: Buffer;
+}
+
+/** @param path below /dev @returns null when there is none */
+export function readPageFile(path: string): PageFile | null {
+  const own = /^\/app\/([^/]+)$/.exec(path)?.[1];
+  if (own !== undefined) return OWN.test(own) ? read(join(PAGE, own)) : null;
+  const [, name = '', file = ''] =
+    /^\/lib\/(@tanstack\/virtual-core|[a-z]+)\/((?:[\w-]+\/)*[\w.-]+\.m?js)$/.exec(path) ?? [];
+  const folder = PACKAGES[name]?.[0];
+  return folder === undefined ? null : read(join(folder(), file));
+}
+
+function read(path: string): PageFile | null {
+  const ending = /\.m?(\w+)$/.exec(path)?.[1] ?? '';
+  try {
+    return { type: TYPES[ending] ?? 'application/octet-stream', content: readFileSync(path) };
+  } catch {
+    return null;
+  }
+}

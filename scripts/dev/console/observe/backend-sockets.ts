@@ -1,0 +1,61 @@
+/** Connections to the backend: the heads that go out and come in, as they are on the wire. */
+import { Socket } from 'node:net';
+import type { BackendAddress } from '../../../../src/config/values.ts';
+import type { Capture } from './capture.ts';
+import { captureOfHead } from './under-way.ts';
+
+const REQUEST_HEAD = /^[A-Z]+ \S+ HTTP\/1\.1\r\n/;
+
+/** A WebSocket's bytes go to the backend on a socket that nothing else uses. */
+const webSockets = new WeakSet<Capture>();
+
+export function markWebSocket(capture: Capture): void {
+  webSockets.add(capture);
+}
+
+export function observeBackendSockets(backend: BackendAddress): void {
+  const { connect } = Socket.prototype;
+  const observed = function (this: Socket, ...args: unknown[]): Socket {
+    const socket = Reflect.apply(connect, this, args);
+    // Not before: connect() puts the original write() back.
+    if (leadsTo(backend, optionsOf(args))) listenIn(this);
+    return socket;
+  };
+  Socket.prototype.connect = observed as typeof connect;
+}
+
+interface Target {
+  readonly host?: unknown;
+  readonly port?: unknown;
+  readonly path?: unknown;
+}
+
+/** net.connect() hands its arguments over as one list. */
+function optionsOf([first]: readonly unknown[]): Target {
+  const options: unknown = Array.isArray(first) ? first[0] : first;
+  return typeof options === 'object' && options !== null ? options : {};
+}
+
+const leadsTo = (backend: BackendAddress, { host, port, path }: Target) =>
+  backend.kind === 'unix' ? path === backend.path : port === backend.port && host === backend.host;
+
+function listenIn(socket: Socket): void {
+  let capture: Capture | undefined;
+  const { write, push } = socket;
+  const observedWrite = (...args: unknown[]): boolean => {
+    const [chunk, encoding] = args;
+    if (typeof chunk === 'string' && REQUEST_HEAD.test(chunk)) {
+      capture = captureOfHead(chunk);
+      capture?.toBackend(chunk);
+    } else if (capture !== undefined && webSockets.has(capture)) {
+      capture.pass('in', chunk, encoding);
+    }
+    return Reflect.apply(write, socket, args);
+  };
+  socket.write = observedWrite as typeof write;
+  // Where the forwarder puts a push of its own in this place, it is for a WebSocket, whose frames the client's side shows.
+  socket.push = (chunk: unknown, encoding?: BufferEncoding) => {
+    if (Buffer.isBuffer(chunk)) capture?.fromBackend(chunk);
+    return push.call(socket, chunk, encoding);
+  };
+}

@@ -1,0 +1,61 @@
+/**
+ * The development console: keeps what the sidecar's process tells of its requests, and answers for its page. Runs in the
+ * process of `npm run dev`, so that what it knows outlives the sidecar's restarts.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parseSetting } from '../../../src/config/config.ts';
+import { listen } from '../../lab/ports.ts';
+import { createConsoleServer } from './api/routes.ts';
+import { CONSOLE_PATH } from './guard.ts';
+import type { Link } from './messages.ts';
+import { createReceiver } from './store/receiver.ts';
+import { type LogEntry, Records } from './store/records.ts';
+
+export interface Console {
+  /** Where the page is. */
+  readonly url: string;
+  /** For the sidecar's process: what Node loads before it. */
+  readonly nodeFlags: readonly string[];
+  readonly records: Records;
+  /** Takes every line of the sidecar's log. */
+  hear(entry: LogEntry): void;
+  stop(): Promise<void>;
+}
+
+export interface ConsoleOptions {
+  /** Its own; what is in it is removed. */
+  readonly folder: string;
+  readonly sidecarPort: number;
+  /** As the sidecar has them. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export async function startConsole({ folder, sidecarPort, env }: ConsoleOptions): Promise<Console> {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const key = randomBytes(32).toString('base64url');
+  const records = new Records({ folder });
+  const origin = `http://127.0.0.1:${sidecarPort}`;
+  const receiver = createReceiver(records, key);
+  const pages = createConsoleServer({ records, origin, sidecarPort, key });
+  const [messagePort, pagePort] = await Promise.all([listen(receiver), listen(pages)]);
+  const link: Link = { messagePort, pagePort, key, sidecarPort, backend: parseSetting(env, 'BACKEND_URL') };
+  const linkFile = join(folder, 'link.json');
+  writeFileSync(linkFile, JSON.stringify(link), { mode: 0o600 });
+  return {
+    url: `${origin}${CONSOLE_PATH}`,
+    nodeFlags: ['--import', `${PRELOAD}?${new URLSearchParams({ link: linkFile })}`],
+    records,
+    hear: (entry) => records.hear(entry),
+    async stop() {
+      receiver.close();
+      pages.close();
+      pages.closeAllConnections();
+    },
+  };
+}
+
+const PRELOAD = pathToFileURL(join(import.meta.dirname, 'observe/preload.ts')).href;
