@@ -6,8 +6,9 @@ import type { LocalRoute } from '../../src/edge/route-table.ts';
 import { REVIEWS } from '../../src/features/reviews/description/routes.ts';
 import { UPLOADS } from '../../src/features/uploads/description/routes.ts';
 import { HEADERS } from './headers.ts';
-import { INFO, TAGS } from './info.ts';
+import { INFO, MORE_TAGS, TAGS } from './info.ts';
 import { operationOf, preflightOf } from './operation.ts';
+import { webhooks } from './webhooks.ts';
 
 /** 3.0 is for generators: without what it has no words for (webhooks), and what no client sends by itself (preflights). */
 export type Version = '3.1.0' | '3.0.3';
@@ -20,11 +21,13 @@ export const ROUTES: RouteDescriptions = { ...UPLOADS, ...REVIEWS };
  * @throws Error for a route without a description, or a description without a route
  */
 export function openApiDocument(routes: readonly LocalRoute[], openapi: Version) {
+  const isWhole = openapi === '3.1.0';
   const document = createDocument(
     {
-      ...{ openapi, info: INFO, tags: [...TAGS] },
+      ...{ openapi, info: INFO, tags: [...TAGS, ...(isWhole ? MORE_TAGS : [])] },
       servers: [{ url: '/', description: 'The same origin as the backend’s routes.' }],
-      paths: pathsOf(routes, openapi === '3.1.0'),
+      paths: pathsOf(routes, isWhole),
+      ...(isWhole ? { webhooks: webhooks() } : {}),
       components: {
         securitySchemes: {
           bearer: {

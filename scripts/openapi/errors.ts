@@ -1,132 +1,126 @@
-/** The errors of our routes: those that a route names, and those that it has by what it takes. */
+/** The errors of our routes, out of the catalogue: those that a route names, and those that it has by what it takes. */
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { ZodOpenApiResponseObject } from 'zod-openapi';
 import type { RouteDescription } from '../../src/edge/route-description.ts';
+import { AppError } from '../../src/errors.ts';
+import { ERRORS, type ErrorKey } from '../../src/words/catalogue.ts';
 import { headersOf, RETRY_AFTER, SPECIAL } from './headers.ts';
 
-/** Code → when. */
-type Codes = Readonly<Record<string, string>>;
-
-interface SharedError {
-  readonly status: number;
-  readonly codes: Codes;
+interface SharedErrors {
+  /** All of one status. */
+  readonly keys: readonly ErrorKey[];
   readonly isOf: (route: RouteDescription) => boolean;
 }
 
 /** By their names among the document's components. */
-const SHARED: Readonly<Record<string, SharedError>> = {
-  BadRequest: {
-    status: 400,
-    codes: { bad_request: 'A parameter in the path is not validly percent-encoded, or the body broke off.' },
-    isOf: () => true,
-  },
+const SHARED: Readonly<Record<string, SharedErrors>> = {
+  BadRequest: { keys: ['not_http', 'body_incomplete', 'undecodable_path'], isOf: () => true },
   Unauthorized: {
-    status: 401,
-    codes: {
-      unauthorized: 'There is no token, it does not hold, or its user is no more: the app logs the user out.',
-    },
+    keys: ['not_authenticated', 'invalid_token', 'user_not_found'],
     isOf: ({ access }) => access === 'user',
   },
-  Forbidden: {
-    status: 403,
-    codes: { forbidden: 'The user is blocked or not active.' },
-    isOf: ({ access }) => access === 'user',
-  },
-  TooLarge: {
-    status: 413,
-    codes: { too_large: 'The body is larger than 64 KB.' },
-    isOf: ({ body }) => body !== undefined,
-  },
+  Forbidden: { keys: ['account_blocked', 'account_inactive'], isOf: ({ access }) => access === 'user' },
+  RequestTimeout: { keys: ['request_timeout'], isOf: () => true },
+  BodyTooLarge: { keys: ['body_too_large'], isOf: ({ body }) => body !== undefined },
   UnsupportedType: {
-    status: 415,
-    codes: { unsupported_type: 'The body is not `application/json` in UTF-8, or is compressed.' },
+    keys: ['body_not_json', 'charset_not_utf8', 'body_encoded'],
     isOf: ({ body }) => body !== undefined,
   },
-  Invalid: {
-    status: 422,
-    codes: {
-      invalid: 'Something in the path, the query or the body is not as described: `detail` says what.',
-    },
-    isOf: ({ body, query }) => body !== undefined || query !== undefined,
+  ExpectationFailed: { keys: ['expectation_unknown'], isOf: () => true },
+  InvalidQuery: {
+    keys: ['field_invalid'],
+    isOf: ({ query, body }) => query !== undefined && body === undefined,
   },
-  InternalError: {
-    status: 500,
-    codes: { internal_error: 'A defect of the sidecar; its log says which.' },
-    isOf: () => true,
+  InvalidBody: {
+    keys: ['body_missing', 'body_not_utf8', 'json_invalid', 'not_an_object', 'field_invalid'],
+    isOf: ({ body }) => body !== undefined,
   },
-  NotConfigured: {
-    status: 501,
-    codes: { not_configured: 'This server has no storage for uploads: the app hides the feature.' },
+  HeadTooLarge: { keys: ['head_too_large'], isOf: () => true },
+  InternalError: { keys: ['internal_error'], isOf: () => true },
+  NotConfigured: { keys: ['uploads_not_configured'], isOf: ({ tag }) => tag === 'Uploads' },
+  UploadsUnavailable: {
+    keys: ['busy', 'database_unavailable', 'storage_unavailable'],
     isOf: ({ tag }) => tag === 'Uploads',
   },
-  Unavailable: {
-    status: 503,
-    codes: {
-      busy: 'The sidecar has too much to do.',
-      unavailable: 'The database or the storage is away or too slow.',
-    },
-    isOf: () => true,
+  ReviewsUnavailable: {
+    keys: ['busy', 'database_unavailable', 'reviews_being_set_up', 'reviews_unavailable'],
+    isOf: ({ tag }) => tag !== 'Uploads',
   },
 };
 
 /** Every error that a route can answer, by status. */
 export function errorsOf(route: RouteDescription): Record<string, ZodOpenApiResponseObject> {
-  const all: Record<number, Codes> = {};
-  for (const { status, codes, isOf } of Object.values(SHARED)) if (isOf(route)) all[status] = codes;
-  for (const [status, codes] of Object.entries(route.errors ?? {}))
-    all[Number(status)] = merged(all[Number(status)] ?? {}, codes);
-  return Object.fromEntries(
-    Object.entries(all).map(([status, codes]) => [status, answerOf(Number(status), codes)]),
-  );
-}
-
-/** Two things that are said of one code hold both. */
-function merged(some: Codes, more: Codes): Codes {
-  const say = (code: string) => [some[code], more[code]].filter((when) => when !== undefined).join(' Or: ');
-  return Object.fromEntries(Object.keys({ ...some, ...more }).map((code) => [code, say(code)]));
+  const common = Object.values(SHARED).flatMap(({ keys, isOf }) => (isOf(route) ? keys : []));
+  const keys = [...new Set([...common, ...(route.errors ?? [])])];
+  const byStatus = Object.entries(Object.groupBy(keys, (key) => ERRORS[key].status));
+  return Object.fromEntries(byStatus.map(([status, of = []]) => [status, answerOf(Number(status), of)]));
 }
 
 const apiError = z
   .object({
     detail: z
       .string()
-      .meta({ description: 'A sentence for the user, in the language that Accept-Language prefers.' }),
+      .meta({ description: 'A sentence for the user, in the language of `Accept-Language`.' }),
     code: z.string().meta({ description: 'For programs. There may be new ones.' }),
     params: z
-      .record(z.string(), z.union([z.string(), z.number(), z.array(z.string())]))
+      .record(z.string(), z.unknown())
       .optional()
-      .meta({ description: 'What the sentence is about (docs/errors.md).' }),
-    reason: z.string().optional().meta({ description: 'Beside `rejected`: why the file was.' }),
+      .meta({ description: 'What the sentence is about; docs/errors.md has them code by code.' }),
+    reason: z
+      .enum(['too_large', 'too_small', 'wrong_type', 'changed'])
+      .optional()
+      .meta({ description: 'Beside `rejected`: why the file was.' }),
     missing: z
       .array(z.int().min(1))
       .optional()
       .meta({ description: 'Beside `not_uploaded`: the numbers of the parts that are missing.' }),
   })
-  .meta({ id: 'ApiError' });
+  .meta({ id: 'ApiError', description: 'Every error of ours.' });
 
 const shared = new Map<string, ZodOpenApiResponseObject>();
 
-function answerOf(status: number, codes: Codes): ZodOpenApiResponseObject {
-  const id = Object.keys(SHARED).find(
-    (name) => SHARED[name]?.status === status && isDeepStrictEqual(SHARED[name].codes, codes),
-  );
-  if (id === undefined) return errorAnswer(status, codes);
-  const answer = shared.get(id) ?? { ...errorAnswer(status, codes), id };
+function answerOf(status: number, keys: readonly ErrorKey[]): ZodOpenApiResponseObject {
+  const id = Object.keys(SHARED).find((name) => isDeepStrictEqual(SHARED[name]?.keys, keys));
+  if (id === undefined) return errorAnswer(status, keys);
+  const answer = shared.get(id) ?? { ...errorAnswer(status, keys), id };
   shared.set(id, answer);
   return answer;
 }
 
-function errorAnswer(status: number, codes: Codes): ZodOpenApiResponseObject {
-  const lines = Object.entries(codes).map(([code, when]) => `\`${code}\`: ${when}`);
+/** @param keys all of this status */
+export function errorAnswer(status: number, keys: readonly ErrorKey[]): ZodOpenApiResponseObject {
+  const codes = [...new Set(keys.map((key) => ERRORS[key].code))];
   return {
-    description: lines.join('\n\n'),
+    description: `${codes.map((code) => `\`${code}\``).join(', ')}.`,
     headers: {
       ...headersOf('no-store'),
       ...(status === 401 ? { 'WWW-Authenticate': SPECIAL['WWW-Authenticate'] } : {}),
       ...(status === 429 || status === 503 ? RETRY_AFTER : {}),
     },
-    content: { 'application/json': { schema: apiError } },
-    'x-codes': Object.keys(codes),
+    content: {
+      'application/json': {
+        schema: apiError,
+        examples: Object.fromEntries(keys.map((key) => [key, { value: exampleOf(key) }])),
+      },
+    },
+    'x-codes': codes,
   };
 }
+
+/** As it is answered, in English, with the catalogue's own examples of parameters. */
+function exampleOf(key: ErrorKey): unknown {
+  const { params } = ERRORS[key];
+  const given = Object.keys(params).length === 0 ? {} : { params };
+  const error = new AppError(key, { ...given, fields: FIELDS[key] ?? {} } as never);
+  return { detail: error.message, ...error.fields };
+}
+
+/** What stands beside `params` (shared with features/uploads/lifecycle.ts). */
+const FIELDS: Readonly<Partial<Record<ErrorKey, Readonly<Record<string, unknown>>>>> = {
+  parts_not_uploaded: { missing: [2, 3] },
+  rejected_too_large: { reason: 'too_large' },
+  rejected_too_small: { reason: 'too_small' },
+  rejected_wrong_type: { reason: 'wrong_type' },
+  rejected_changed: { reason: 'changed' },
+};

@@ -6,8 +6,8 @@ import type {
   BodyDescription,
   RouteDescription,
 } from '../../src/edge/route-description.ts';
-import { errorsOf } from './errors.ts';
-import { headersOf, PREFLIGHT, REQUEST_ID, SPECIAL } from './headers.ts';
+import { errorAnswer, errorsOf } from './errors.ts';
+import { headersOf, PREFLIGHT, SPECIAL } from './headers.ts';
 
 /** @param hasErrors false for what is answered at the edge, which has none of the usual ones */
 export function operationOf(
@@ -65,15 +65,6 @@ export const preflightOf = (methods: readonly string[]): ZodOpenApiOperationObje
   security: [],
   responses: {
     200: { description: 'The Origin is allowed.', headers: PREFLIGHT },
-    400: {
-      description: 'It is not (`CORS_ALLOW_ORIGINS`).',
-      headers: { ...REQUEST_ID, Vary: PREFLIGHT.Vary },
-      content: {
-        'application/json': {
-          schema: { type: 'object', properties: { detail: { type: 'string' } }, required: ['detail'] },
-          examples: { disallowed: { value: { detail: 'Disallowed CORS origin' } } },
-        },
-      },
-    },
+    400: errorAnswer(400, ['disallowed_origin']),
   },
 });

@@ -3,6 +3,7 @@
  * tests load: the process that serves requests does not pay for it (docs/decisions/0031-openapi-from-the-schemas.md).
  */
 import { z } from 'zod';
+import type { ErrorKey } from '../words/catalogue.ts';
 import type { RouteMethod } from './route.ts';
 
 /** As in the route table, e.g. `GET /api/uploads/:id`. */
@@ -24,8 +25,8 @@ export interface RouteDescription {
   readonly headers?: z.ZodType;
   readonly body?: BodyDescription;
   readonly answers: Readonly<Record<number, AnswerDescription>>;
-  /** By status and code, when; beside those that every route has (scripts/openapi/errors.ts). */
-  readonly errors?: Readonly<Record<number, Readonly<Record<string, string>>>>;
+  /** Beside those that every route has (scripts/openapi/errors.ts). */
+  readonly errors?: readonly ErrorKey[];
 }
 
 export interface BodyDescription {
@@ -46,6 +47,15 @@ export interface AnswerDescription {
   readonly caching: string;
   /** Beside those that every answer has (scripts/openapi/headers.ts). */
   readonly headers?: readonly ('ETag' | 'Content-Disposition')[];
+}
+
+/** By their types, e.g. `upload.ready`. */
+export type EventDescriptions<Type extends string = string> = Readonly<Record<Type, EventDescription>>;
+
+interface EventDescription {
+  readonly summary: string;
+  readonly data: z.ZodType;
+  readonly example: unknown;
 }
 
 /** What the package zod-openapi reads: OpenAPI's own fields, and `override` for what it would make of a schema. */

@@ -13,7 +13,7 @@ import {
 import { decisionSchema, queueQuerySchema } from '../moderation/schema.ts';
 import { byStars, OWN_REVIEW, ownFields, ownReview } from './answers.ts';
 import { appeal } from './own.ts';
-import { atMost, NO_STORE, NO_SUCH_REVIEW, OF_REVIEW } from './words.ts';
+import { atMost, NO_STORE, OF_REVIEW } from './words.ts';
 
 describeInput(queueQuerySchema, {
   status: { description: '`pending`: new reviews and edits that wait. `reported`: and not hidden.' },
@@ -67,11 +67,10 @@ const byStarsAndReason = z
   .object({ 1: byReason, 2: byReason, 3: byReason, 4: byReason, 5: byReason })
   .meta({ id: 'CountByStarsAndReason' });
 
-const ADMIN = { 403: { forbidden: 'The caller is no admin.' } };
 const BASE: Pick<RouteDescription, 'tag' | 'access' | 'errors'> = {
   tag: 'Moderation',
   access: 'user',
-  errors: ADMIN,
+  errors: ['admins_moderation'],
 };
 const NONE = { 1: {}, 2: {}, 3: {}, 4: {}, 5: {} };
 
@@ -137,6 +136,6 @@ export const MODERATION: RouteDescriptions = {
         caching: NO_STORE,
       },
     },
-    errors: { ...ADMIN, 404: NO_SUCH_REVIEW },
+    errors: ['admins_moderation', 'review_not_found', 'review_id_invalid', 'review_not_storable'],
   },
 };

@@ -14,7 +14,7 @@ import { awaitingQuerySchema } from '../awaiting.ts';
 import { idPageSchema } from '../id-page.ts';
 import { sellerQuerySchema } from '../seller.ts';
 import { OWN_REVIEW, ownFields, ownReview, pendingEdit, REVIEW, review, reviewId } from './answers.ts';
-import { NO_STORE, OF_PRODUCT, UNUSABLE_ID } from './words.ts';
+import { NO_STORE, OF_PRODUCT } from './words.ts';
 
 const page = { limit: LIMIT, cursor: CURSOR };
 describeInput(idPageSchema, page);
@@ -98,7 +98,7 @@ export const OWN: RouteDescriptions = {
         caching: NO_STORE,
       },
     },
-    errors: { 422: UNUSABLE_ID },
+    errors: ['product_id_invalid'],
   },
   'GET /api/product-reviews/mine': {
     operationId: 'listMyReviews',

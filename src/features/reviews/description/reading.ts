@@ -37,6 +37,7 @@ const list: RouteDescription = {
   access: 'public',
   params: OF_PRODUCT,
   query: pageQuerySchema,
+  errors: ['product_id_invalid'],
   headers: z.object({
     'if-none-match': z.string().optional().meta({ description: 'The `ETag` of an earlier answer.' }),
   }),
@@ -76,6 +77,7 @@ export const READING: RouteDescriptions = {
     summary: 'What the reviews of several products come to',
     access: 'public',
     query: summaryQuerySchema,
+    errors: ['product_id_invalid'],
     answers: {
       200: {
         description: 'By product id. An unknown product looks like one without reviews.',

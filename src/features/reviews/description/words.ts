@@ -16,11 +16,7 @@ export const OF_PRODUCT = z.object({ productId });
 export const OF_REVIEW = z.object({ reviewId });
 export const OF_BOTH = z.object({ productId, reviewId });
 
-export const NO_SUCH_REVIEW = { not_found: 'There is no such review.' };
-export const UNUSABLE_ID = { invalid: 'The id of the product, or of the review, is not valid.' };
-export const WRITTEN_TOO_MUCH = { rate_limited: 'More written in 60 s than `REVIEWS_WRITES_PER_MINUTE`.' };
-export const VOTED_TOO_MUCH = { rate_limited: 'More votes in 60 s than `REVIEWS_VOTES_PER_MINUTE`.' };
-export const OWN_REVIEW_REFUSED = { own_review: 'It is the caller’s own.' };
+export const IDS = ['product_id_invalid', 'review_id_invalid'] as const;
 
 /** What JSON Schema calls the limit of a text; it counts after trimming. */
 export const atMost = (characters: number, description: string) => ({

@@ -5,18 +5,7 @@ import { replySchema } from '../reply/routes.ts';
 import { appealSchema, reportSchema } from '../reports/routes.ts';
 import { reviewBodySchema, reviewPatchSchema } from '../write/schema.ts';
 import { OWN_REVIEW, REVIEW, review, SUMMARY, summary, written } from './answers.ts';
-import {
-  atMost,
-  NO_STORE,
-  NO_SUCH_REVIEW,
-  OF_BOTH,
-  OF_PRODUCT,
-  OF_REVIEW,
-  OWN_REVIEW_REFUSED,
-  UNUSABLE_ID,
-  VOTED_TOO_MUCH,
-  WRITTEN_TOO_MUCH,
-} from './words.ts';
+import { atMost, IDS, NO_STORE, OF_BOTH, OF_PRODUCT, OF_REVIEW } from './words.ts';
 
 const shared = {
   title: atMost(120, 'Left out: as it was; null: none.'),
@@ -51,10 +40,8 @@ const WRITTEN = {
     caching: NO_STORE,
   },
 };
-const REFUSED = {
-  own_product: 'The caller sells the product.',
-  purchase_required: 'The caller has no delivered order of it (`REVIEWS_REQUIRE_PURCHASE`).',
-};
+const REFUSED = ['own_product', 'purchase_required'] as const;
+const UNSTORABLE = ['review_not_storable', 'review_breaks_rule'] as const;
 const VOTED = {
   200: {
     description: 'How many found it helpful. The same again when repeated.',
@@ -68,7 +55,7 @@ const VOTE = {
   access: 'user',
   params: OF_BOTH,
   answers: VOTED,
-  errors: { 403: OWN_REVIEW_REFUSED, 404: NO_SUCH_REVIEW, 422: UNUSABLE_ID, 429: VOTED_TOO_MUCH },
+  errors: ['own_review', 'review_not_found', ...IDS, 'too_many_actions'],
 } as const;
 const REPLIED = {
   200: {
@@ -83,12 +70,7 @@ const REPLY = {
   access: 'user',
   params: OF_BOTH,
   answers: REPLIED,
-  errors: {
-    403: { not_the_seller: 'The caller does not sell the product.' },
-    404: NO_SUCH_REVIEW,
-    422: UNUSABLE_ID,
-    429: WRITTEN_TOO_MUCH,
-  },
+  errors: ['not_the_seller', 'review_not_found', ...IDS, 'too_many_actions'],
 } as const;
 
 export const WRITING: RouteDescriptions = {
@@ -111,7 +93,7 @@ export const WRITING: RouteDescriptions = {
       },
     },
     answers: WRITTEN,
-    errors: { 403: REFUSED, 404: { not_found: 'There is no such product.' }, 429: WRITTEN_TOO_MUCH },
+    errors: [...REFUSED, 'product_not_found', 'product_id_invalid', ...UNSTORABLE, 'too_many_actions'],
   },
   'PATCH /api/products/:productId/reviews/me': {
     operationId: 'changeMyReview',
@@ -121,11 +103,14 @@ export const WRITING: RouteDescriptions = {
     params: OF_PRODUCT,
     body: { schema: reviewPatchSchema, examples: { rating: { rating: 4 }, no_title: { title: null } } },
     answers: WRITTEN,
-    errors: {
-      403: REFUSED,
-      404: { not_found: 'There is no such product, or the caller has not reviewed it.' },
-      429: WRITTEN_TOO_MUCH,
-    },
+    errors: [
+      ...REFUSED,
+      'product_not_found',
+      'own_review_not_found',
+      'product_id_invalid',
+      ...UNSTORABLE,
+      'too_many_actions',
+    ],
   },
   'DELETE /api/products/:productId/reviews/me': {
     operationId: 'deleteMyReview',
@@ -141,7 +126,7 @@ export const WRITING: RouteDescriptions = {
         caching: NO_STORE,
       },
     },
-    errors: { 422: UNUSABLE_ID, 429: WRITTEN_TOO_MUCH },
+    errors: ['product_id_invalid', 'too_many_actions'],
   },
   'PUT /api/products/:productId/reviews/:reviewId/helpful': {
     operationId: 'voteHelpful',
@@ -168,7 +153,7 @@ export const WRITING: RouteDescriptions = {
         caching: NO_STORE,
       },
     },
-    errors: { 403: OWN_REVIEW_REFUSED, 404: NO_SUCH_REVIEW, 429: WRITTEN_TOO_MUCH },
+    errors: ['own_review', 'review_not_found', ...IDS, 'too_many_actions'],
   },
   'PUT /api/products/:productId/reviews/:reviewId/reply': {
     operationId: 'replyToReview',
@@ -196,10 +181,13 @@ export const WRITING: RouteDescriptions = {
         caching: NO_STORE,
       },
     },
-    errors: {
-      404: { not_found: 'The caller has no such review.' },
-      409: { not_hidden: 'It is not hidden.', already_appealed: 'There was an appeal already.' },
-      429: WRITTEN_TOO_MUCH,
-    },
+    errors: [
+      'own_review_not_found',
+      'review_not_found',
+      'not_hidden',
+      'already_appealed',
+      'review_id_invalid',
+      'too_many_actions',
+    ],
   },
 };

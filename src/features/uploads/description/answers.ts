@@ -75,7 +75,7 @@ export const ANY_ISSUED = {
   several: { uploads: [ISSUED_UPLOAD] },
 };
 
-const uploadFields = {
+export const uploadFields = {
   upload_id: uuid,
   kind,
   filename: z.string(),

@@ -8,7 +8,7 @@ import {
 } from '../../../edge/route-description.ts';
 import { listQuerySchema } from '../schema.ts';
 import { UPLOAD, upload } from './answers.ts';
-import { ANOTHERS, NAMED, NO_STORE, TAG } from './words.ts';
+import { NAMED, NO_STORE, TAG } from './words.ts';
 
 describeInput(listQuerySchema, {
   limit: LIMIT,
@@ -33,7 +33,7 @@ export const KEEPING: RouteDescriptions = {
         caching: NO_STORE,
       },
     },
-    errors: { 403: { forbidden: 'Only an admin may ask for others’.' } },
+    errors: ['admins_uploads'],
   },
   'GET /api/uploads/:id': {
     operationId: 'getUpload',
@@ -44,7 +44,7 @@ export const KEEPING: RouteDescriptions = {
     answers: {
       200: { description: 'The upload.', schema: upload, examples: { ready: UPLOAD }, caching: NO_STORE },
     },
-    errors: { 404: ANOTHERS },
+    errors: ['upload_not_found'],
   },
   'DELETE /api/uploads/:id': {
     operationId: 'deleteUpload',
@@ -62,13 +62,12 @@ export const KEEPING: RouteDescriptions = {
         caching: NO_STORE,
       },
     },
-    errors: {
-      404: ANOTHERS,
-      409: {
-        rejected: 'There is nothing to delete.',
-        expired: 'There is nothing to delete.',
-        in_use: 'A published review shows it.',
-      },
-    },
+    errors: [
+      'upload_not_found',
+      'nothing_to_delete_rejected',
+      'nothing_to_delete_expired',
+      'in_use',
+      'upload_being_looked_at',
+    ],
   },
 };

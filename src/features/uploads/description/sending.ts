@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { describeInput, type RouteDescriptions, writtenAs } from '../../../edge/route-description.ts';
 import { batchSchema, emptyBodySchema, fileSchema, issueBodySchema, partsBodySchema } from '../schema.ts';
 import * as answers from './answers.ts';
-import { ANOTHERS, FINISHED, NAMED, NO_STORE, QUOTA, TAG } from './words.ts';
+import { FINISHED, NAMED, NO_STORE, REJECTED, TAG } from './words.ts';
 
 const fields = {
   kind: {
@@ -50,9 +50,6 @@ describeInput(emptyBodySchema, {}, { id: 'Nothing' });
 
 const FILE = { kind: 'reel_video', filename: 'a.mp4', content_type: 'video/mp4', size_bytes: 1234 };
 
-const TOO_LARGE = { too_large: 'A file is larger than its kind allows, or the files than the user’s quota.' };
-const WRONG_TYPE = { unsupported_type: 'The kind does not allow this type of file.' };
-
 export const SENDING: RouteDescriptions = {
   'POST /api/uploads': {
     operationId: 'createUpload',
@@ -78,14 +75,15 @@ export const SENDING: RouteDescriptions = {
         caching: NO_STORE,
       },
     },
-    errors: {
-      413: TOO_LARGE,
-      415: WRONG_TYPE,
-      429: {
-        rate_limited: 'More files in 60 s than `UPLOAD_RATE_PER_MINUTE`; of several, none is issued.',
-        ...QUOTA,
-      },
-    },
+    errors: [
+      'file_too_large',
+      'files_too_large',
+      'file_type_not_accepted',
+      'not_only_files',
+      'too_many_uploads',
+      'storage_full',
+      'upload_not_begun',
+    ],
   },
   'POST /api/uploads/:id/url': {
     operationId: 'renewUploadUrl',
@@ -101,11 +99,7 @@ export const SENDING: RouteDescriptions = {
         caching: NO_STORE,
       },
     },
-    errors: {
-      404: ANOTHERS,
-      409: { ...FINISHED, multipart: 'Its parts have URLs of their own.' },
-      429: QUOTA,
-    },
+    errors: ['upload_not_found', ...FINISHED, 'multipart', 'storage_full'],
   },
   'GET /api/uploads/:id/parts': {
     operationId: 'listUploadParts',
@@ -121,10 +115,7 @@ export const SENDING: RouteDescriptions = {
         caching: NO_STORE,
       },
     },
-    errors: {
-      404: ANOTHERS,
-      409: { ...FINISHED, not_multipart: 'It is not in parts, or they have been put together already.' },
-    },
+    errors: ['upload_not_found', ...FINISHED, 'not_multipart', 'parts_put_together', 'upload_being_begun'],
   },
   'POST /api/uploads/:id/parts': {
     operationId: 'signUploadParts',
@@ -141,7 +132,7 @@ export const SENDING: RouteDescriptions = {
         caching: NO_STORE,
       },
     },
-    errors: { 404: ANOTHERS, 409: { ...FINISHED, not_multipart: 'It is not in parts.' } },
+    errors: ['upload_not_found', ...FINISHED, 'not_multipart', 'upload_being_begun'],
   },
   'POST /api/uploads/:id/complete': {
     operationId: 'completeUpload',
@@ -159,15 +150,16 @@ export const SENDING: RouteDescriptions = {
         caching: NO_STORE,
       },
     },
-    errors: {
-      404: ANOTHERS,
-      409: {
-        not_uploaded: 'The file has not arrived, or not all of its parts: `missing` has their numbers.',
-        expired: 'Nothing was sent in time.',
-        deleted: 'It was deleted.',
-      },
-      422: { rejected: 'The file is not what was announced, and is deleted: `reason` says why.' },
-    },
+    errors: [
+      'upload_not_found',
+      'not_uploaded',
+      'parts_not_uploaded',
+      'upload_expired',
+      'upload_deleted',
+      'not_an_object_or_empty',
+      ...REJECTED,
+      'upload_being_looked_at',
+    ],
   },
   'GET /api/uploads/limits': {
     operationId: 'getUploadLimits',
