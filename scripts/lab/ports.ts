@@ -1,4 +1,5 @@
 /** Ports of 127.0.0.1: free ones, and whether something listens there. */
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 
@@ -12,20 +13,41 @@ const PATIENCE_MS = 1_000;
 
 /**
  * A port for a program that cannot be told to choose one, or that goes away and comes back on the same: free now, and
- * only somebody who asks for it by its number can take it.
+ * nobody else is given it while this process lives.
  */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
-    const server = createServer();
-    try {
-      await listen(server, port);
-      return port;
-    } catch {
-      // Taken: another one.
-    } finally {
-      server.close();
-    }
+    if ((await reservePort(port)) && (await canListen(port))) return port;
+  }
+}
+
+/**
+ * Test files run at the same time, and PostgreSQL takes seconds from the choice of its port until it listens. The mark that all
+ * of them see is the UDP port of that number, which is none of TCP's, and which the system takes back from whoever ends.
+ * @returns false: it is somebody else's
+ */
+export async function reservePort(port: number): Promise<boolean> {
+  const mark = createSocket('udp4').unref();
+  try {
+    mark.bind({ port, address: '127.0.0.1', exclusive: true });
+    await once(mark, 'listening');
+    return true;
+  } catch {
+    mark.close();
+    return false;
+  }
+}
+
+async function canListen(port: number): Promise<boolean> {
+  const server = createServer();
+  try {
+    await listen(server, port);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    server.close();
   }
 }
 
