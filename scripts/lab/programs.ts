@@ -30,7 +30,10 @@ export interface ProgramOptions {
 export interface Program extends AsyncDisposable {
   readonly child: ChildProcess;
   readonly pid: number;
-  /** Exit status once it has ended; null after a signal, and when there is no such program. */
+  /**
+   * Exit status once it has ended and `output` has its last words; null after a signal, and when there is no such
+   * program.
+   */
   readonly ended: Promise<number | null>;
   isRunning(): boolean;
   /** The last of what it has printed. */
@@ -75,7 +78,7 @@ export function startProgram(
   child.stdout?.on('data', keep);
   child.stderr?.on('data', keep);
   const ended = new Promise<number | null>((resolve) => {
-    child.once('exit', resolve);
+    untilClosed(child).then(resolve, () => undefined);
     child.once('error', (error) => {
       keep(error.message);
       resolve(null);
@@ -89,7 +92,7 @@ export function startProgram(
     isRunning,
     output: () => (outputFile === undefined ? kept : readFileSync(outputFile, 'utf8').slice(-KEPT)),
     signal: (name) => child.kill(name),
-    stop: (signal) => (isRunning() ? endChild(child, signal) : ended),
+    stop: (signal) => (isRunning() ? endChild({ child, ended }, signal) : ended),
     killGroup: () => signalGroup(child.pid, 'SIGKILL'),
     [Symbol.asyncDispose]: () => self.stop().then(() => undefined),
   };
@@ -97,18 +100,25 @@ export function startProgram(
   return self;
 }
 
-/** Sends a signal; resolves with the exit status, null after a signal. @throws Error when it took SIGKILL to end it */
+/**
+ * The exit status of a child that was just started, null after a signal, once it has ended and what it and its own children
+ * printed has been read: at 'exit' the last of it may still be in the pipe. @throws Error when there is no such program
+ */
+export const untilClosed = async (child: ChildProcess): Promise<number | null> =>
+  (await once(child, 'close'))[0];
+
+/** Sends a signal; resolves as `ended` does. @throws Error when it took SIGKILL to end it */
 export async function endChild(
-  child: ChildProcess,
+  { child, ended }: Pick<Program, 'child' | 'ended'>,
   signal: NodeJS.Signals = 'SIGTERM',
 ): Promise<number | null> {
-  if (hasEnded(child)) return child.exitCode;
+  if (hasEnded(child)) return ended;
   let isKilled = false;
   const late = setTimeout(() => {
     isKilled = child.kill('SIGKILL');
   }, PATIENCE_MS);
   child.kill(signal);
-  const [status] = await once(child, 'exit');
+  const status = await ended;
   clearTimeout(late);
   if (isKilled) throw new Error(`${child.spawnargs.join(' ')} did not end by ${signal}.`);
   return status;
@@ -128,6 +138,7 @@ export async function untilUp(
   while (!(await isUp())) {
     if (!program.isRunning() || performance.now() > giveUpAt) {
       program.killGroup();
+      await program.ended;
       throw new Error(`${name} did not start:\n${program.output().trim()}`);
     }
     await sleep(everyMs);

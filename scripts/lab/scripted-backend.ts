@@ -6,6 +6,9 @@ import { createServer } from 'node:net';
 import { listen } from './ports.ts';
 import { RawConnection } from './raw-connection.ts';
 
+/** On a machine that runs many tests at once, ms. */
+const PATIENCE_MS = 60_000;
+
 export type ScriptedBackend = Awaited<ReturnType<typeof startScriptedBackend>>;
 
 /** @param script runs for every connection; its failures end the connection and are ignored */
@@ -33,7 +36,7 @@ export async function startScriptedBackend(
     /** Resolves with connection number `index` (from 0) once it is there. */
     async connection(index: number): Promise<RawConnection> {
       while (connections[index] === undefined)
-        await once(server, 'scripted', { signal: AbortSignal.timeout(10_000) });
+        await once(server, 'scripted', { signal: AbortSignal.timeout(PATIENCE_MS) });
       return connections[index];
     },
     async stop() {

@@ -1,10 +1,17 @@
 /** The sidecar as its own process, started as in production: `node src/main.ts` and an environment. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import type { Server } from 'node:net';
 import { resolve } from 'node:path';
 import { NO_DATABASE } from './database.ts';
-import { endChild, type FinishedRun, hasEnded, runToEnd, startProgram, until } from './programs.ts';
+import {
+  endChild,
+  type FinishedRun,
+  hasEnded,
+  runToEnd,
+  startProgram,
+  until,
+  untilClosed,
+} from './programs.ts';
 import { JWT_SECRET } from './tokens.ts';
 
 export const MAIN = resolve(import.meta.dirname, '../../src/main.ts');
@@ -17,7 +24,7 @@ export interface SidecarProcess extends AsyncDisposable {
   /** NaN on a unix socket. */
   readonly port: number;
   readonly url: string;
-  /** Exit status once it has ended; null after a signal. */
+  /** Exit status once it has ended and `log` has its last line; null after a signal. */
   readonly ended: Promise<number | null>;
   /** Everything on stdout so far: JSON lines; with `message` only those. */
   log(message?: string): LogLine[];
@@ -62,7 +69,7 @@ export async function followProcess(
   keep: (line: LogLine) => boolean = () => true,
 ): Promise<SidecarProcess> {
   const lines: LogLine[] = [];
-  const ended = once(child, 'exit').then(([status]) => status);
+  const ended = untilClosed(child);
   const log = (message?: string) => lines.filter(({ msg }) => message === undefined || msg === message);
   let unread = '';
   child.stdout?.on('data', (chunk: Buffer) => {
@@ -79,13 +86,14 @@ export async function followProcess(
   await until('the sidecar to listen', () => log('listening').length > 0 || hasEnded(child), {
     patienceMs: PATIENCE_MS,
   }).catch(() => child.kill('SIGKILL'));
-  child.stderr?.off('data', listen).resume();
   const [listening] = log('listening');
   if (hasEnded(child) || listening === undefined) {
+    const status = await ended;
     throw new Error(
-      `the sidecar did not start: ${complaints}${lines.map((line) => JSON.stringify(line)).join('\n')}`,
+      `the sidecar did not start (${child.signalCode ?? `status ${status}`}): ${complaints}${lines.map((line) => JSON.stringify(line)).join('\n')}`,
     );
   }
+  child.stderr?.off('data', listen).resume();
   const port = Number(listening.port);
   const self: SidecarProcess = {
     child,
@@ -96,7 +104,7 @@ export async function followProcess(
     log,
     untilLogged: (message, times = 1) =>
       until(`the sidecar to say "${message}"`, () => log(message).length >= times),
-    end: (signal) => endChild(child, signal),
+    end: (signal) => endChild({ child, ended }, signal),
     [Symbol.asyncDispose]: async () => void (await self.end()),
   };
   return self;

@@ -10,7 +10,7 @@ import {
   PutBucketVersioningCommand,
 } from '@aws-sdk/client-s3';
 import { freePort } from '../../scripts/lab/ports.ts';
-import { endChild, startProgram, until } from '../../scripts/lab/programs.ts';
+import { startProgram, until } from '../../scripts/lab/programs.ts';
 import { startRadosgw } from '../../scripts/lab/radosgw.ts';
 import { runNode } from '../../scripts/lab/sidecar.ts';
 import { type startTestObjectStore, storageEnv } from '../../scripts/lab/throwaway-object-store.ts';
@@ -432,12 +432,12 @@ test('Ctrl-C ends it with what was put removed', async (t) => {
     if (isRead(exchange)) reads += 1;
     else exchange.pass();
   });
-  const { child } = startProgram(process.execPath, [SCRIPT, 'doctor'], {
+  const doctor = startProgram(process.execPath, [SCRIPT, 'doctor'], {
     env: { PATH: process.env.PATH ?? '', ...storageEnv(store.config) },
   });
   await until('the public URL to be asked for', () => reads > 0);
   assert.equal((await keysIn(store.behind)).length, 1);
-  assert.equal(await endChild(child, 'SIGINT'), 130);
+  assert.equal(await doctor.stop('SIGINT'), 130);
   assert.deepEqual(await keysIn(store.behind), []);
   assert.deepEqual(
     readdirSync(store.dataDir).filter((name) => name.endsWith('.json')),
