@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { type TestContext, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createBackendTables, startTestDatabase } from '../../scripts/lab/database.ts';
 import { openDescriptors } from '../../scripts/lab/proc.ts';
+import { until } from '../../scripts/lab/programs.ts';
 import { connectRaw, type RawConnection } from '../../scripts/lab/raw-connection.ts';
 import { startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
 import { baseEnv, followProcess, MAIN, type SidecarProcess } from '../../scripts/lab/sidecar.ts';
@@ -31,12 +31,12 @@ async function withoutDescriptors<T>(sidecar: SidecarProcess, work: () => Promis
   const idle: RawConnection[] = [];
   // More than it has descriptors for: the last ones are closed at once, or wait in the system's queue.
   for (let i = 0; i < LIMIT; i += 1) idle.push(await connectRaw(sidecar.port));
-  for (let i = 0; i < 200 && openDescriptors(sidecar.pid) < LIMIT; i += 1) await sleep(20);
+  await until('all descriptors to be taken', () => openDescriptors(sidecar.pid) >= LIMIT);
   try {
     return await work();
   } finally {
     for (const connection of idle) connection.destroy();
-    for (let i = 0; i < 200 && openDescriptors(sidecar.pid) > LIMIT / 2; i += 1) await sleep(20);
+    await until('most of them to be free again', () => openDescriptors(sidecar.pid) <= LIMIT / 2);
   }
 }
 

@@ -4,6 +4,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
+import { freePort } from '../../scripts/lab/ports.ts';
+import { until } from '../../scripts/lab/programs.ts';
 import { answering, ok, startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
 import { baseEnv, MAIN, runNode, startActivated, startProcess } from '../../scripts/lab/sidecar.ts';
 
@@ -121,12 +123,12 @@ test('a socket that systemd passed is used instead of PORT', async () => {
   }
 });
 
+const FORWARDED_SIX =
+  /sidecar_request_duration_seconds_count\{kind="proxy",reason="",method="GET",status="2xx",route=""\} 6$/m;
+
 test('metrics are served on loopback with route labels and without paths', async () => {
   const backend = await startScriptedBackend(answering(ok('x')));
-  const probe = createServer().listen(0, '127.0.0.1');
-  await new Promise((listening) => probe.once('listening', listening));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((closed) => probe.close(closed));
+  const port = await freePort();
   for (const workers of ['1', '2']) {
     const sidecar = await startProcess({
       BACKEND_URL: backend.url,
@@ -137,20 +139,13 @@ test('metrics are served on loopback with route labels and without paths', async
       for (let i = 0; i < 6; i += 1)
         await fetch(`${sidecar.url}/api/secret-path-${i}`, { headers: { connection: 'close' } });
       await fetch(`${sidecar.url}/api/products/1/reviews`);
+      // A request is counted behind its answer, and the primary serves metrics once all workers listen.
+      if (workers !== '1') await sidecar.untilLogged('all workers listen');
       let text = '';
-      for (let tries = 0; tries < 50 && !text.includes('route="/api/products'); tries += 1) {
-        // The primary serves metrics once all workers listen.
-        await new Promise((wake) => setTimeout(wake, 50));
-        text = await fetch(`http://127.0.0.1:${port}/metrics`).then(
-          (answer) => answer.text(),
-          () => '',
-        );
-      }
-      assert.match(
-        text,
-        /sidecar_request_duration_seconds_count\{kind="proxy",reason="",method="GET",status="2xx",route=""\} 6/,
-      );
-      assert.match(text, /route="\/api\/products\/:productId\/reviews"/);
+      await until('every request to be counted', async () => {
+        text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+        return FORWARDED_SIX.test(text) && text.includes('route="/api/products/:productId/reviews"');
+      });
       assert.match(text, /sidecar_backend_connections_open/);
       assert.match(text, /nodejs_eventloop_lag/);
       assert.doesNotMatch(text, /secret-path/);

@@ -37,6 +37,10 @@ async function allListen(sidecar: SidecarProcess): Promise<void> {
   await sidecar.untilLogged('listening', 2);
 }
 
+/** Resolves when a SIGHUP has been obeyed: there are more workers than two. */
+const restarting = (sidecar: SidecarProcess) =>
+  until('a new worker', () => withChildren(sidecar.pid).length > 3);
+
 async function running(sidecar: SidecarProcess, work: () => Promise<void>): Promise<void> {
   try {
     await allListen(sidecar);
@@ -50,7 +54,8 @@ test('SIGHUP during a restart restarts once more, and the number of workers stay
   const sidecar = await startProcess(TWO);
   await running(sidecar, async () => {
     sidecar.child.kill('SIGHUP');
-    await sleep(50);
+    // Two signals at once are one.
+    await restarting(sidecar);
     sidecar.child.kill('SIGHUP');
     await until(
       'two rounds',
@@ -98,17 +103,23 @@ test('SIGHUP cuts each WebSocket once, also those of clients that are back at on
 });
 
 test('SIGTERM during a restart ends all workers, old and new, with status 0 and without a word of failure', async () => {
-  for (const afterMs of [50, 300, 700]) {
+  const moments: Readonly<Record<string, (sidecar: SidecarProcess) => Promise<unknown>>> = {
+    'with a new one that does not listen yet': restarting,
+    'with a new one that listens': (sidecar) => sidecar.untilLogged('listening', 3),
+    'with two of them': (sidecar) => sidecar.untilLogged('listening', 4),
+  };
+  for (const [when, moment] of Object.entries(moments)) {
     const sidecar = await startProcess(TWO);
     await allListen(sidecar);
     sidecar.child.kill('SIGHUP');
-    await sleep(afterMs);
+    await moment(sidecar);
     const workers = withChildren(sidecar.pid);
-    assert.equal(await sidecar.end(), 0);
+    assert.equal(await sidecar.end(), 0, when);
     await until('all are gone', () => !workers.some(isAlive));
     assert.deepEqual(
       sidecar.log().filter(({ level }) => level === 'error'),
       [],
+      when,
     );
   }
 });
@@ -144,7 +155,7 @@ test('a worker that is killed during a restart is not replaced twice', async () 
     const [first, second] = started(sidecar);
     assert.ok(first && second);
     sidecar.child.kill('SIGHUP');
-    await sleep(30);
+    await restarting(sidecar);
     process.kill(second, 'SIGKILL');
     await until('restarted', () => sidecar.log('workers restarted').length === 1);
     await until('two live', () => alive(sidecar).length === 2);
