@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../../scripts/lab/programs.ts';
 import { connectRaw, exchangeRaw } from '../../scripts/lab/raw-connection.ts';
 import { type ScriptedBackend, startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
 import { type SidecarProcess, startProcess } from '../../scripts/lab/sidecar.ts';
@@ -21,11 +21,11 @@ before(async () => {
   backend = await startScriptedBackend(async (connection) => {
     const { startLine } = await connection.message();
     if (startLine.includes('/cut')) connection.send('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf');
-    if (startLine.includes('/wait')) await sleep(10_000);
-    await sleep(50);
-    connection.destroy();
+    if (startLine.includes('/wait')) await connection.closed();
+    connection.end();
   });
-  sidecar = await startProcess({ BACKEND_URL: backend.url, CLIENT_BODY_TIMEOUT_MS: '200' });
+  // The client that resets its connection in the middle of a body has to come to it before that.
+  sidecar = await startProcess({ BACKEND_URL: backend.url, CLIENT_BODY_TIMEOUT_MS: '3000' });
 });
 
 after(async () => {
@@ -35,11 +35,9 @@ after(async () => {
 
 /** The lines about a request, once there are so many. */
 async function linesOf(id: string, atLeast: number): Promise<Record<string, unknown>[]> {
-  for (let tries = 0; ; tries += 1) {
-    const lines = sidecar.log().filter((line) => line.id === id);
-    if (lines.length >= atLeast || tries > 200) return lines;
-    await sleep(20);
-  }
+  const lines = () => sidecar.log().filter((line) => line.id === id);
+  await until(`${atLeast} lines about ${id}`, () => lines().length >= atLeast);
+  return lines();
 }
 
 const request = (method: string, target: string, headers: string) =>
@@ -117,9 +115,9 @@ test('a client that resets its connection is 499, or nothing when it has asked n
   await exchangeRaw(sidecar.port, request('GET', '/nope', ''));
   silent.reset();
   const client = await connectRaw(sidecar.port);
+  const atBackend = backend.connections.length;
   client.send(request('POST', '/api/wait', 'Content-Length: 9\r\nX-Request-Id: gone\r\n')).send('abc');
-  await backend.connection(backend.connections.length - 1);
-  await sleep(50);
+  await backend.connection(atBackend);
   client.reset();
   const [line] = await linesOf('gone', 1);
   assert.deepEqual([line?.status, line?.aborted], [499, true]);

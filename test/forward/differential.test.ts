@@ -159,6 +159,9 @@ describe('valid responses are read as undici reads them', () => {
     }
   });
 
+  /** However busy the machine is. */
+  const FEWEST_CASES = 20;
+
   test('hundreds of random ones, split at random places', async () => {
     const giveUpAt = Date.now() + 5_000;
     let cases = 0;
@@ -166,13 +169,13 @@ describe('valid responses are read as undici reads them', () => {
       .constantFrom('GET', 'GET', 'GET', 'HEAD', 'DELETE')
       .chain((method) => fc.tuple(fc.constant(method), validResponse(method), cuts(5), fc.nat(3)));
     const property = fc.asyncProperty(exchanges, async ([method, { bytes, end }, at, pauseEvery]) => {
-      if (Date.now() > giveUpAt) return;
+      if (cases >= FEWEST_CASES && Date.now() > giveUpAt) return;
       cases += 1;
       const seen = await agree({ pieces: splitAt(bytes, at), end }, { method }, { pauseEvery });
       assert.equal(seen.outcome, 'end');
     });
     await fc.assert(property, { numRuns: 400 });
-    assert.ok(cases > 20, `only ${cases} cases in time`);
+    assert.ok(cases >= FEWEST_CASES);
   });
 });
 

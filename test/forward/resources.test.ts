@@ -1,9 +1,10 @@
 /** What large bodies and many connections cost (docs/forwarding.md, 6 and 23), seen from outside the process. */
+
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { forgetPeak, openDescriptors, peakBytes, residentBytes } from '../../scripts/lab/proc.ts';
+import { until } from '../../scripts/lab/programs.ts';
 import { connectRaw, type RawConnection } from '../../scripts/lab/raw-connection.ts';
 import { ok, type ScriptedBackend, startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
 import { type SidecarProcess, startProcess } from '../../scripts/lab/sidecar.ts';
@@ -159,11 +160,7 @@ test('ten thousand WebSockets opened and closed leave no descriptor and no memor
 });
 
 async function descriptorsBackTo(pid: number, count: number): Promise<void> {
-  const giveUpAt = Date.now() + 15_000;
-  while (openDescriptors(pid) > count + 1) {
-    assert.ok(Date.now() < giveUpAt, `${openDescriptors(pid) - count} descriptors are still open`);
-    await sleep(100);
-  }
+  await until(`all but ${count + 1} descriptors to be closed`, () => openDescriptors(pid) <= count + 1);
 }
 
 test('TCP asks after 30 s whether the client and the backend of a quiet connection are still there', async (t) => {
@@ -191,12 +188,11 @@ test('TCP asks after 30 s whether the client and the backend of a quiet connecti
 
 /** The WebSocket's and the other connection's, once what was sent on them is acknowledged. */
 async function bothTimers(end: 'local' | 'remote', port: number): Promise<number[]> {
-  const giveUpAt = Date.now() + 15_000;
-  for (;;) {
+  let running: number[] = [];
+  await until(`two quiet connections with ${end} port ${port}`, () => {
     const timers = keepAliveTimers(end, port);
-    const running = timers.filter((seconds) => seconds !== null);
-    if (running.length === 2 && timers.length === 2) return running;
-    assert.ok(Date.now() < giveUpAt, `${end} port ${port}: ${JSON.stringify(timers)}`);
-    await sleep(50);
-  }
+    running = timers.filter((seconds) => seconds !== null);
+    return running.length === 2 && timers.length === 2;
+  });
+  return running;
 }

@@ -1,4 +1,5 @@
 /** Memory of a body that is freed as soon as it is written: never too early, and never somebody else's. */
+
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -14,6 +15,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import type { Writable } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../../scripts/lab/programs.ts';
 import { writeAndRelease } from '../../src/forward/write-and-release.ts';
 import { startSidecar, type TestSidecar } from '../support/start-sidecar.ts';
 
@@ -42,8 +44,7 @@ describe('writeAndRelease', () => {
   test('frees a large chunk when it is written', async () => {
     const chunk = piece();
     writeAndRelease(sender, chunk);
-    await sleep(20);
-    assert.equal(isFreed(chunk), true);
+    await until('it to be freed', () => isFreed(chunk));
   });
 
   test('keeps a view into larger memory, and what is too small to be worth it', async () => {
