@@ -1,4 +1,5 @@
 /** When log lines leave the process, and that they leave it whole. */
+
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -6,6 +7,7 @@ import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { writeCalls } from '../../scripts/lab/proc.ts';
+import { until } from '../../scripts/lab/programs.ts';
 import { startProcess } from '../../scripts/lab/sidecar.ts';
 import { requireProc } from '../support/process-resources.ts';
 
@@ -15,9 +17,12 @@ const LOGGER = resolve(import.meta.dirname, '../../src/infra/logger.ts');
 function logging(script: string): ChildProcess {
   const program = `import { createLogger } from '${LOGGER}'; const log = createLogger('info'); ${script}`;
   return spawn(process.execPath, ['--input-type=module-typescript', '-e', program], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
 }
+
+/** Resolves when the script has told that it is done with its lines. */
+const untilDone = (child: ChildProcess) => once(child, 'message');
 
 test('a line leaves though none follows it, and the process has something else to do', async () => {
   const child = logging("log.info('alone'); setInterval(() => undefined, 60_000);");
@@ -33,10 +38,12 @@ test('lines that come while a write waits for its reader leave as well, whole an
   const child = logging(`
     const pad = 'x'.repeat(100);
     for (let i = 0; i < 2_000; i += 1) log.infoFields('"n":' + i + ',"pad":"' + pad + '"');
-    setTimeout(() => log.infoFields('"n":2000'), 200);
-    setInterval(() => undefined, 60_000);`);
+    setTimeout(() => {
+      log.infoFields('"n":2000');
+      process.send('done');
+    }, 200);`);
   try {
-    await sleep(600);
+    await untilDone(child);
     let text = '';
     for await (const chunk of child.stdout ?? []) {
       text += chunk;
@@ -58,13 +65,16 @@ test('lines that come while a write waits for its reader leave as well, whole an
 test('a reader that is far behind costs lines, not memory, and is told how many', async () => {
   const child = logging(`
     const pad = 'x'.repeat(1_000);
+    let turns = 0;
     const flood = setInterval(() => {
       for (let i = 0; i < 100; i += 1) log.infoFields('"pad":"' + pad + '"');
-    }, 1);
-    setTimeout(() => clearInterval(flood), 400);
-    setInterval(() => undefined, 60_000);`);
+      turns += 1;
+      if (turns < 200) return;
+      clearInterval(flood);
+      process.send('done');
+    }, 1);`);
   try {
-    await sleep(800);
+    await untilDone(child);
     let text = '';
     for await (const chunk of child.stdout ?? []) {
       text += chunk;
@@ -88,9 +98,11 @@ test('an idle sidecar writes nothing at all', async (t) => {
   if (!requireProc(t)) return;
   const sidecar = await startProcess();
   await fetch(`${sidecar.url}/livez`);
-  await sleep(500);
-  const before = writeCalls(sidecar.pid);
-  await sleep(500);
-  assert.equal(writeCalls(sidecar.pid) - before, 0);
+  // Once it has come to rest.
+  await until('half a second without a write', async () => {
+    const before = writeCalls(sidecar.pid);
+    await sleep(500);
+    return writeCalls(sidecar.pid) === before;
+  });
   await sidecar.end();
 });

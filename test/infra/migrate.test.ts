@@ -1,11 +1,12 @@
 /** Migrations beside others: locks held by somebody else, processes that stop or die, tables that cannot be adopted. */
+
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { query, startTestDatabase, type TestDatabaseServer } from '../../scripts/lab/database.ts';
+import { until } from '../../scripts/lab/programs.ts';
 import { parseDatabaseUrl } from '../../src/config/database-url.ts';
 import { createLogger } from '../../src/infra/logger.ts';
 import { migrateDatabase, rollBackDatabase, schemaStatus } from '../../src/infra/postgres/migrate.ts';
@@ -39,15 +40,13 @@ async function whileHeld<T>(url: string, sql: string, work: () => Promise<T>): P
 
 /** Waits until the sidecar has a session there whose last statement matches. */
 async function untilRunning(url: string, statement: RegExp): Promise<void> {
-  for (let tries = 0; tries < 400; tries += 1) {
+  await until(`somebody to run ${statement}`, async () => {
     const sessions = await query<{ query: string }>(
       url,
       `SELECT query FROM pg_stat_activity WHERE application_name = 'gogomarket-sidecar' AND datname = current_database()`,
     );
-    if (sessions.some((session) => statement.test(session.query))) return;
-    await sleep(25);
-  }
-  throw new Error(`nobody runs ${statement}`);
+    return sessions.some((session) => statement.test(session.query));
+  });
 }
 
 const sleepy: Migration = {
@@ -59,7 +58,7 @@ const sleepy: Migration = {
   down: async () => undefined,
 };
 
-test('stopping does not wait for another process that migrates', { timeout: 30_000 }, async () => {
+test('stopping does not wait for another process that migrates', async () => {
   const url = await server.createDatabase();
   await whileHeld(url, `SELECT pg_advisory_xact_lock(${ADVISORY_LOCK})`, async () => {
     const migrating = startMigrations(parseDatabaseUrl(url), schema, silent);
@@ -68,7 +67,7 @@ test('stopping does not wait for another process that migrates', { timeout: 30_0
   });
 });
 
-test('stopping does not wait for a migration that waits for a table', { timeout: 30_000 }, async () => {
+test('stopping does not wait for a migration that waits for a table', async () => {
   const url = await createOldTable(server);
   await whileHeld(url, 'LOCK TABLE product_reviews', async () => {
     const migrating = startMigrations(parseDatabaseUrl(url), schema, silent);
@@ -77,9 +76,7 @@ test('stopping does not wait for a migration that waits for a table', { timeout:
   });
 });
 
-test('a migration that is cut off has changed nothing, and the next process applies it', {
-  timeout: 60_000,
-}, async () => {
+test('a migration that is cut off has changed nothing, and the next process applies it', async () => {
   const url = await server.createDatabase();
   const stopping = new AbortController();
   const cut = migrateDatabase(parseDatabaseUrl(url), [{ migrations: [sleepy] }], { signal: stopping.signal });
@@ -102,7 +99,7 @@ test('a migration that is cut off has changed nothing, and the next process appl
   ]);
 });
 
-test('stopping does not wait for a database that accepts and says nothing', { timeout: 30_000 }, async () => {
+test('stopping does not wait for a database that accepts and says nothing', async () => {
   const mute = createServer().listen(0, '127.0.0.1');
   await once(mute, 'listening');
   const connected = once(mute, 'connection');

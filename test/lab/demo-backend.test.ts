@@ -1,11 +1,11 @@
 /** The demo backend speaks as the FastAPI backend does, so that what works in front of it works in production. */
+
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import jwt from 'jsonwebtoken';
 import {
   createBackendTables,
@@ -18,6 +18,7 @@ import {
   type DemoBackend,
   startDemoBackend,
 } from '../../scripts/lab/demo-backend/server.ts';
+import { until } from '../../scripts/lab/programs.ts';
 import { connectRaw, exchangeRaw } from '../../scripts/lab/raw-connection.ts';
 import { JWT_SECRET, tokenFor } from '../../scripts/lab/tokens.ts';
 import { handshake, openWebSocket, serverFrame, textFrame } from '../../scripts/lab/websocket.ts';
@@ -200,7 +201,7 @@ describe('demo backend', () => {
     assert.match(early.startLine, / 400 /);
     assert.match((await exchangeRaw(demo.port, head(201 * 1024 * 1024))).startLine, / 413 /);
     // The answer may be there a moment before the file is gone.
-    for (let i = 0; i < 100 && (await readdir(mediaDir)).length > before.length; i += 1) await sleep(20);
+    await until('the file to go', async () => (await readdir(mediaDir)).length <= before.length);
     assert.deepEqual(await readdir(mediaDir), before);
   });
 

@@ -1,9 +1,10 @@
 /** What the triggers keep, whoever writes: one current review per author and product, exact figures, no deadlocks. */
+
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { query, startTestDatabase, type TestDatabaseServer } from '../../../scripts/lab/database.ts';
+import { until } from '../../../scripts/lab/programs.ts';
 import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
 import { migrateDatabase } from '../../../src/infra/postgres/migrate.ts';
 import { schema } from '../../../src/schema.ts';
@@ -75,7 +76,7 @@ test('an insert reads its own author’s rows, however many others the product h
   }
   // The server writes its counters down when the connection ends.
   await client.end();
-  await sleep(200);
+  await until('the counters', async () => (await read()) > 0);
   assert.ok((await read()) < 600 * 20, `${await read()} rows read`);
 });
 

@@ -1,12 +1,13 @@
 /** A storage, or the database, that fails in the middle of a call: 503 in time, and the next call finishes it. */
+
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { type ApiAnswer, api } from '../../support/api.ts';
 import { type Fault, startBrokenStore } from '../../support/broken-store.ts';
+import { withinTime } from '../../support/in-time.ts';
 import type { TestSidecar } from '../../support/start-sidecar.ts';
 import { IMAGE, issue, type UploadScene, uploadScene } from '../../support/upload-scene.ts';
 
@@ -70,13 +71,14 @@ const FLOWS: readonly Flow[] = [
 ];
 const outcomeOf = ({ status, body }: ApiAnswer) => [status, String(status === 422 ? body.code : body.status)];
 
+/** The whole request, however many calls of the storage it takes; and half a second for what comes behind them. */
+const REQUEST_MS = 10_500;
+
 /** The call in trouble, which must be 503, and then once more without. */
 async function inTrouble([kind, method, rest, wanted, stays]: Flow, what: string, trouble: Trouble) {
   const upload = await begin(kind);
   troubles.set(upload.name, trouble);
-  // Ten seconds for the whole request, however many calls, and a busy machine.
-  const late = sleep(10_500, 'late', { ref: false });
-  const answer = await Promise.race([upload.call(unlucky, method, rest), late]);
+  const answer = await withinTime(REQUEST_MS, unlucky, upload.call(unlucky, method, rest));
   if (typeof answer === 'string') return assert.fail(`${what}: ${answer}`);
   assert.deepEqual([answer.status, answer.body.code], [503, 'unavailable'], what);
   troubles.delete(upload.name);
@@ -128,9 +130,8 @@ test('calls that are slow each are not waited for longer than ten seconds togeth
 const HANG_MS = 5_000;
 
 /** What a call answers while `hang` goes on, or that it does not. */
-async function whileHanging(call: Promise<ApiAnswer>, end: () => unknown) {
-  const late = sleep(HANG_MS, 'late');
-  const answer = await Promise.race([call, late]);
+async function whileHanging(at: TestSidecar, call: Promise<ApiAnswer>, end: () => unknown) {
+  const answer = await withinTime(HANG_MS, at, call);
   await end();
   return typeof answer === 'string' ? answer : answer.status;
 }
@@ -148,7 +149,7 @@ test('a database that stands still in the middle is a 503 within five seconds, a
     troubles.set(upload.name, { asked: [], fault: isAsked });
     const call = upload.call(unlucky, method, rest);
     await frozen;
-    assert.equal(await whileHanging(call, scene.server.thaw), 503, what);
+    assert.equal(await whileHanging(unlucky, call, scene.server.thaw), 503, what);
     troubles.delete(upload.name);
     assert.deepEqual(outcomeOf(await upload.call(sidecar, method, rest)), wanted, what);
   }
@@ -167,6 +168,6 @@ test('the user and the upload share what a request may wait for the database', a
   const [users, uploads] = [await lock('users'), await lock('sidecar_uploads')];
   const call = upload.call(fresh, 'DELETE', '');
   setTimeout(() => users.end(), 3_000);
-  assert.equal(await whileHanging(call, () => uploads.end()), 503);
+  assert.equal(await whileHanging(fresh, call, () => uploads.end()), 503);
   assert.equal(await upload.isThere(), true);
 });
