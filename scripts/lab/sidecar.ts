@@ -37,12 +37,17 @@ export interface SidecarProcess extends AsyncDisposable {
 /** A machine that runs many tests at once may take long to start a process, ms. */
 const PATIENCE_MS = 60_000;
 
+/** The setting's default, for what is about it or about the whole as it is in production. */
+export const LATE_AS_IN_PRODUCTION = { MAX_EVENT_LOOP_DELAY_MS: '200' };
+
 export const baseEnv = (env: Record<string, string>): Record<string, string> => ({
   PATH: process.env.PATH ?? '',
   PORT: '0',
   JWT_SECRET,
   DATABASE_URL: NO_DATABASE,
   MIGRATE_ON_START: 'false',
+  // All parts run on one machine, beside other tests: late is not overloaded.
+  MAX_EVENT_LOOP_DELAY_MS: '0',
   ...env,
 });
 

@@ -3,7 +3,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { baseEnv, MAIN } from '../../lab/sidecar.ts';
+import { baseEnv, LATE_AS_IN_PRODUCTION, MAIN } from '../../lab/sidecar.ts';
 import {
   type Contender,
   type NodeProxy,
@@ -54,6 +54,7 @@ export const sidecarProxy = (
 ): NodeProxy => ({
   args: [...nodeFlags, MAIN],
   env: baseEnv({
+    ...LATE_AS_IN_PRODUCTION,
     NODE_ENV: 'production',
     HOST: '127.0.0.1',
     PORT: String(port),

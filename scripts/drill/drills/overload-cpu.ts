@@ -3,6 +3,7 @@ import { chooseCores, moveTo } from '../../lab/cores.ts';
 import { startTestDatabase } from '../../lab/database.ts';
 import { isAlive, watchCore } from '../../lab/proc.ts';
 import { until } from '../../lab/programs.ts';
+import { LATE_AS_IN_PRODUCTION } from '../../lab/sidecar.ts';
 import { untilMigrated } from '../../lab/until-migrated.ts';
 import { startWorker, type Worker } from '../../lab/worker.ts';
 import { KeepAliveClient } from '../client.ts';
@@ -32,7 +33,7 @@ export const overloadCpu: Drill = {
   async run({ seconds, backend: kind }) {
     await using postgres = await startTestDatabase();
     const { env, token } = await makeUploadScene(postgres.url);
-    await using scene = await startScene({ kind }, env);
+    await using scene = await startScene({ kind }, { ...LATE_AS_IN_PRODUCTION, ...env });
     await untilMigrated(postgres.url);
     const { port, pid } = scene.sidecar;
     const cores = chooseCores();
