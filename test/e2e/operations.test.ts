@@ -12,7 +12,7 @@ import { answering, ok, startScriptedBackend } from '../../scripts/lab/scripted-
 import { baseEnv, startProcess } from '../../scripts/lab/sidecar.ts';
 import { startTestObjectStore, storageEnv } from '../../scripts/lab/throwaway-object-store.ts';
 import { PATH_WITH_SBIN } from '../../scripts/lab/tools.ts';
-import { untilMigrated } from '../../scripts/lab/until-migrated.ts';
+import { untilReady } from '../support/api.ts';
 import { writeDeployedFiles } from '../support/deployed-nginx.ts';
 import { ONCALL_COMMANDS } from '../support/oncall-commands.ts';
 import { OPERATIONS_COMMANDS, PASTED } from '../support/operations-commands.ts';
@@ -54,7 +54,7 @@ test('the commands of docs/operations.md and docs/ru/oncall.md that ask and mend
   const sidecar = parts.use(
     await startProcess({ ...settings, MIGRATE_ON_START: 'true', METRICS_PORT: String(metricsPort) }),
   );
-  await untilMigrated(databaseUrl);
+  await untilReady(sidecar);
   mkdirSync(folder.at('here'));
   writeFileSync(folder.at('gogomarket-backend.env'), '', { mode: 0o640 });
 

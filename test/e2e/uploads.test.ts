@@ -8,8 +8,7 @@ import { startPgBouncer } from '../../scripts/lab/pgbouncer.ts';
 import { until } from '../../scripts/lab/programs.ts';
 import { startRadosgw } from '../../scripts/lab/radosgw.ts';
 import { storageEnv } from '../../scripts/lab/throwaway-object-store.ts';
-import { untilMigrated } from '../../scripts/lab/until-migrated.ts';
-import { api, untilAvailable } from '../support/api.ts';
+import { api, untilAvailable, untilReady } from '../support/api.ts';
 import { skipWithout } from '../support/requirements.ts';
 import { startSidecar, type TestSidecar } from '../support/start-sidecar.ts';
 import { IMAGE, issue } from '../support/upload-scene.ts';
@@ -38,7 +37,7 @@ before(async () => {
   };
   sidecars = [await startSidecar(env), await startSidecar(env)];
   for (const { stop } of sidecars) parts.defer(stop);
-  await untilMigrated(url);
+  for (const sidecar of sidecars) await untilReady(sidecar);
 });
 after(() => parts.disposeAsync());
 

@@ -6,10 +6,9 @@ import { test } from 'node:test';
 import jwt from 'jsonwebtoken';
 import { createBackendTables, query, type TestDatabaseServer } from '../../scripts/lab/database.ts';
 import { JWT_SECRET, tokenFor } from '../../scripts/lab/tokens.ts';
-import { untilMigrated } from '../../scripts/lab/until-migrated.ts';
 import { createRequireUser } from '../../src/edge/auth.ts';
 import { AppError } from '../../src/errors.ts';
-import { api } from '../support/api.ts';
+import { api, untilReady } from '../support/api.ts';
 import { sidecarWithDatabase } from '../support/sidecar-with-database.ts';
 import { startSidecar, type TestSidecar } from '../support/start-sidecar.ts';
 
@@ -89,7 +88,7 @@ test('without a users table the token is enough', async () => {
   const bare = await server.createDatabase();
   const standalone = await startSidecar({ DATABASE_URL: bare });
   try {
-    await untilMigrated(bare);
+    await untilReady(standalone);
     const answer = await post(`Bearer ${tokenFor(77)}`, standalone);
     assert.equal(answer.status, 200);
     assert.equal(answer.body.review.author_name, 'User 77');
@@ -106,7 +105,7 @@ test('an older users table without is_blocked will do', async () => {
   await query(old, 'ALTER TABLE users DROP COLUMN is_blocked');
   const older = await startSidecar({ DATABASE_URL: old });
   try {
-    await untilMigrated(old);
+    await untilReady(older);
     assert.equal((await post(`Bearer ${tokenFor(3)}`, older)).status, 200);
     assert.equal((await post(`Bearer ${tokenFor(4)}`, older)).status, 403);
   } finally {

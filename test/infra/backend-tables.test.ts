@@ -10,7 +10,7 @@ import {
 import { parseDatabaseUrl } from '../../src/config/database-url.ts';
 import { migrateDatabase } from '../../src/infra/postgres/migrate.ts';
 import { schema } from '../../src/schema.ts';
-import { api } from '../support/api.ts';
+import { api, untilReady } from '../support/api.ts';
 import { startSidecar } from '../support/start-sidecar.ts';
 
 let server: TestDatabaseServer;
@@ -29,6 +29,8 @@ async function answers(url: string, user: number): Promise<number[]> {
   const sidecar = await startSidecar({ DATABASE_URL: url, MIGRATE_ON_START: 'false' });
   try {
     const reviews = `${sidecar.url}/api/products/1/reviews`;
+    // Not ready, but connected.
+    await api('GET', `${sidecar.url}/readyz`);
     const posted = await api('POST', reviews, { user, json: { rating: 5 } });
     return [posted.status, (await api('GET', reviews)).status];
   } finally {
@@ -53,6 +55,7 @@ test('a database that has lost the backend’s tables is 503, for a running side
   const sidecar = await startSidecar({ DATABASE_URL: url });
   try {
     const reviews = `${sidecar.url}/api/products/1/reviews`;
+    await untilReady(sidecar);
     assert.equal((await api('POST', reviews, { user: ACTIVE, json: { rating: 5 } })).status, 200);
     await query(url, `DROP TABLE ${ALL}`);
     assert.equal((await api('POST', reviews, { user: BLOCKED, json: { rating: 1 } })).status, 503);

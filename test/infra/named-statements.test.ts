@@ -1,4 +1,5 @@
 /** Statements that the server keeps prepared, and servers that do not keep them. */
+
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import {
@@ -8,6 +9,7 @@ import {
   usingDatabase,
 } from '../../scripts/lab/database.ts';
 import { startPgBouncer } from '../../scripts/lab/pgbouncer.ts';
+import { until } from '../../scripts/lab/programs.ts';
 import type { Database } from '../../src/infra/postgres/database.ts';
 import { skipWithout } from '../support/requirements.ts';
 
@@ -108,6 +110,7 @@ test('through PgBouncer in transaction mode all answers are right', {
     await usingDatabase(
       pooler.through(server.url),
       async (database) => {
+        await until('a first connection', () => database.ping());
         const sums = await Promise.all(Array.from({ length: 60 }, (_, i) => add(database, i, i)));
         assert.deepEqual(
           sums.map(([row]) => row?.sum),

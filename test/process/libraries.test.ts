@@ -17,8 +17,7 @@ import {
   startTestObjectStore,
   storageEnv,
 } from '../../scripts/lab/throwaway-object-store.ts';
-import { untilMigrated } from '../../scripts/lab/until-migrated.ts';
-import { api } from '../support/api.ts';
+import { api, untilReady } from '../support/api.ts';
 import { send } from '../support/object-store-contract.ts';
 
 let server: TestDatabaseServer;
@@ -60,7 +59,7 @@ test('names that are not ours reach no library, in a process alone and in worker
       stderr += chunk;
     });
     try {
-      await untilMigrated(server.url);
+      await untilReady(sidecar);
       const upload = await api('POST', `${sidecar.url}/api/uploads`, { user: 1, json: IMAGE });
       assert.equal(upload.status, 200, JSON.stringify(upload.body));
       assert.equal(

@@ -1,6 +1,7 @@
 /**
  * Requests to our own routes as the clients send them.
  */
+import { until } from '../../scripts/lab/programs.ts';
 import { tokenFor } from '../../scripts/lab/tokens.ts';
 
 export interface ApiAnswer {
@@ -29,6 +30,16 @@ export async function untilAvailable(ask: () => Promise<ApiAnswer>): Promise<Api
   const answer = await ask();
   return answer.status === 503 ? untilAvailable(ask) : answer;
 }
+
+/**
+ * Resolves when a sidecar says that it can serve what needs the database. Then the tables are there, and it has connections: to
+ * open the first one may take a busy machine longer than a request waits for it.
+ */
+export const untilReady = ({ url }: { readonly url: string }): Promise<void> =>
+  until('the sidecar to be ready for the database', async () => {
+    const { body } = await api('GET', `${url}/readyz`);
+    return body.checks.database === 'ok';
+  });
 
 export async function api(method: string, url: string, request: ApiRequest = {}): Promise<ApiAnswer> {
   const token = request.token ?? (request.user === undefined ? undefined : tokenFor(request.user));

@@ -1,4 +1,5 @@
 /** A sidecar that runs, everything behind it, and the doctor that looks at them by a file of settings. */
+
 import { writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import { after, before } from 'node:test';
@@ -15,11 +16,11 @@ import { makeScratchFolder } from '../../scripts/lab/scratch-folder.ts';
 import { startProcess } from '../../scripts/lab/sidecar.ts';
 import { startTestObjectStore, storageEnv } from '../../scripts/lab/throwaway-object-store.ts';
 import { JWT_SECRET } from '../../scripts/lab/tokens.ts';
-import { untilMigrated } from '../../scripts/lab/until-migrated.ts';
 import { withAbort } from '../../scripts/uploads/bucket-rules.ts';
 import { parseDatabaseUrl } from '../../src/config/database-url.ts';
 import { migrateDatabase } from '../../src/infra/postgres/migrate.ts';
 import { schema } from '../../src/schema.ts';
+import { untilReady } from './api.ts';
 import { storageOf } from './object-store-contract.ts';
 
 export type DoctorScene = Awaited<ReturnType<typeof startScene>>;
@@ -68,7 +69,7 @@ async function startScene() {
     ...storageEnv(store.config),
   };
   const sidecar = parts.use(await startProcess(env));
-  await untilMigrated(url);
+  await untilReady(sidecar);
   const kept = parts.move();
   let count = 0;
 

@@ -2,13 +2,14 @@
  * Everything between a client and its data, each part the real one in a process of its own:
  * client → nginx (TLS) → sidecar → uvicorn → PostgreSQL (TLS), and the object store beside them.
  */
+
 import { readFile } from 'node:fs/promises';
 import { after, before } from 'node:test';
 import { startTestDatabase } from '../../scripts/lab/database.ts';
 import { startProcess } from '../../scripts/lab/sidecar.ts';
 import { startTestObjectStore, storageEnv } from '../../scripts/lab/throwaway-object-store.ts';
-import { untilMigrated } from '../../scripts/lab/until-migrated.ts';
 import { startUvicorn, UVICORN } from '../../scripts/lab/uvicorn.ts';
+import { untilReady } from './api.ts';
 import { startDeployedNginx } from './deployed-nginx.ts';
 import { type ClientRequest, send } from './https-client.ts';
 import { skipWithout } from './requirements.ts';
@@ -61,7 +62,7 @@ async function startStack() {
   const nginx = await startDeployedNginx(sidecar.port);
   parts.defer(nginx.stop);
   const ca = await readFile(nginx.caPath);
-  await untilMigrated(databaseUrl);
+  await untilReady(sidecar);
   const { port, url } = backend;
   const kept = parts.move();
   /** A request through nginx. */

@@ -7,8 +7,7 @@ import {
   type TestDatabaseServer,
 } from '../../scripts/lab/database.ts';
 import { startTestObjectStore, storageEnv } from '../../scripts/lab/throwaway-object-store.ts';
-import { untilMigrated } from '../../scripts/lab/until-migrated.ts';
-import { type ApiRequest, api } from './api.ts';
+import { type ApiRequest, api, untilReady } from './api.ts';
 import { startSidecar, type TestSidecar } from './start-sidecar.ts';
 
 export interface UploadScene {
@@ -37,7 +36,7 @@ export function uploadScene(use: (scene: UploadScene) => void | Promise<void>): 
     const sidecar = async (env: Record<string, string> = {}) => {
       const made = await startSidecar({ ...base, ...storageEnv(store.config), ...env });
       stops.push(made.stop);
-      await untilMigrated(url);
+      await untilReady(made);
       return made;
     };
     const letTimePass = (user: number, interval: string) => query(url, agedBy(user, interval));

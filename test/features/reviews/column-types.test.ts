@@ -7,11 +7,10 @@ import {
   startTestDatabase,
   type TestDatabaseServer,
 } from '../../../scripts/lab/database.ts';
-import { untilMigrated } from '../../../scripts/lab/until-migrated.ts';
 import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
 import { migrateDatabase, schemaStatus } from '../../../src/infra/postgres/migrate.ts';
 import { schema } from '../../../src/schema.ts';
-import { api } from '../../support/api.ts';
+import { api, untilReady } from '../../support/api.ts';
 import { createOldTable, oldInsert, statsAgree } from '../../support/old-reviews.ts';
 import { startSidecar } from '../../support/start-sidecar.ts';
 
@@ -30,7 +29,7 @@ async function withSidecar(url: string, work: (reviews: string) => Promise<void>
   await createBackendTables(url);
   const sidecar = await startSidecar({ DATABASE_URL: url });
   try {
-    await untilMigrated(url);
+    await untilReady(sidecar);
     await work(`${sidecar.url}/api/products/1/reviews`);
   } finally {
     await sidecar.stop();

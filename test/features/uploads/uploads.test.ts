@@ -11,8 +11,7 @@ import {
   startTestObjectStore,
   storageEnv,
 } from '../../../scripts/lab/throwaway-object-store.ts';
-import { untilMigrated } from '../../../scripts/lab/until-migrated.ts';
-import { api } from '../../support/api.ts';
+import { api, untilReady } from '../../support/api.ts';
 import { send } from '../../support/object-store-contract.ts';
 import { startSidecar, type TestSidecar } from '../../support/start-sidecar.ts';
 
@@ -26,7 +25,7 @@ before(async () => {
   store = await startTestObjectStore();
   const env = { DATABASE_URL: server.url, UPLOAD_RATE_PER_MINUTE: '0', ...storageEnv(store.config) };
   sidecar = await startSidecar(env);
-  await untilMigrated(server.url);
+  await untilReady(sidecar);
 });
 
 after(async () => {

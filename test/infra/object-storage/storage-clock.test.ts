@@ -42,6 +42,8 @@ async function upload(storage: ObjectStorage, { expiresInSeconds = 60, afterMs =
 }
 
 test('with a clock that is 20 minutes wrong the first upload works, and those after it', async (t) => {
+  // Loads the libraries, which on a busy machine takes longer than the first upload waits for the clock.
+  assert.equal(await upload((await storageAhead(t, 0)).storage), 200);
   for (const minutes of [20, -20, 600, -600]) {
     const { storage } = await storageAhead(t, minutes * MINUTE_MS);
     assert.equal(await upload(storage), 200, `${minutes} minutes`);
