@@ -100,6 +100,13 @@ export interface Outage {
 export const isWithin = (sample: Sample, outages: readonly Outage[]): boolean =>
   outages.some(({ downAt, upAt }) => sample.startedAt <= upAt && sample.endedAt >= downAt);
 
+/**
+ * Those that began then or later. Before a fault a busy machine may take longer to open the first connections to the database
+ * than a request waits for one: that is no matter of the fault.
+ */
+export const since = (at: number, samples: readonly Sample[]): readonly Sample[] =>
+  samples.filter(({ startedAt }) => startedAt >= at);
+
 /** Longest time from the end of a fault to the next right answer, ms; infinite when there was none. */
 export function longestRecoveryMs(samples: readonly Sample[], outages: readonly Outage[]): number {
   const answered = samples.filter(isAnswered);

@@ -1,12 +1,21 @@
 /** PostgreSQL dies, comes back, hangs, and goes on (docs/contract.md, 4; issue: a database that is down never stops the rest). */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startTestDatabase } from '../../lab/database.ts';
+import { until } from '../../lab/programs.ts';
 import { untilMigrated } from '../../lab/until-migrated.ts';
 import { type Drill, none, report, some } from '../drill.ts';
 import { startLoad } from '../load.ts';
 import { mixed } from '../requests.ts';
 import { auditReviews, createReviewLoad, makeAuthors } from '../reviews.ts';
-import { isAnswered, isRefused, isWithin, longestMs, longestRecoveryMs, type Outage } from '../sample.ts';
+import {
+  isAnswered,
+  isRefused,
+  isWithin,
+  longestMs,
+  longestRecoveryMs,
+  type Outage,
+  since,
+} from '../sample.ts';
 import { startScene } from '../scene.ts';
 
 const AUTHORS = 12;
@@ -27,6 +36,8 @@ export const databaseRestart: Drill = {
     await untilMigrated(postgres.url);
     const forwarding = startLoad({ port, clients: 12, everyMs: 50, next: mixed() });
     const reviewing = startLoad({ port, clients: AUTHORS, everyMs: 50, next: createReviewLoad().next });
+    await until('reviews to be written', () => reviewing.samples.filter(isAnswered).length >= AUTHORS);
+    const warmAt = performance.now();
     const outages: Outage[] = [];
     const during = async (begin: () => unknown, ms: number, end: () => unknown) => {
       await sleep(BEFORE_MS);
@@ -45,7 +56,7 @@ export const databaseRestart: Drill = {
     const forwarded = await forwarding.stop();
     const reviews = await reviewing.stop();
     const audit = await auditReviews(postgres.url, reviews);
-    const refused = reviews.filter(isRefused);
+    const refused = since(warmAt, reviews).filter(isRefused);
     return report({
       samples: [...forwarded, ...reviews],
       doubledPosts: scene.backend.arrivals().doubledPosts,

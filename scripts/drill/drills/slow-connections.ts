@@ -31,7 +31,9 @@ export const slowConnections: Drill = {
     const tooMany = await Promise.all(Array.from({ length: TOO_MANY }, () => opened(port)));
     const free = MAX_CONNECTIONS - NORMAL - slow.open();
     await sleep(seconds * 500);
-    const turnedAway = tooMany.filter(({ destroyed }) => destroyed).length;
+    const turnedAway = () => tooMany.filter(({ destroyed }) => destroyed).length;
+    await until('those over the limit to be turned away', () => turnedAway() >= TOO_MANY - free);
+    const away = turnedAway();
     const slowOpen = slow.open();
     for (const socket of tooMany) socket.destroy();
     slow.stop();
@@ -48,7 +50,7 @@ export const slowConnections: Drill = {
       figures: [
         none('requests refused', samples, isRefused),
         none('requests lost on idle connections', samples, ({ raced }) => raced),
-        some('connections over the limit turned away', turnedAway, TOO_MANY - free),
+        some('connections over the limit turned away', away, TOO_MANY - free),
         ...(seconds < DEADLINE_S ? [] : [none('slow connections open after the deadline', slowOpen)]),
       ],
     });

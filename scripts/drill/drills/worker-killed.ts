@@ -9,8 +9,6 @@ import { pidsOf, startScene } from '../scene.ts';
 const WORKERS = 2;
 const MOST_KILLS = 4;
 const BEFORE_MS = 600;
-/** From the signal until every client has noticed that its connection is gone, ms. */
-const NOTICE_MS = 100;
 
 export const workerKilled: Drill = {
   name: 'worker-killed',
@@ -27,16 +25,18 @@ export const workerKilled: Drill = {
     });
     const kills: Outage[] = [];
     const killed = new Set<number>();
-    const kill = () => {
+    const kill = async () => {
       const victim = pidsOf(sidecar, 'listening').find((pid) => !killed.has(pid)) ?? 0;
       killed.add(victim);
       const downAt = performance.now();
       process.kill(victim, 'SIGKILL');
-      kills.push({ downAt, upAt: downAt + NOTICE_MS });
+      // Its connections go with it: by then every client can have noticed.
+      await sidecar.untilLogged('worker died', killed.size);
+      kills.push({ downAt, upAt: performance.now() });
     };
     for (let i = 0; i < Math.min(MOST_KILLS, Math.max(1, seconds / 2)); i += 1) {
       await sleep(BEFORE_MS);
-      kill();
+      await kill();
       await sidecar.untilLogged('listening', WORKERS + kills.length);
     }
     await sleep(BEFORE_MS);
