@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openDescriptors } from '../../scripts/lab/proc.ts';
+import { until } from '../../scripts/lab/programs.ts';
 import { connectRaw, exchangeRaw, type RawConnection } from '../../scripts/lab/raw-connection.ts';
 import {
   answering,
@@ -387,11 +388,7 @@ test('a refused CONNECT or upgrade leaves no descriptor behind, whatever its cli
       client.send('bytes behind it');
     }
     // Their sides stay open: only we can end this.
-    const giveUpAt = Date.now() + 15_000;
-    while (openDescriptors(pid) > before) {
-      assert.ok(Date.now() < giveUpAt, `${openDescriptors(pid) - before} are still open`);
-      await new Promise((wake) => setTimeout(wake, 100));
-    }
+    await until(`no more than ${before} descriptors to be open`, () => openDescriptors(pid) <= before);
     for (const client of clients) client.destroy();
   });
 });

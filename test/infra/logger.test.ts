@@ -41,7 +41,8 @@ test('lines that come while a write waits for its reader leave as well, whole an
     setTimeout(() => {
       log.infoFields('"n":2000');
       process.send('done');
-    }, 200);`);
+    }, 200);
+    setInterval(() => undefined, 60_000);`);
   try {
     await untilDone(child);
     let text = '';
@@ -72,7 +73,8 @@ test('a reader that is far behind costs lines, not memory, and is told how many'
       if (turns < 200) return;
       clearInterval(flood);
       process.send('done');
-    }, 1);`);
+    }, 1);
+    setInterval(() => undefined, 60_000);`);
   try {
     await untilDone(child);
     let text = '';

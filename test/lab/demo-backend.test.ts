@@ -288,7 +288,7 @@ async function openChat(port: number, room: string) {
   return {
     send: (text: string) => socket.send(text),
     async next(): Promise<string> {
-      if (received.length === 0) await once(socket, 'message', { signal: AbortSignal.timeout(10_000) });
+      if (received.length === 0) await once(socket, 'message', { signal: AbortSignal.timeout(60_000) });
       return received.shift() ?? '';
     },
     async close() {

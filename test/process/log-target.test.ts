@@ -6,9 +6,8 @@ import { closeSync, existsSync, openSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePorts } from '../../scripts/lab/ports.ts';
+import { until } from '../../scripts/lab/programs.ts';
 import { baseEnv, MAIN } from '../../scripts/lab/sidecar.ts';
-
-const PATIENCE_MS = 20_000;
 
 /** @param stdout a descriptor, or a pipe that nobody reads unless the test does */
 async function startWithLogTo(t: TestContext, stdout: number | 'pipe') {
@@ -19,11 +18,7 @@ async function startWithLogTo(t: TestContext, stdout: number | 'pipe') {
   });
   t.after(() => child.kill('SIGKILL'));
   const ask = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).status;
-  const giveUpAt = Date.now() + PATIENCE_MS;
-  while ((await ask('/livez').catch(() => 0)) !== 200) {
-    if (Date.now() > giveUpAt) throw new Error('the sidecar does not answer /livez');
-    await sleep(20);
-  }
+  await until('the sidecar to answer', async () => (await ask('/livez').catch(() => 0)) === 200);
   return { child, ask };
 }
 

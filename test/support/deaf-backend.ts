@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 
 const LISTENER =
   "const s = require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => console.log(s.address().port))";
@@ -27,7 +27,9 @@ export async function startDeafBackend(): Promise<{ readonly url: string; stop()
     const socket = connect(port, '127.0.0.1').on('error', () => undefined);
     queued.push(socket);
     const connected = new Promise<boolean>((resolve) => socket.once('connect', () => resolve(true)));
-    taken = await Promise.race([connected, sleep(TAKEN_WITHIN_MS, false)]);
+    // Should this process have stood still: what happened meanwhile has its turn before.
+    const late = sleep(TAKEN_WITHIN_MS).then(() => nextTurn(false));
+    taken = await Promise.race([connected, late]);
   }
   return {
     url: `http://127.0.0.1:${port}`,

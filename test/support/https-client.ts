@@ -28,7 +28,7 @@ export interface ClientAnswer {
 }
 
 /** A client that hangs has failed, ms. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 
 export async function send(url: string, request: ClientRequest = {}): Promise<ClientAnswer> {
   const { method = 'GET', json, token, ca, localAddress } = request;
