@@ -7,10 +7,11 @@ import {
   startTestDatabase,
   type TestDatabaseServer,
 } from '../../../scripts/lab/database.ts';
+import { untilMigrated } from '../../../scripts/lab/until-migrated.ts';
 import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
 import { migrateDatabase } from '../../../src/infra/postgres/migrate.ts';
 import { schema } from '../../../src/schema.ts';
-import { type ApiAnswer, api, untilReady } from '../../support/api.ts';
+import { type ApiAnswer, api } from '../../support/api.ts';
 import { createOldTable, oldInsert, statsAgree } from '../../support/old-reviews.ts';
 import { startSidecar } from '../../support/start-sidecar.ts';
 
@@ -32,7 +33,9 @@ async function withSidecar(url: string, work: (client: Client) => Promise<void>)
   const sidecar = await startSidecar({ DATABASE_URL: url });
   const at = `${sidecar.url}/api/products/1/reviews`;
   try {
-    await untilReady(sidecar);
+    await untilMigrated(url);
+    // Not ready, where something objects to reviews; but connected.
+    await api('GET', `${sidecar.url}/readyz`);
     await work({ at, post: (text, user = 1) => api('POST', at, { user, json: { rating: 5, text } }) });
   } finally {
     await sidecar.stop();

@@ -82,7 +82,8 @@ async function inTrouble([kind, method, rest, wanted, stays]: Flow, what: string
   if (typeof answer === 'string') return assert.fail(`${what}: ${answer}`);
   assert.deepEqual([answer.status, answer.body.code], [503, 'unavailable'], what);
   troubles.delete(upload.name);
-  assert.deepEqual(outcomeOf(await upload.call(sidecar, method, rest)), wanted, what);
+  const next = await upload.call(sidecar, method, rest);
+  assert.deepEqual(outcomeOf(next), wanted, `${what}: ${JSON.stringify(next.body)}`);
   assert.equal(await upload.isThere(), stays, what);
 }
 
