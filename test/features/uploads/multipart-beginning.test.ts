@@ -1,13 +1,13 @@
 /** A multipart is begun in PostgreSQL first: whoever is refused leaves nothing in the bucket, and what is broken off heals. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../../../scripts/lab/programs.ts';
 import { startProcess } from '../../../scripts/lab/sidecar.ts';
 import { createObjectStorage } from '../../../src/infra/object-storage/object-storage.ts';
 import { createStorageClock } from '../../../src/infra/object-storage/storage-clock.ts';
 import { api } from '../../support/api.ts';
 import { type Fault, startBrokenStore } from '../../support/broken-store.ts';
+import { withinTime } from '../../support/in-time.ts';
 import type { TestSidecar } from '../../support/start-sidecar.ts';
 import { issue, type UploadScene, uploadScene } from '../../support/upload-scene.ts';
 
@@ -16,6 +16,8 @@ const VIDEO = {
   ...{ kind: 'reel_video', filename: 'a.mp4', content_type: 'video/mp4' },
   ...{ multipart: true, size_bytes: 9 * MIB },
 };
+/** The whole request, and half a second for what comes behind it. */
+const REQUEST_MS = 10_500;
 /** Room for one of them. */
 const ENV = { UPLOAD_RATE_PER_MINUTE: '3', UPLOAD_QUOTA_MB_PER_USER: '10' };
 
@@ -107,8 +109,7 @@ test('a multipart that the storage does not begin is a 503 in ten seconds, takes
   const user = await newUser();
   for (const fault of ['hangs', 'refused'] as const) {
     beginning = () => fault;
-    const late = sleep(10_500, 'late', { ref: false });
-    const answer = await Promise.race([issue(sidecar, VIDEO, user), late]);
+    const answer = await withinTime(REQUEST_MS, sidecar, issue(sidecar, VIDEO, user));
     beginning = () => false;
     assert.equal(typeof answer === 'string' ? answer : answer.status, 503);
     await until('its room to be free', async () => {
@@ -204,7 +205,7 @@ test('a multipart whose id cannot be noted, the database standing still, is give
   await isAsked;
   scene.server.freeze();
   goOn(false);
-  const answer = await Promise.race([call, sleep(5_000, 'late')]);
+  const answer = await withinTime(5_000, sidecar, call);
   scene.server.thaw();
   assert.equal(typeof answer === 'string' ? answer : answer.status, 503);
   await until('the multipart to go', async () => (await openMultiparts(user)).length === 0, { everyMs: 200 });
