@@ -27,7 +27,8 @@ export interface WebSockets {
 /** As the app does. */
 export const REOPEN_AFTER_MS = 500;
 const PAUSE_MS = 50;
-const HANDSHAKE_TIMEOUT_MS = 20_000;
+/** A restart on a busy machine is waited for. */
+const HANDSHAKE_TIMEOUT_MS = 60_000;
 
 /** Resolves when all are open. @throws Error when one cannot be opened */
 export async function keepWebSockets({ port, count, reopenAfterMs }: WebSocketOptions): Promise<WebSockets> {

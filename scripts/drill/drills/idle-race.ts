@@ -12,6 +12,8 @@ const CLIENTS = 9;
 /** Pauses swept over this range on both sides of the boundary, ms. */
 const SWEEP_MS = 5;
 const STEP_MS = 0.5;
+/** However busy the machine is. */
+const FEWEST_VOLLEYS = 4;
 
 interface Part {
   readonly samples: readonly Sample[];
@@ -54,7 +56,7 @@ async function runPart(backendOptions: BackendOptions, forMs: number, pauseMs: (
   const next = mixed({ bytes: 50 });
   const samples: Sample[] = [];
   const endAt = performance.now() + forMs;
-  while (performance.now() < endAt) {
+  while (performance.now() < endAt || samples.length < FEWEST_VOLLEYS * CLIENTS) {
     samples.push(...(await Promise.all(clients.map((client) => client.perform(next())))));
     await preciseSleep(pauseMs());
   }

@@ -9,7 +9,8 @@ import { isRefused, REASON, type Sample } from '../sample.ts';
 import { startSidecar } from '../scene.ts';
 import { keepWebSockets } from '../web-sockets.ts';
 
-const GRACE_MS = 5_000;
+/** More than what is under way takes on a busy machine. */
+const GRACE_MS = 20_000;
 /** For what comes after the last connection has gone, ms. */
 const EXIT_MS = 500;
 const BEFORE_MS = 600;

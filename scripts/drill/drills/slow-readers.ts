@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../../lab/programs.ts';
 import { KeepAliveClient } from '../client.ts';
 import { type Drill, report, some } from '../drill.ts';
 import { backendRequest } from '../requests.ts';
@@ -11,7 +12,7 @@ import { startScene } from '../scene.ts';
 const READERS = 20;
 /** The answers end within the sidecar's own buffers, which hold this much beyond what the kernel takes, bytes. */
 const BEYOND_KERNEL_BYTES = 256 * 1024;
-const GRACE_MS = 10_000;
+const GRACE_MS = 30_000;
 /** The sidecar looks for idle connections a second after the signal. */
 const READ_ON_AFTER_MS = 2_000;
 const FILL_MS = 1_000;
@@ -32,6 +33,7 @@ export const slowReaders: Drill = {
         readAfterMs: FILL_MS + READ_ON_AFTER_MS,
       }),
     );
+    await until('every request to be at the backend', () => backend.arrivals().total >= READERS);
     await sleep(FILL_MS);
     sidecar.child.kill('SIGTERM');
     const samples = await Promise.all(answers);
