@@ -135,9 +135,12 @@ export class ReviewModel {
   }
 
   moderate(row: ModelReview, action: string, reason: string | null): void {
-    if (action === 'hide') this.#become(row, 'hidden', reason);
-    else if (action === 'hold') this.#become(row, 'held', reason);
-    else if (action === 'discard_edit') row.pendingEdit = null;
+    if (action === 'hide' || action === 'hold') {
+      const shown = this.ofPair(row.product, row.author).filter(
+        (one) => one.id > row.id && this.isShown(one),
+      );
+      for (const one of [row, ...shown]) this.#become(one, action === 'hide' ? 'hidden' : 'held', reason);
+    } else if (action === 'discard_edit') row.pendingEdit = null;
     else if (action === 'publish') {
       Object.assign(row, row.pendingEdit, { pendingEdit: null });
       for (const user of row.reports.keys()) row.reports.set(user, false);

@@ -122,6 +122,37 @@ test('changes noted at REPEATABLE READ are counted once, whoever settles and cou
   await statsAgree(url);
 });
 
+test('a note that is being deleted while its product is counted is not added to what was counted', async () => {
+  const url = await migrated();
+  const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
+  const untilWaiting = async (many: number) => {
+    while ((await query(url, waiting)).length < many) await sleep(20);
+  };
+  await inSession(url, 'SET default_transaction_isolation = "repeatable read"', (client) =>
+    client.query('UPDATE product_reviews SET rating = 1 WHERE id = 3'),
+  );
+  const [{ product, note } = { product: '', note: '' }] = await query<{ product: string; note: string }>(
+    url,
+    'SELECT product_id AS product, id::text AS note FROM product_reviews_unsettled WHERE change IS NOT NULL',
+  );
+  await inSession(url, 'BEGIN', async (blocker) => {
+    await blocker.query('SELECT FROM product_review_stats WHERE product_id = $1 FOR UPDATE', [product]);
+    await query(url, 'INSERT INTO product_reviews_unsettled (product_id) VALUES ($1)', [product]);
+    // First in the queue for the stats; it sees the note, of which nobody knows yet that it is being deleted.
+    const counting = query(
+      url,
+      'DELETE FROM product_reviews_unsettled WHERE author_id IS NULL AND change IS NULL',
+    );
+    await untilWaiting(1);
+    const adding = query(url, 'DELETE FROM product_reviews_unsettled WHERE id = $1', [note]);
+    await untilWaiting(2);
+    await blocker.query('COMMIT');
+    await Promise.all([counting, adding]);
+  });
+  await query(url, 'DELETE FROM product_reviews_unsettled');
+  await statsAgree(url);
+});
+
 test('a backup of data alone that has notes counts nothing twice', async () => {
   const url = await migrated();
   await inSession(url, 'SET default_transaction_isolation = serializable', (client) =>

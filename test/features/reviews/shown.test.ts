@@ -60,6 +60,17 @@ test('the old module’s next row by an author whose review is hidden is hidden 
   await statsAgree(url);
 });
 
+test('nobody shows what is not published: the stats’ rebuild of a release that knew no statuses says it should be', async () => {
+  const url = await migrated();
+  for (const status of ['hidden', 'held', 'pending']) {
+    await setStatus(url, status, 'id = 3');
+    await query(url, 'UPDATE product_reviews SET superseded_at = NULL WHERE id = 3');
+    assert.deepEqual(await shown(url), status === 'pending' ? [1, 2] : [2], status);
+    await statsAgree(url);
+    await setStatus(url, 'published', 'id = 3');
+  }
+});
+
 test('a new review after deleting a hidden one is held', async () => {
   const url = await migrated();
   await setStatus(url, 'hidden', 'id = 3');

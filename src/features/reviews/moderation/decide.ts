@@ -31,9 +31,11 @@ export function createDecide({ database, views, events }: DecideOptions): Decide
         (view) =>
           retriedOnce(() =>
             database.transaction(async (trx) => {
-              const change = await makeChange(trx, reviewId, actorId, decision);
-              const type = eventOf(decision.action, change);
-              if (type !== null) await events.record(trx, view, { reviewId, type, actorId });
+              for (const id of await underDecision(trx, reviewId, decision.action)) {
+                const change = await makeChange(trx, id, actorId, decision);
+                const type = eventOf(decision.action, change);
+                if (type !== null) await events.record(trx, view, { reviewId: id, type, actorId });
+              }
               const [row] = await rowsOf<{ json: string }>(trx, ownSql(view), [reviewId]);
               if (row === undefined) throw new AppError('review_not_found');
               return row.json;
@@ -58,6 +60,24 @@ interface Change {
   readonly after: State;
 }
 
+/**
+ * What keeps a review back is about its author and product: what of theirs is shown in its place, because the old module wrote it
+ * a moment before, is kept back with it, as it would have been a moment later (tables/triggers/current.ts). Takes the author's turn,
+ * before any row (the author may be editing it). @returns ids
+ */
+async function underDecision(trx: Knex.Transaction, reviewId: string, action: Action): Promise<string[]> {
+  const [owner] = await rowsOf<Owner>(trx, OWNER, [reviewId]);
+  if (owner === undefined) throw new AppError('review_not_found');
+  await trx.raw(TAKE_TURN, [owner.product_id, owner.author_id]);
+  if (action !== 'hide' && action !== 'hold') return [reviewId];
+  const shown = await rowsOf<{ id: string }>(trx, SHOWN_INSTEAD, [
+    owner.product_id,
+    owner.author_id,
+    reviewId,
+  ]);
+  return [reviewId, ...shown.map(({ id }) => id)];
+}
+
 async function makeChange(
   trx: Knex.Transaction,
   reviewId: string,
@@ -66,8 +86,6 @@ async function makeChange(
 ): Promise<Change> {
   const [owner] = await rowsOf<Owner>(trx, OWNER, [reviewId]);
   if (owner === undefined) throw new AppError('review_not_found');
-  // Whose turn it is comes before the row (tables/functions.ts): the author may be editing it.
-  await trx.raw(TAKE_TURN, [owner.product_id, owner.author_id]);
   const [before] = await rowsOf<{ state: State }>(trx, `${STATE_OF} FOR UPDATE`, [reviewId]);
   if (before === undefined) throw new AppError('review_not_found');
   const changed = `UPDATE product_reviews AS r SET ${CHANGES[action]} WHERE r.id = ? RETURNING ${STATE} AS state`;
@@ -120,6 +138,8 @@ const STATUS_EVENTS: Readonly<Partial<Record<Action, ReviewEventType>>> = {
 };
 
 const OWNER = 'SELECT product_id::text, author_id::text FROM product_reviews WHERE id = ?';
+const SHOWN_INSTEAD = `SELECT id::text FROM product_reviews
+   WHERE product_id = ? AND author_id = ? AND superseded_at IS NULL AND id > ?`;
 const TAKE_TURN = 'SELECT pg_advisory_xact_lock(product_review_turn(?, ?))';
 
 const STATE = `json_build_object(

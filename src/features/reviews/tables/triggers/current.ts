@@ -25,6 +25,18 @@ const NEWEST = `(SELECT id
 const PAIRS = 'unnest(products, authors) AS pair (product, author)';
 
 /**
+ * A row without a status is the old module's. Since it came (HOLD) somebody may have kept back another one of its author's, whose
+ * turn we have by now: nobody comes in between any more.
+ */
+const KEEP_BACK = `
+    UPDATE product_reviews AS review SET status = known.status FROM product_review_moderated AS known
+     WHERE review.id = ANY (arriving) AND review.status IS NULL
+       AND known.product_id = review.product_id AND known.author_id = review.author_id;
+    IF FOUND THEN
+      arriving := ARRAY(SELECT id FROM product_reviews WHERE id = ANY (arriving) AND ${IS_PUBLISHED});
+    END IF;`;
+
+/**
  * The newest rows of some authors become current, if they are published, their former ones superseded.
  *
  * The loop waits for deletes, which make an older row current as they commit: it ends when the rows that have to change
@@ -56,6 +68,7 @@ export const MAKE_CURRENT = `
       PERFORM 1 FROM product_reviews WHERE id = ANY (leaving || arriving) ORDER BY id FOR UPDATE;
       locked := leaving || arriving;
     END LOOP;
+    ${KEEP_BACK}
     WITH older AS (
       UPDATE product_reviews SET superseded_at = now() WHERE id = ANY (leaving) RETURNING id
     )
@@ -86,7 +99,8 @@ export const SHOWN_AT_ONCE = '-infinity';
 
 /**
  * A new row comes without a status and, by the column's default, with the time of its transaction; one out of a backup
- * brings what it was. The votes may have come back before their reviews or come afterwards, and are counted either way.
+ * brings what it was. What is not published is not shown, whoever says that it should be: releases before 0008 knew no statuses, and
+ * their rebuild of the stats shows the newest row. The votes may have come back before their reviews or come afterwards, and are counted either way.
  */
 export const HOLD = `
   BEGIN
@@ -109,7 +123,8 @@ export const HOLD = `
       NEW.superseded_at := coalesce(NEW.superseded_at, now());
     ELSIF (OLD.id, OLD.product_id, OLD.author_id, OLD.rating IS NULL, coalesce(OLD.status, 'published'))
             IS DISTINCT FROM
-          (NEW.id, NEW.product_id, NEW.author_id, NEW.rating IS NULL, coalesce(NEW.status, 'published')) THEN
+          (NEW.id, NEW.product_id, NEW.author_id, NEW.rating IS NULL, coalesce(NEW.status, 'published'))
+          OR coalesce(NEW.status, 'published') <> 'published' THEN
       NEW.superseded_at := coalesce(NEW.superseded_at, now());
     END IF;
     RETURN NEW;
