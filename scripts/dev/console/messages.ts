@@ -1,5 +1,6 @@
 /** What the sidecar's process tells the console of the requests that pass through it. */
 import type { BackendAddress } from '../../../src/config/values.ts';
+import type { FaultKind, Faults } from './faults.ts';
 
 /** Which way bytes go: `in` from the client, `out` to it. */
 export type Way = 'in' | 'out';
@@ -69,6 +70,8 @@ export interface Ended {
   readonly status: number;
   readonly isForwarded: boolean;
   readonly isAborted: boolean;
+  /** The fault that was switched on for it. */
+  readonly fault: FaultKind | null;
   readonly ms: number;
   readonly marks: Marks;
   readonly steps: readonly Step[];
@@ -93,6 +96,17 @@ export type SidecarMessage =
   /** Messages and pieces that were dropped instead of delaying anybody. */
   | { readonly type: 'dropped'; readonly count: number };
 
+/** What the console tells the sidecar's process. */
+export type ConsoleMessage =
+  | { readonly type: 'faults'; readonly faults: Faults }
+  /** A frame for one end of a WebSocket: `in` to the backend, `out` to the client. */
+  | { readonly type: 'frame'; readonly id: string; readonly way: Way; readonly frame: Uint8Array };
+
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** Where the sidecar's process finds the console; a file that only its owner reads. */
 export interface Link {
   /** Of 127.0.0.1: takes messages. */
@@ -104,6 +118,8 @@ export interface Link {
   /** What is observed: the port that the sidecar listens on. */
   readonly sidecarPort: number;
   readonly backend: BackendAddress;
+  readonly database: readonly Place[];
+  readonly storage: readonly Place[];
 }
 
 /** Header of requests for the page that have passed the guard. */

@@ -9,6 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { parseSetting } from '../../../src/config/config.ts';
 import { listen } from '../../lab/ports.ts';
 import { createConsoleServer } from './api/routes.ts';
+import { NO_FAULTS } from './faults.ts';
 import { CONSOLE_PATH } from './guard.ts';
 import type { Link } from './messages.ts';
 import { createReceiver } from './store/receiver.ts';
@@ -40,9 +41,13 @@ export async function startConsole({ folder, sidecarPort, env }: ConsoleOptions)
   const records = new Records({ folder });
   const origin = `http://127.0.0.1:${sidecarPort}`;
   const receiver = createReceiver(records, key);
-  const pages = createConsoleServer({ records, origin, sidecarPort, key });
-  const [messagePort, pagePort] = await Promise.all([listen(receiver), listen(pages)]);
-  const link: Link = { messagePort, pagePort, key, sidecarPort, backend: parseSetting(env, 'BACKEND_URL') };
+  const pages = createConsoleServer({ records, receiver, origin, sidecarPort, key, faults: NO_FAULTS });
+  const [messagePort, pagePort] = await Promise.all([listen(receiver.server), listen(pages)]);
+  const link: Link = {
+    ...{ messagePort, pagePort, key, sidecarPort },
+    backend: parseSetting(env, 'BACKEND_URL'),
+    ...placesOf(env),
+  };
   const linkFile = join(folder, 'link.json');
   writeFileSync(linkFile, JSON.stringify(link), { mode: 0o600 });
   return {
@@ -51,7 +56,7 @@ export async function startConsole({ folder, sidecarPort, env }: ConsoleOptions)
     records,
     hear: (entry) => records.hear(entry),
     async stop() {
-      receiver.close();
+      receiver.server.close();
       pages.close();
       pages.closeAllConnections();
     },
@@ -59,3 +64,14 @@ export async function startConsole({ folder, sidecarPort, env }: ConsoleOptions)
 }
 
 const PRELOAD = pathToFileURL(join(import.meta.dirname, 'observe/preload.ts')).href;
+
+/** Where database and storage are, to be able to switch them off. */
+function placesOf(env: ConsoleOptions['env']): Pick<Link, 'database' | 'storage'> {
+  const { host, port: databasePort, otherHosts } = parseSetting(env, 'DATABASE_URL');
+  const storage = URL.parse(env.S3_ENDPOINT ?? '');
+  const port = Number(storage?.port || (storage?.protocol === 'https:' ? 443 : 80));
+  return {
+    database: [{ host, port: databasePort }, ...otherHosts],
+    storage: storage === null ? [] : [{ host: storage.hostname, port }],
+  };
+}

@@ -13,7 +13,16 @@ const started = (id: number): Started => ({
   ...{ peer: { address: '127.0.0.1', port: id }, headers: [], isWebSocket: false },
 });
 const ended = (id: number, status: number): Ended => ({
-  ...{ type: 'end', id: `1-${id}`, requestId: `r${id}`, status, isForwarded: true, isAborted: false, ms: 1 },
+  ...{
+    type: 'end',
+    id: `1-${id}`,
+    requestId: `r${id}`,
+    status,
+    isForwarded: true,
+    isAborted: false,
+    fault: null,
+    ms: 1,
+  },
   ...{ marks: {}, steps: [], responseHead: '', backendRequestHead: '', backendResponseHead: '' },
   ...{ bytesIn: 0, bytesOut: 0, unkeptIn: 0, unkeptOut: 0 },
 });

@@ -49,6 +49,9 @@ export function detailOf(record: RequestRecord, log: readonly LogEntry[], mask: 
     steps: (ended?.steps ?? []).map((step) => ({ ...step, what: mask.text(step.what) })),
     log: log.map((line) => mask.text(JSON.stringify(line))),
     isCutOff: record.isCutOff,
+    isOver: record.isOver,
+    messages:
+      record.conversation?.messages.map((message) => ({ ...message, text: mask.text(message.text) })) ?? null,
     resend: resendState(record),
     events: isStream(record)
       ? record.pieces.out

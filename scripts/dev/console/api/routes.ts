@@ -1,47 +1,21 @@
 /** The console's page and its API, for requests that have passed the guard (guard.ts). */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { activeFaults } from '../faults.ts';
 import { CONSOLE_PATH } from '../guard.ts';
 import { KEY_HEADER } from '../messages.ts';
 import { createTest, parseFilter } from '../store/filter.ts';
-import type { RequestRecord } from '../store/record.ts';
-import type { Records } from '../store/records.ts';
 import { decodedBody, headersOf, IMAGE, searchableBody } from './bodies.ts';
+import { type Call, type ConsoleApi, json, Refused, recordOf, send } from './call.ts';
+import { clear, pin, sendAgain, sendFrame, setFaults } from './changes.ts';
 import { curlOf } from './curl.ts';
-import { detailOf, resendState } from './detail.ts';
+import { detailOf } from './detail.ts';
 import { harOf } from './har.ts';
 import { headerValue } from './heads.ts';
 import { sendLive } from './live.ts';
 import { maskers } from './mask.ts';
-import { CONTENT_SECURITY_POLICY, PAGE_HTML, readPageFile } from './page-files.ts';
-import { type Edited, resend } from './resend.ts';
-
-export interface ConsoleApi {
-  readonly records: Records;
-  /** Of the sidecar, e.g. `http://127.0.0.1:8010`. */
-  readonly origin: string;
-  readonly sidecarPort: number;
-  readonly key: string;
-}
-
-/** What is asked, and what it is answered with. */
-interface Call {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
-  readonly query: URLSearchParams;
-  /** What the pattern of the route has found. */
-  readonly found: readonly string[];
-}
+import { PAGE_HTML, readPageFile } from './page-files.ts';
 
 type Handler = (api: ConsoleApi, call: Call) => Promise<void> | void;
-
-/** An answer with a sentence for whoever uses the page. */
-class Refused extends Error {
-  readonly status: number;
-  constructor(status: number, sentence: string) {
-    super(sentence);
-    this.status = status;
-  }
-}
 
 /** Patterns of what is below /dev/api. */
 const ROUTES: readonly (readonly [method: string, pattern: RegExp, handle: Handler])[] = [
@@ -51,11 +25,12 @@ const ROUTES: readonly (readonly [method: string, pattern: RegExp, handle: Handl
   ['GET', /^\/requests\/(\d+)\/curl$/, curl],
   ['POST', /^\/requests\/(\d+)\/pin$/, pin],
   ['POST', /^\/requests\/(\d+)\/resend$/, sendAgain],
+  ['POST', /^\/requests\/(\d+)\/frame$/, sendFrame],
+  ['GET', /^\/faults$/, (api, { res }) => json(res, 200, api.faults)],
+  ['PUT', /^\/faults$/, setFaults],
   ['GET', /^\/har$/, har],
   ['POST', /^\/clear$/, clear],
 ];
-
-const MAX_INPUT_BYTES = 16 * 1024 * 1024;
 
 /** A server for the sidecar's process alone; it does not listen yet. */
 export function createConsoleServer(api: ConsoleApi): Server {
@@ -91,8 +66,12 @@ async function answer(api: ConsoleApi, req: IncomingMessage, res: ServerResponse
   }
 }
 
-function live({ records }: ConsoleApi, { res, query }: Call): void {
-  sendLive(res, records, createTest(parseFilter(query), searchableBody), () => records.figures());
+function live(api: ConsoleApi, { res, query }: Call): void {
+  const { records } = api;
+  sendLive(res, records, createTest(parseFilter(query), searchableBody), () => ({
+    ...records.figures(),
+    faults: activeFaults(api.faults),
+  }));
 }
 
 function detail({ records }: ConsoleApi, { res, query, found }: Call): void {
@@ -124,69 +103,4 @@ function har({ records, origin }: ConsoleApi, { res, query }: Call): void {
   json(res, 200, harOf(chosen, origin, maskers(isRevealed(query))));
 }
 
-async function pin({ records }: ConsoleApi, { req, res, found }: Call): Promise<void> {
-  const { pinned } = (await readJson(req)) as { pinned?: unknown };
-  records.pin(recordOf(records, found), pinned === true);
-  json(res, 200, { pinned: pinned === true });
-}
-
-async function sendAgain({ records, sidecarPort }: ConsoleApi, { req, res, found }: Call): Promise<void> {
-  const record = recordOf(records, found);
-  const edited = (await readJson(req)) as Edited;
-  const state = resendState(record);
-  const needsOldBody = edited.body === undefined;
-  if (!state.isPossible && (needsOldBody || record.started.isWebSocket)) {
-    throw new Refused(409, state.reason ?? '');
-  }
-  await resend(records, record, edited, sidecarPort).catch((error) => {
-    throw new Refused(422, error.message);
-  });
-  json(res, 202, { sent: true });
-}
-
-async function clear({ records }: ConsoleApi, { req, res }: Call): Promise<void> {
-  await readJson(req);
-  records.clear();
-  json(res, 200, records.figures());
-}
-
-function recordOf(records: Records, [n]: readonly string[]): RequestRecord {
-  const record = records.get(Number(n));
-  if (record === undefined) throw new Refused(404, 'This request is no longer kept.');
-  return record;
-}
-
 const isRevealed = (query: URLSearchParams) => query.get('reveal') === '1';
-
-async function readJson(req: IncomingMessage): Promise<object> {
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  for await (const piece of req) {
-    bytes += piece.length;
-    if (bytes > MAX_INPUT_BYTES) throw new Refused(413, 'This is too much.');
-    pieces.push(piece);
-  }
-  try {
-    const value: unknown = JSON.parse(Buffer.concat(pieces).toString() || '{}');
-    if (typeof value === 'object' && value !== null) return value;
-  } catch {
-    // Said below.
-  }
-  throw new Refused(400, 'The body must be a JSON object.');
-}
-
-function json(res: ServerResponse, status: number, body: object): void {
-  res.statusCode = status;
-  send(res, 'application/json', JSON.stringify(body));
-}
-
-function send(res: ServerResponse, type: string, content: string | Buffer): void {
-  res.setHeader('Content-Type', type);
-  res.setHeader('Cache-Control', 'no-store');
-  res.setHeader('Content-Security-Policy', CONTENT_SECURITY_POLICY);
-  res.setHeader('X-Content-Type-Options', 'nosniff');
-  res.setHeader('Referrer-Policy', 'no-referrer');
-  res.setHeader('Cross-Origin-Resource-Policy', 'same-origin');
-  res.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
-  res.end(content);
-}

@@ -1,8 +1,9 @@
 /** Connections to the backend: the heads that go out and come in, as they are on the wire. */
 import { Socket } from 'node:net';
 import type { BackendAddress } from '../../../../src/config/values.ts';
-import type { Capture } from './capture.ts';
+import { type Capture, toBytes } from './capture.ts';
 import { captureOfHead } from './under-way.ts';
+import { openLine } from './web-socket-lines.ts';
 
 const REQUEST_HEAD = /^[A-Z]+ \S+ HTTP\/1\.1\r\n/;
 
@@ -30,8 +31,9 @@ interface Target {
   readonly path?: unknown;
 }
 
-/** net.connect() hands its arguments over as one list. */
-function optionsOf([first]: readonly unknown[]): Target {
+/** net.connect() hands its arguments over as one list; pg calls connect(port, host). */
+export function optionsOf([first, second]: readonly unknown[]): Target {
+  if (typeof first === 'number') return { port: first, host: second };
   const options: unknown = Array.isArray(first) ? first[0] : first;
   return typeof options === 'object' && options !== null ? options : {};
 }
@@ -41,14 +43,19 @@ const leadsTo = (backend: BackendAddress, { host, port, path }: Target) =>
 
 function listenIn(socket: Socket): void {
   let capture: Capture | undefined;
+  let frames: ((piece: Uint8Array) => void) | undefined;
   const { write, push } = socket;
   const observedWrite = (...args: unknown[]): boolean => {
     const [chunk, encoding] = args;
     if (typeof chunk === 'string' && REQUEST_HEAD.test(chunk)) {
       capture = captureOfHead(chunk);
       capture?.toBackend(chunk);
-    } else if (capture !== undefined && webSockets.has(capture)) {
-      capture.pass('in', chunk, encoding);
+      if (capture !== undefined && webSockets.has(capture)) frames = openFrames(capture, socket, write);
+    } else if (frames !== undefined) {
+      capture?.pass('in', chunk, encoding);
+      const result = Reflect.apply(write, socket, args);
+      frames(toBytes(chunk, encoding) ?? NOTHING);
+      return result;
     }
     return Reflect.apply(write, socket, args);
   };
@@ -58,4 +65,13 @@ function listenIn(socket: Socket): void {
     if (Buffer.isBuffer(chunk)) capture?.fromBackend(chunk);
     return push.call(socket, chunk, encoding);
   };
+}
+
+const NOTHING = new Uint8Array();
+
+function openFrames(capture: Capture, socket: Socket, write: Socket['write']) {
+  return openLine(capture.id, 'in', (frame) => {
+    capture.pass('in', frame);
+    write.call(socket, frame);
+  });
 }

@@ -3,6 +3,7 @@
  * wrapping the functions that bytes go through anyway, so that nothing waits, pauses or is read because of it.
  */
 import type { IncomingMessage } from 'node:http';
+import type { FaultKind } from '../faults.ts';
 import type { Ended, Marks, Step, Way } from '../messages.ts';
 import type { Sender } from './sender.ts';
 
@@ -10,12 +11,12 @@ import type { Sender } from './sender.ts';
 const KEPT_IN_BYTES = 8 * 1024 * 1024;
 /** Of an answer's body: to be looked at. */
 const KEPT_OUT_BYTES = 512 * 1024;
-/** Of a WebSocket, each way: its frames are small, and it lasts. */
-const KEPT_OF_WEB_SOCKET_BYTES = 16 * 1024 * 1024;
+/** Of a WebSocket: its messages are kept, and their number is bounded there. */
+const KEPT_OF_WEB_SOCKET_BYTES = Number.POSITIVE_INFINITY;
 const MAX_HEAD_CHARS = 64 * 1024;
 
 interface Side {
-  readonly limit: number;
+  limit: number;
   bytes: number;
   kept: number;
 }
@@ -27,6 +28,7 @@ export class Capture {
   readonly req: IncomingMessage;
   readonly marks: Marks = {};
   readonly steps: Step[] = [];
+  fault: FaultKind | null = null;
   status = 0;
   responseHead = '';
   backendRequestHead = '';
@@ -66,7 +68,11 @@ export class Capture {
     if (bytes === null || bytes.length === 0) return;
     const side = this.#sides[way];
     side.bytes += bytes.length;
-    if (side.kept + bytes.length > side.limit || !this.#sender.takesPieces()) return;
+    if (side.kept + bytes.length > side.limit || !this.#sender.takesPieces()) {
+      // Behind a gap nobody knows any more where a frame begins.
+      side.limit = 0;
+      return;
+    }
     side.kept += bytes.length;
     const piece = {
       type: 'piece',
@@ -114,10 +120,10 @@ export class Capture {
 
   end({ requestId, isAborted }: { requestId: string; isAborted: boolean }): void {
     const { in: into, out } = this.#sides;
-    const { id, status, marks, steps, responseHead, backendRequestHead } = this;
+    const { id, status, marks, steps, responseHead, backendRequestHead, fault } = this;
     const backendResponseHead = this.#hasBackendHead ? this.#backendResponseHead : '';
     const ended: Ended = {
-      ...{ type: 'end', id, requestId, status, isAborted, ms: this.since(), marks, steps },
+      ...{ type: 'end', id, requestId, status, isAborted, fault, ms: this.since(), marks, steps },
       ...{ responseHead, backendRequestHead, backendResponseHead, isForwarded: backendRequestHead !== '' },
       ...{ bytesIn: into.bytes, bytesOut: out.bytes },
       ...{ unkeptIn: into.bytes - into.kept, unkeptOut: out.bytes - out.kept },
@@ -126,7 +132,8 @@ export class Capture {
   }
 }
 
-function toBytes(chunk: unknown, encoding: unknown): Uint8Array | null {
+/** Null: it is no piece of a body. */
+export function toBytes(chunk: unknown, encoding: unknown): Uint8Array | null {
   if (typeof chunk === 'string') {
     return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
   }

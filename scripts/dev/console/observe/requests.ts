@@ -6,18 +6,27 @@ import { type IncomingMessage, Server, type ServerResponse } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { requestIdOf } from '../../../../src/edge/request-id.ts';
+import { type Faults, faultFor } from '../faults.ts';
 import { isConsoleTarget } from '../guard.ts';
 import type { Link } from '../messages.ts';
-import { markWebSocket } from './backend-sockets.ts';
+import { applyFault } from './apply-fault.ts';
 import { Capture } from './capture.ts';
 import type { ConsoleAnswers } from './console-answers.ts';
 import type { Sender } from './sender.ts';
 import { begin, finish, runFor } from './under-way.ts';
+import { captureUpgrade } from './upgrades.ts';
 
 type Emit = (event: string, ...args: unknown[]) => boolean;
 
+export interface Observers {
+  readonly sender: Sender;
+  readonly answers: ConsoleAnswers;
+  /** Those of this moment. */
+  readonly faults: () => Faults;
+}
+
 /** Listens in on the server of `sidecarPort`, and hands requests for the console over. */
-export function observeRequests({ sidecarPort }: Link, sender: Sender, answers: ConsoleAnswers): void {
+export function observeRequests({ sidecarPort }: Link, { sender, answers, faults }: Observers): void {
   const emit: Emit = Server.prototype.emit;
   const isObserved = (server: Server) => {
     const address = server.address();
@@ -32,8 +41,14 @@ export function observeRequests({ sidecarPort }: Link, sender: Sender, answers: 
       return runFor(capture, pass);
     }
     const res = args[1] as ServerResponse;
-    if (isConsoleTarget(req.url ?? '')) return answers.answer(req, res);
-    return runFor(captureRequest(req, res, sender), pass);
+    const { url = '', method = '' } = req;
+    if (isConsoleTarget(url)) return answers.answer(req, res);
+    const capture = captureRequest(req, res, sender);
+    const rule = faultFor(faults(), method, url);
+    if (rule === undefined) return runFor(capture, pass);
+    capture.fault = rule.kind;
+    applyFault(rule, req, res, () => runFor(capture, pass));
+    return true;
   };
   Server.prototype.emit = observed as typeof Server.prototype.emit;
   // The page's streams would hold up the end of the sidecar, and so a restart.
@@ -107,47 +122,3 @@ interface AnswerInternals {
 
 const headOf = (res: ServerResponse) => (res as AnswerInternals)._header ?? '';
 const mayHaveBody = (res: ServerResponse) => (res as AnswerInternals)._hasBody !== false;
-
-const HEAD_END = '\r\n\r\n';
-
-/** The 101, or a refusal, and then the frames: all of it is written to the client's socket. */
-function captureUpgrade(req: IncomingMessage, socket: Duplex, sender: Sender): Capture {
-  const capture = new Capture(req, sender, true);
-  begin(capture);
-  markWebSocket(capture);
-  const { write, end } = socket;
-  let head: string | undefined = '';
-  const pass = ([chunk, encoding]: readonly unknown[]) => {
-    capture.marks.firstOut ??= capture.since();
-    if (head === undefined) {
-      capture.pass('out', chunk, encoding);
-      return;
-    }
-    if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array)) return;
-    head += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('latin1');
-    const end = head.indexOf(HEAD_END);
-    if (end === -1) return;
-    capture.responseHead = head.slice(0, end + HEAD_END.length);
-    capture.status = Number(/^HTTP\/1\.\d (\d{3})/.exec(head)?.[1] ?? 0);
-    capture.pass('out', head.slice(end + HEAD_END.length), 'latin1');
-    head = undefined;
-    capture.answering();
-  };
-  const observedWrite = (...args: unknown[]): boolean => {
-    pass(args);
-    return Reflect.apply(write, socket, args);
-  };
-  const observedEnd = (...args: unknown[]) => {
-    pass(args);
-    return Reflect.apply(end, socket, args);
-  };
-  socket.write = observedWrite as typeof write;
-  socket.end = observedEnd as typeof end;
-  socket.once('close', () => {
-    finish(capture);
-    if (capture.status === 0) capture.status = 499;
-    const requestId = /\r\nx-request-id: *([^\r]+)/i.exec(capture.responseHead)?.[1] ?? '';
-    capture.end({ requestId, isAborted: false });
-  });
-  return capture;
-}

@@ -3,8 +3,8 @@
  * dropped, and counted.
  */
 import { connect, type Socket } from 'node:net';
-import { frame } from '../framing.ts';
-import type { Link, SidecarMessage } from '../messages.ts';
+import { frame, frameReader } from '../framing.ts';
+import type { ConsoleMessage, Link, SidecarMessage } from '../messages.ts';
 
 /** Messages may wait this long, so that many leave in one write, ms. */
 const SEND_AFTER_MS = 30;
@@ -20,10 +20,13 @@ export class Sender {
   #dropped = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ messagePort, key }: Link) {
+  /** @param obey takes what the console says */
+  constructor({ messagePort, key }: Link, obey: (message: ConsoleMessage) => void) {
     this.#socket = connect({ port: messagePort, host: '127.0.0.1', noDelay: true });
     // Without the console the sidecar goes on.
     this.#socket.on('error', () => undefined);
+    const read = frameReader<ConsoleMessage>((messages) => messages.forEach(obey));
+    this.#socket.on('data', read);
     this.#socket.unref();
     this.send({ type: 'hello', key, pid: process.pid });
   }

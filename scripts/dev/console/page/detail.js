@@ -5,6 +5,7 @@ import { Body, Head, Value } from './body.js';
 import { classes, html } from './dom.js';
 import { Editor } from './editor.js';
 import { bytes, clock, duration } from './format.js';
+import { Frames } from './frames.js';
 import { STRINGS } from './strings.js';
 import { Timing } from './timing.js';
 
@@ -31,7 +32,7 @@ function useDetail(n, row, isRevealed) {
   return { detail: detail?.n === n ? detail : null, error };
 }
 
-export function Detail({ n, row, onClose, isEditing, onEdit, say }) {
+export function Detail({ n, row, onClose, isEditing, onEdit, onAnswerLike, say }) {
   const [isRevealed, setRevealed] = useState(false);
   const [tab, setTab] = useState('overview');
   const { detail, error } = useDetail(n, row, isRevealed);
@@ -43,7 +44,7 @@ export function Detail({ n, row, onClose, isEditing, onEdit, say }) {
   const reveal = () => setRevealed(true);
   return html`<div class="detail">
     <${Title} detail=${detail} onClose=${onClose} />
-    <${Actions} detail=${detail} isRevealed=${isRevealed} onReveal=${() => setRevealed(!isRevealed)} onEdit=${onEdit} say=${say} />
+    <${Actions} detail=${detail} isRevealed=${isRevealed} onReveal=${() => setRevealed(!isRevealed)} onEdit=${onEdit} onAnswerLike=${onAnswerLike} say=${say} />
     ${isEditing && html`<${Editor} detail=${detail} onDone=${onEdit} say=${say} />`}
     <div class="tabs" role="tablist" aria-label=${STRINGS.title}>
       ${tabs.map(
@@ -52,23 +53,25 @@ export function Detail({ n, row, onClose, isEditing, onEdit, say }) {
       )}
     </div>
     <div class="panel" role="tabpanel" id="panel" aria-labelledby=${`tab-${shown}`} tabindex="0">
-      <${Panel} tab=${shown} detail=${detail} onReveal=${reveal} />
+      <${Panel} tab=${shown} detail=${detail} onReveal=${reveal} say=${say} />
     </div>
   </div>`;
 }
 
-function tabsOf({ events, log }) {
+function tabsOf({ events, log, messages }) {
   return [
     'overview',
     'request',
     'response',
     ...(events === null ? [] : ['stream']),
+    ...(messages === null ? [] : ['frames']),
     ...(log.length > 0 ? ['log'] : []),
   ];
 }
 
 function Title({ detail, onClose }) {
-  const { n, method, target, status, ms, bytesIn, bytesOut, kind, user, at, isAborted, resentFrom } = detail;
+  const { n, method, target, status, ms, bytesIn, bytesOut, kind, user, at, isAborted, resentFrom, fault } =
+    detail;
   const facts = [
     STRINGS.kinds[kind],
     clock(at),
@@ -76,6 +79,7 @@ function Title({ detail, onClose }) {
     `↑ ${bytes(bytesIn)}  ↓ ${bytes(bytesOut)}`,
     user && STRINGS.by(user),
     isAborted && STRINGS.aborted,
+    fault !== null && STRINGS.fault(fault),
     resentFrom !== null && STRINGS.resentFrom(resentFrom),
   ].filter(Boolean);
   return html`<header class="title">
@@ -87,13 +91,14 @@ function Title({ detail, onClose }) {
   </header>`;
 }
 
-function Actions({ detail, isRevealed, onReveal, onEdit, say }) {
+function Actions({ detail, isRevealed, onReveal, onEdit, onAnswerLike, say }) {
   const { n, isPinned, resend } = detail;
   return html`<div class="actions">
     <button type="button" aria-pressed=${isPinned} class=${classes(isPinned && 'on')} onClick=${() => pin(detail)}>${isPinned ? STRINGS.unpin : STRINGS.pin}</button>
     <button type="button" onClick=${() => copyCurl(n, isRevealed, say)}>${STRINGS.curl}</button>
     <button type="button" disabled=${!resend.isPossible} onClick=${onEdit}>${STRINGS.edit}</button>
     <button type="button" aria-pressed=${isRevealed} class=${classes(isRevealed && 'on')} onClick=${onReveal}>${isRevealed ? STRINGS.hide : STRINGS.reveal}</button>
+    ${detail.response && html`<button type="button" onClick=${() => onAnswerLike(detail)}>${STRINGS.answerLike}</button>`}
     ${!resend.isPossible && html`<span class="note">${resend.reason}</span>`}
   </div>`;
 }
@@ -111,7 +116,7 @@ export async function copyCurl(n, isRevealed, say) {
   }
 }
 
-function Panel({ tab, detail, onReveal }) {
+function Panel({ tab, detail, onReveal, say }) {
   const { n, request, response, backendRequest, backendResponse, requestBody, responseBody, events, log } =
     detail;
   if (tab === 'request') {
@@ -124,6 +129,7 @@ function Panel({ tab, detail, onReveal }) {
       <${Body} n=${n} way="out" body=${responseBody} />
       ${backendResponse && html`<${Head} title=${STRINGS.receivedFromBackend} head=${backendResponse} onReveal=${onReveal} />`}`;
   }
+  if (tab === 'frames') return html`<${Frames} detail=${detail} say=${say} />`;
   if (tab === 'stream') return html`<${Stream} events=${events} />`;
   if (tab === 'log') return html`<pre tabindex="0">${log.join('\n')}</pre>`;
   return html`<${Timing} detail=${detail} /><${Changes} detail=${detail} onReveal=${onReveal} />

@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { copyCurl, Detail, pin } from './detail.js';
 import { classes, html } from './dom.js';
+import { Faults, ruleLike, switchAllOff } from './faults.js';
 import { bytes } from './format.js';
 import { RequestList } from './list.js';
 import { useLive } from './live.js';
@@ -38,6 +39,7 @@ export function Requests() {
   const [isPaused, setPaused] = useState(false);
   const [selected, setSelected] = useState(null);
   const [isEditing, setEditing] = useState(false);
+  const [faultDraft, setFaultDraft] = useState(undefined);
   const [toast, say] = useToast();
   const { rows, state, isConnected, waiting } = useLive(queryOf(useLater(filter)), isPaused);
   const row = rows.find(({ n }) => n === selected);
@@ -59,13 +61,19 @@ export function Requests() {
   return html`<div class=${classes('page', selected !== null && 'with-detail')}>
     <header class="top">
       <h1>${STRINGS.title} <span>${STRINGS.product}</span></h1>
+      <nav><button type="button" class=${classes('tab', faultDraft === undefined && 'on')} onClick=${() => setFaultDraft(undefined)}>${STRINGS.pages.requests}</button>
+        <button type="button" class=${classes('tab', faultDraft !== undefined && 'on')} onClick=${() => setFaultDraft(null)}>${STRINGS.pages.faults}</button></nav>
       <span class="space"></span>
       <span class="facts">${STRINGS.kept(state.kept, bytes(state.bytes))}</span>
       <button type="button" class="help" aria-label=${STRINGS.keys} title=${STRINGS.keys} onClick=${() => say(STRINGS.keys)}>?</button>
     </header>
+    ${state.faults > 0 && html`<p class="banner" role="status">${STRINGS.faultBanner(state.faults)} <button type="button" onClick=${switchAllOff}>${STRINGS.faultOff}</button></p>`}
     ${state.dropped > 0 && html`<p class="banner" role="status">${STRINGS.dropped(state.dropped)}</p>`}
     ${!isConnected && html`<p class="banner" role="status">${STRINGS.reconnecting}</p>`}
-    <${Toolbar} filter=${filter} onFilter=${setFilter} isPaused=${isPaused} onPause=${() => setPaused(!isPaused)} waiting=${waiting} />
+    ${
+      faultDraft !== undefined
+        ? html`<${Faults} key=${faultDraft} draft=${faultDraft} version=${state.faults} />`
+        : html`<${Toolbar} filter=${filter} onFilter=${setFilter} isPaused=${isPaused} onPause=${() => setPaused(!isPaused)} waiting=${waiting} />
     <main class="split">
       <div class="left">
         ${
@@ -79,10 +87,11 @@ export function Requests() {
           selected === null
             ? html`<p class="quiet pad">${STRINGS.choose}</p>`
             : html`<${Detail} key=${selected} n=${selected} row=${row} onClose=${() => select(null)} isEditing=${isEditing}
-              onEdit=${() => setEditing(!isEditing)} say=${say} />`
+              onEdit=${() => setEditing(!isEditing)} onAnswerLike=${(detail) => setFaultDraft(ruleLike(detail))} say=${say} />`
         }
       </div>
-    </main>
+    </main>`
+    }
     <div class=${classes('toast', toast !== '' && 'shown')} role="status">${toast}</div>
   </div>`;
 }

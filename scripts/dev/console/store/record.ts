@@ -1,5 +1,7 @@
 /** A request as the console remembers it. */
+import type { FaultKind } from '../faults.ts';
 import type { Answering, Ended, Piece, Started, Way } from '../messages.ts';
+import { Conversation } from './conversation.ts';
 
 /** As in the log, and `websocket` for what leaves HTTP. */
 export type Kind =
@@ -30,6 +32,7 @@ export interface Row {
   readonly user: string | null;
   readonly isAborted: boolean;
   readonly isPinned: boolean;
+  readonly fault: FaultKind | null;
   /** The request that this one repeats. */
   readonly resentFrom: number | null;
 }
@@ -49,6 +52,8 @@ export class RequestRecord {
   weight = HEAD_BYTES;
   answering: Answering | undefined;
   ended: Ended | undefined;
+  /** Of a WebSocket. */
+  conversation: Conversation | undefined;
   /** Set when it ended because the sidecar did. */
   isCutOff = false;
   isPinned = false;
@@ -67,6 +72,13 @@ export class RequestRecord {
   }
 
   add({ way, at, data }: Piece): void {
+    if (this.started.isWebSocket) {
+      this.#bytes[way] += data.length;
+      if (this.answering?.status === 101)
+        this.conversation = this.conversation ?? new Conversation(this.answering.responseHead);
+      this.conversation?.pass(way, data, at);
+      return;
+    }
     this.pieces[way].push({ at, data });
     this.weight += data.length;
     this.#bytes[way] += data.length;
@@ -87,6 +99,7 @@ export class RequestRecord {
 
   get kind(): Kind {
     if (this.started.isWebSocket) return 'websocket';
+    if (this.ended?.fault === 'answer' || this.ended?.fault === 'error') return 'fault';
     return this.loggedKind ?? (this.ended?.isForwarded ? 'proxy' : 'local');
   }
 
@@ -102,6 +115,7 @@ export class RequestRecord {
       ms: ended?.ms ?? (this.isCutOff ? 0 : null),
       bytesIn: ended?.bytesIn ?? this.#bytes.in,
       bytesOut: ended?.bytesOut ?? this.#bytes.out,
+      fault: ended?.fault ?? null,
       isAborted: this.isCutOff || ended?.isAborted === true,
     };
   }
