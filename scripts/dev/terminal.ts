@@ -30,7 +30,12 @@ export function requestLine(entry: LogLine, columns: number, paint: Paint): stri
   const used = before.reduce((width, [text]) => width + text.length + GAP.length, 0) + end.length;
   const room = Math.max(MIN_PATH, columns - used);
   const target = cut(String(path), room);
-  return before.map(([text, style]) => paint(style, text)).join(GAP) + GAP + target + paint('red', end);
+  return (
+    before.map(([text, style]) => paint(style, text)).join(GAP) +
+    GAP +
+    target +
+    (end === '' ? '' : paint('red', end))
+  );
 }
 
 const GAP = '  ';
