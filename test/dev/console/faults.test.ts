@@ -13,8 +13,9 @@ const parts = new AsyncDisposableStack();
 const BODY = 'x'.repeat(1_000);
 
 before(async () => {
-  const backend = createServer((_req, res) => {
-    asked += 1;
+  const backend = createServer((req, res) => {
+    // The sidecar itself asks for /openapi.json, some time after its start.
+    if (req.url?.startsWith('/api/')) asked += 1;
     res.setHeader('Content-Length', BODY.length).end(BODY);
   });
   const port = await listen(backend);
