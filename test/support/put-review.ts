@@ -24,6 +24,6 @@ export function reviewWriter(database: Database) {
       values: () => [productId, author.id, author.name, JSON.stringify(content)],
       rules: { per_minute: 0, require_purchase: false, moderation: 'post', must_exist: false },
     });
-    return { review: JSON.parse(review ?? 'null'), stats: JSON.parse(stats ?? 'null') };
+    return { review: JSON.parse(review ?? 'null'), stats: stats as Put['stats'] };
   };
 }

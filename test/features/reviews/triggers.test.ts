@@ -80,6 +80,23 @@ test('an insert reads its own author’s rows, however many others the product h
   assert.ok((await read()) < 600 * 20, `${await read()} rows read`);
 });
 
+test('rows that are shown from the start count, one alone as well as several of a statement', async () => {
+  const url = await migrated();
+  const insert = (...rows: string[]) =>
+    query(
+      url,
+      `INSERT INTO product_reviews (product_id, author_id, rating, verified, superseded_at)
+       VALUES ${rows.map((row) => `(${row}, '-infinity')`).join(', ')}`,
+    );
+  await insert(`'9', '1', 5, true`);
+  await statsAgree(url);
+  await insert(`'9', '2', 1, NULL`);
+  await statsAgree(url);
+  await insert(`'9', '3', 7, NULL`, `'9', '4', 2, true`, `'2', '5', 3, NULL`);
+  await statsAgree(url);
+  assert.deepEqual(await current(url), [2, 3, 4, 5, 6, 7, 8, 9]);
+});
+
 test('an insert that ON CONFLICT skips supersedes nothing', async () => {
   const url = await migrated();
   await query(

@@ -8,8 +8,8 @@ import { FIGURES, type Figures, figuresOfRow, type Summary, toFigures, toSummary
 export interface Summaries {
   /** By product id, in the order asked for; an unknown product has one without reviews. @throws AppError 503 */
   of(productIds: readonly string[], options?: RunOptions): Promise<ReadonlyMap<string, Summary>>;
-  /** Out of a row of product_review_stats as JSON text, as a write has left it; null: there is none. @throws AppError 503 */
-  ofStats(stats: string | null, options?: RunOptions): Promise<Summary>;
+  /** Out of a row of product_review_stats, as a write has left it; null: there is none. @throws AppError 503 */
+  ofStats(stats: Readonly<Record<string, unknown>> | null, options?: RunOptions): Promise<Summary>;
   /** Of one whose triggers have left nothing to be done. @throws AppError 503 */
   figuresOf(productId: string, options?: RunOptions): Promise<Figures>;
   readonly mean: MeanRating;
@@ -63,7 +63,7 @@ export function createSummaries(database: Database): Summaries {
       }
     },
     async ofStats(stats, options) {
-      const figures = figuresOfRow(stats === null ? null : JSON.parse(stats));
+      const figures = figuresOfRow(stats);
       return toSummary(figures, await mean(figures.count > 0, options));
     },
     async figuresOf(productId, options) {

@@ -22,12 +22,12 @@ import { REPLY_FUNCTIONS } from '../reply/functions.ts';
 import { REPORT_FUNCTIONS } from '../reports/functions.ts';
 import { VOTE_FUNCTIONS } from '../votes/functions.ts';
 import { WRITE_FUNCTIONS } from '../write/functions.ts';
-import { applyDeltas, COUNT_VOTES, shown } from './triggers/counting.ts';
+import { applyDeltas, COUNT_NEW_ROWS, COUNT_VOTES, shown } from './triggers/counting.ts';
 import { difference, forPairs, HOLD, MAKE_CURRENT, OWNERSHIP, PROMOTE } from './triggers/current.ts';
 import { removeHanging } from './triggers/hanging.ts';
 import { REMEMBER_DELETED, REMEMBER_INSERTED, REMEMBER_UPDATED } from './triggers/kept-back.ts';
 import { atOnceOrNoted, NOTE_WHOLE, SETTLE } from './triggers/settling.ts';
-import { TAKE_TURNS } from './triggers/turns.ts';
+import { TAKE_TURNS, turnOf } from './triggers/turns.ts';
 import type { WantedFunction } from './wanted-function.ts';
 
 /**
@@ -69,13 +69,12 @@ const forAuthors = (name: string, body: string): WantedFunction => ({
 
 export const FUNCTIONS: readonly WantedFunction[] = [
   {
-    // One of 1024 advisory locks, so that a statement of any size fits into the server's lock table. The store takes
-    // it before it looks for a review to edit.
+    // Whoever edits a review takes it before looking for one.
     ...{ ...plain, language: 'sql', immutable: true },
     signature: 'product_review_turn(text,text)',
     parameters: 'product text, author text',
     returns: 'bigint',
-    body: ` SELECT 7206150332000 + (hashtextextended(product || chr(31) || author, 0) & 1023) `,
+    body: ` SELECT ${turnOf('product', 'author')} `,
   },
   {
     // For release 0.1.0, whose rebuild of the stats calls it, should that come back.
@@ -92,12 +91,12 @@ export const FUNCTIONS: readonly WantedFunction[] = [
   trigger(
     's_after_insert',
     atOnceOrNoted(
-      `IF EXISTS (SELECT FROM new_rows WHERE superseded_at IS NULL) THEN
-         ${applyDeltas(shown('new_rows', 1))}
-       END IF;
+      `${COUNT_NEW_ROWS}
        IF EXISTS (SELECT FROM new_rows WHERE superseded_at IS NOT NULL) THEN
          ${forPairs('make_current', 'SELECT * FROM new_rows WHERE superseded_at IS NOT NULL')}
-         ${REMEMBER_INSERTED}
+         IF EXISTS (SELECT FROM new_rows WHERE status IN ('held', 'hidden')) THEN
+           ${REMEMBER_INSERTED}
+         END IF;
        END IF;`,
       { pairs: 'SELECT * FROM new_rows WHERE superseded_at IS NOT NULL', changes: shown('new_rows', 1) },
     ),

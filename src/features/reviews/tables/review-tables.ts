@@ -26,6 +26,7 @@ export const reviewTables: SchemaPart = {
     { name: '0008-reviews-written-by-functions', up: nothing, down: nothing },
     { name: '0009-reviews-judged-whole', up: nothing, down: nothing },
     { name: '0010-reviews-kept-back', up: nothing, down: nothing },
+    { name: '0011-reviews-in-fewer-statements', up: nothing, down: nothing },
   ],
   longRepair: adopt,
 

@@ -44,6 +44,9 @@ export const FIGURES = Object.keys(AMOUNTS);
 /** Columns that the amounts are computed from. */
 export const COUNTED_COLUMNS = 'product_id, rating, verified, media';
 
+/** The figures of one row that is shown. */
+export const AMOUNTS_OF_ONE = Object.values(AMOUNTS).join(', ');
+
 /** The figures, computed from rows that are shown. @param sign of a row that is gained (1) or lost (-1) */
 export const sums = (sign?: string): string =>
   Object.values(AMOUNTS)

@@ -1,4 +1,5 @@
 /** In the database: what an author does to a review, and what of it others need as well. */
+import { turnOf } from '../tables/triggers/turns.ts';
 import type { WantedFunction } from '../tables/wanted-function.ts';
 import { ADD, EDIT } from './add-and-edit.ts';
 import { PACE_FUNCTIONS } from './pace.ts';
@@ -15,17 +16,25 @@ import {
   takePace,
 } from './sql.ts';
 
+/** As a condition it is computed; with PERFORM, or by its function, it would be a statement or two. */
+const TAKE_TURN = `
+    IF pg_advisory_xact_lock(${turnOf('product', 'author::text')}) IS NULL THEN
+    END IF;`;
+
 /**
  * The author's one review is the newest, whatever its status: a second look sees one that was committed while the first
  * waited for a row that is gone now.
  */
 const LOCK_FORMER = `
-    FOR look IN 1..2 LOOP
-      SELECT * INTO former FROM product_reviews AS r
-       WHERE r.product_id = product AND r.author_id = author::text AND r.rating IS NOT NULL
-       ORDER BY r.id DESC LIMIT 1 FOR UPDATE;
-      EXIT WHEN FOUND;
-    END LOOP;`;
+    IF EXISTS (SELECT FROM product_reviews AS r
+                WHERE r.product_id = product AND r.author_id = author::text AND r.rating IS NOT NULL) THEN
+      FOR look IN 1..2 LOOP
+        SELECT * INTO former FROM product_reviews AS r
+         WHERE r.product_id = product AND r.author_id = author::text AND r.rating IS NOT NULL
+         ORDER BY r.id DESC LIMIT 1 FOR UPDATE;
+        EXIT WHEN FOUND;
+      END LOOP;
+    END IF;`;
 
 /** What is not settled yet would take the place of this review afterwards. */
 const REFUSE_UNSETTLED = refuseIf(IS_UNSETTLED, 'unsettled');
@@ -64,7 +73,7 @@ const WRITE = `
     ${refuseIf(`NOT is_bought AND (rules -> 'require_purchase')::boolean`, 'purchase_required')}
     ${REFUSE_UNSETTLED}
     ${takePace('write', 'author')}
-    PERFORM pg_advisory_xact_lock(product_review_turn(product, author::text));
+    ${TAKE_TURN}
     ${LOCK_FORMER}
     IF former.id IS NOT NULL THEN
       was := coalesce(former.status, 'published');

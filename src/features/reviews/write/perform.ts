@@ -31,8 +31,8 @@ export interface Outcome {
   /** JSON text; null when it is gone, or was never there. */
   readonly review: string | null;
   readonly status: string;
-  /** Of its product. */
-  readonly stats: string | null;
+  /** Of its product: a row of product_review_stats. */
+  readonly stats: Readonly<Record<string, unknown>> | null;
   readonly helpful_count: number | null;
 }
 
@@ -45,19 +45,39 @@ export interface PerformOptions {
   readonly sink: EventSink;
 }
 
-interface Row extends Outcome {
+interface Row {
+  /** The function's, without the review and its events, as JSON text: one column is less work for everybody than six. */
+  readonly answer: string;
+  readonly review: string | null;
+  readonly status: string;
+}
+
+interface Answer extends Outcome {
   readonly refusal: string | null;
   readonly retry_after: number | null;
   /** Of the refusal `unjudged`. */
   readonly content: Texts | null;
 }
 
+const NOTHING = { refusal: null, retry_after: null, content: null, stats: null, helpful_count: null };
+
+const toAnswer = ({ answer, review, status }: Row): Answer => ({
+  ...NOTHING,
+  ...JSON.parse(answer),
+  review,
+  status,
+});
+
 export function createPerform({ database, views, sink }: PerformOptions): Perform {
   const statements = createStatements(sink);
   /** Of a pooler that lets nobody set the level of a session, in front of a database with another one. */
   let isOtherLevel = false;
 
-  async function attempt(view: ReviewView, action: Action, options?: RunOptions): Promise<Row | undefined> {
+  async function attempt(
+    view: ReviewView,
+    action: Action,
+    options?: RunOptions,
+  ): Promise<Answer | undefined> {
     const text = statements(view, action);
     const { first, judge } = action;
     const values = (rules = action.rules) => [
@@ -66,34 +86,37 @@ export function createPerform({ database, views, sink }: PerformOptions): Perfor
     ];
     if (first === undefined && !isOtherLevel) {
       const name = `review_${action.name}`;
-      const [row] = await database.query<Row>({ name, text, values: values() }, options);
-      if (row?.refusal !== 'unjudged') return row;
+      const rows = await database.query<Row>({ name, text, values: values() }, options);
+      const [answer] = rows.map(toAnswer);
+      if (answer?.refusal !== 'unjudged') return answer;
     }
     return database.transaction(async (trx) => {
       await first?.(trx);
-      const ask = async (rules?: Action['rules']) =>
-        (await trx.raw<{ rows: Row[] }>(text.replace(/\$\d/g, '?'), values(rules))).rows[0];
-      const row = await ask();
+      const ask = async (rules?: Action['rules']) => {
+        const { rows } = await trx.raw<{ rows: Row[] }>(text.replace(/\$\d/g, '?'), values(rules));
+        return rows.map(toAnswer)[0];
+      };
+      const answer = await ask();
       // The review is locked by now, so this is what is written.
-      return row?.content && judge ? ask({ ...action.rules, ...judge(row.content) }) : row;
+      return answer?.content && judge ? ask({ ...action.rules, ...judge(answer.content) }) : answer;
     }, options);
   }
 
-  async function untilDecided(productId: string, action: Action, options?: RunOptions): Promise<Row> {
+  async function untilDecided(productId: string, action: Action, options?: RunOptions): Promise<Answer> {
     for (let left = MAX_ATTEMPTS; left > 0; left -= 1) {
-      const row = await retriedOnce(() => views.using((view) => attempt(view, action, options), options));
-      if (row?.refusal === 'isolation') isOtherLevel = true;
-      else if (row?.refusal === 'unsettled') await settle(database, productId, options);
-      else if (row !== undefined) return row;
+      const answer = await retriedOnce(() => views.using((view) => attempt(view, action, options), options));
+      if (answer?.refusal === 'isolation') isOtherLevel = true;
+      else if (answer?.refusal === 'unsettled') await settle(database, productId, options);
+      else if (answer !== undefined) return answer;
     }
     throw new Error(`product_review_${action.name}() does not come to an end`);
   }
 
   return async (productId, action, options) => {
     try {
-      const row = await untilDecided(productId, action, options);
-      if (row.refusal !== null) throw refusalOf(row.refusal, row.retry_after);
-      return row;
+      const answer = await untilDecided(productId, action, options);
+      if (answer.refusal !== null) throw refusalOf(answer.refusal, answer.retry_after);
+      return answer;
     } catch (error) {
       throw whatItMeans(error);
     }
@@ -147,9 +170,7 @@ const statement = (sink: EventSink, view: ReviewView, name: Action['name'], json
      CROSS JOIN LATERAL jsonb_array_elements(done.answer -> 'events') WITH ORDINALITY AS listed (event, place)
      CROSS JOIN LATERAL jsonb_populate_record(NULL::product_reviews, nullif(done.answer -> 'review', 'null')) AS r ${view.joinAuthor}
      ORDER BY place`)})
-  SELECT done.answer ->> 'refusal' AS refusal, (done.answer ->> 'retry_after')::integer AS retry_after,
-         (done.answer ->> 'helpful_count')::integer AS helpful_count, done.answer ->> 'stats' AS stats,
-         done.answer -> 'content' AS content,
+  SELECT (done.answer - '{review,events}'::text[])::text AS answer,
          coalesce(r.status, 'published') AS status, CASE WHEN r.id IS NOT NULL THEN ${view[json]} END AS review
     FROM done
    CROSS JOIN LATERAL jsonb_populate_record(NULL::product_reviews, nullif(done.answer -> 'review', 'null')) AS r ${view.joinAuthor}`;

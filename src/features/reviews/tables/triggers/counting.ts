@@ -1,5 +1,5 @@
 /** Keeps the stats of products, and the votes of reviews. */
-import { COUNTED_COLUMNS, FIGURES, NEW_VERSION, sums } from '../what-counts.ts';
+import { AMOUNTS_OF_ONE, COUNTED_COLUMNS, FIGURES, NEW_VERSION, sums } from '../what-counts.ts';
 import { MANY_ROWS_TURN } from './turns.ts';
 
 export const ADD_EXCLUDED = `${FIGURES.map((name) => `${name} = stats.${name} + excluded.${name}`).join(', ')},
@@ -17,9 +17,24 @@ export const applyDeltas = (rows: string) => `
      ORDER BY product_id
         ON CONFLICT (product_id) DO UPDATE SET ${ADD_EXCLUDED};`;
 
+const IS_SHOWN = 'superseded_at IS NULL AND product_id IS NOT NULL';
 /** Of rows of a transition table that are shown. */
 export const shown = (table: string, sign: 1 | -1) =>
-  `SELECT ${COUNTED_COLUMNS}, ${sign} AS sign FROM ${table} WHERE superseded_at IS NULL AND product_id IS NOT NULL`;
+  `SELECT ${COUNTED_COLUMNS}, ${sign} AS sign FROM ${table} WHERE ${IS_SHOWN}`;
+
+/**
+ * Counts new rows that are shown. One alone, which is what people write, is added as it is: to sum up a single row takes
+ * PostgreSQL longer than to store the result.
+ */
+export const COUNT_NEW_ROWS = `
+    CASE (SELECT count(*) FROM new_rows WHERE ${IS_SHOWN})
+    WHEN 0 THEN
+    WHEN 1 THEN
+      INSERT INTO product_review_stats AS stats (product_id, ${FIGURES.join(', ')}, version)
+      SELECT product_id, ${AMOUNTS_OF_ONE}, ${NEW_VERSION} FROM new_rows WHERE ${IS_SHOWN}
+          ON CONFLICT (product_id) DO UPDATE SET ${ADD_EXCLUDED};
+    ELSE ${applyDeltas(shown('new_rows', 1))}
+    END CASE;`;
 
 /** Votes that came or went: reviews of several in the order of their ids, like every statement with many rows. */
 export const COUNT_VOTES = `
