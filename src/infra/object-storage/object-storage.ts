@@ -12,11 +12,14 @@ import {
   type OpenMultipart,
   type UploadedPart,
 } from './multipart.ts';
+import { createObjectRequests } from './object-requests.ts';
 import { createObjects, type ListedObject, type ObjectFacts, type ObjectStart } from './objects.ts';
 import { createPresigner, signingPlace, type UnsignedPut } from './presign.ts';
-import { createS3Calls, type S3Calls } from './s3-calls.ts';
+import { createS3Calls } from './s3-calls.ts';
+import type { SigningPlace } from './signature.ts';
 import type { StorageClock } from './storage-clock.ts';
 import { createPing, createTimeLearner } from './storage-time.ts';
+import { createTries } from './tries.ts';
 
 export interface UploadTarget {
   readonly key: string;
@@ -109,10 +112,13 @@ export interface ObjectStorage {
 /** @param clock learns from every answer */
 export function createObjectStorage(config: StorageConfig, clock: StorageClock): ObjectStorage {
   const { bucket, publicBaseUrl } = config;
-  const calls = createS3Calls(config, clock);
+  const tries = createTries(clock);
+  const calls = createS3Calls(config, clock, tries);
   const ping = createPing(calls, bucket, clock);
   const learnTime = createTimeLearner(clock, ping);
-  const sign = createSigner(config, calls);
+  const place = () => signingPlace(calls.client(), bucket);
+  const requests = createObjectRequests({ config, clock, tries, place });
+  const sign = createSigner(config, place);
   const multiparts = createMultiparts(calls, bucket, config.uploadAcl);
 
   return {
@@ -145,7 +151,7 @@ export function createObjectStorage(config: StorageConfig, clock: StorageClock):
       });
     },
     publicUrl: (key) => `${publicBaseUrl}/${key.split('/').map(encodeURIComponent).join('/')}`,
-    ...createObjects(calls, bucket),
+    ...createObjects(requests, calls, bucket),
     createMultipart: multiparts.create,
     listParts: multiparts.listParts,
     completeMultipart: multiparts.complete,
@@ -153,7 +159,11 @@ export function createObjectStorage(config: StorageConfig, clock: StorageClock):
     listMultiparts: multiparts.list,
     ...createBucketRules(calls, bucket),
     ping,
-    close: calls.close,
+    close() {
+      tries.close();
+      requests.close();
+      calls.close();
+    },
   };
 }
 
@@ -172,10 +182,13 @@ function headersOf(target: UploadTarget, configuredAcl: string | null): Record<s
   };
 }
 
-function createSigner(config: StorageConfig, calls: S3Calls): (put: UnsignedPut) => Promise<string> {
+function createSigner(
+  config: StorageConfig,
+  place: () => Promise<SigningPlace>,
+): (put: UnsignedPut) => Promise<string> {
   let presign: ((put: UnsignedPut) => string) | undefined;
   return async (put) => {
-    presign ??= createPresigner(config, await signingPlace(calls.client(), config.bucket));
+    presign ??= createPresigner(config, await place());
     return presign(put);
   };
 }

@@ -1,6 +1,7 @@
 /** What is in the bucket: looked at, read at its start, deleted, listed. */
-import type { Readable } from 'node:stream';
+import type { IncomingHttpHeaders } from 'node:http';
 import { loadPackage } from '../../load-package.ts';
+import type { ObjectRequests } from './object-requests.ts';
 import type { S3Calls } from './s3-calls.ts';
 import { StorageFailure, unintelligible } from './storage-failure.ts';
 
@@ -30,17 +31,16 @@ export interface ListedObject {
 
 /** A page of a long list; the whole may take as long as it likes. */
 const PAGE_TIMEOUT_MS = 10_000;
+/** An answer without content; what has some all the same is read for the connection's sake. */
+const MAX_EMPTY_BYTES = 4096;
 
 /** Operations on objects of one bucket. */
-export function createObjects(calls: S3Calls, bucket: string) {
-  const addressOf = (key: string) => ({ Bucket: bucket, Key: key });
-
+export function createObjects(requests: Pick<ObjectRequests, 'send'>, calls: S3Calls, bucket: string) {
   /** null: 404, of which a HEAD does not tell whether the object or the bucket is missing. */
   async function headOnce(key: string, signal: AbortSignal): Promise<ObjectFacts | null> {
-    const { HeadObjectCommand } = loadPackage('@aws-sdk/client-s3');
     try {
-      const answer = await calls.send(new HeadObjectCommand(addressOf(key)), signal);
-      return factsOf('HeadObject', answer, answer.ContentLength);
+      const { headers } = await requests.send({ method: 'HEAD', key, maxBytes: 0 }, signal);
+      return factsIn('HeadObject', headers, lengthIn(headers));
     } catch (error) {
       if (error instanceof StorageFailure && error.httpStatus === 404) return null;
       throw error;
@@ -48,9 +48,8 @@ export function createObjects(calls: S3Calls, bucket: string) {
   }
 
   async function readStart(key: string, maxBytes: number, signal: AbortSignal): Promise<ObjectStart | null> {
-    const { GetObjectCommand } = loadPackage('@aws-sdk/client-s3');
-    const command = new GetObjectCommand({ ...addressOf(key), Range: `bytes=0-${maxBytes - 1}` });
-    const answer = await calls.send(command, signal).catch((error) => {
+    const get = { method: 'GET', key, range: `bytes=0-${maxBytes - 1}`, maxBytes } as const;
+    const answer = await requests.send(get, signal).catch((error) => {
       if (!(error instanceof StorageFailure)) throw error;
       if (error.code === 'NoSuchKey') return null;
       if (error.httpStatus === 416) return 'empty';
@@ -63,16 +62,11 @@ export function createObjects(calls: S3Calls, bucket: string) {
       if (facts?.size !== 0) throw unintelligible('GetObject');
       return { ...facts, bytes: Buffer.alloc(0) };
     }
-    const body = answer.Body as Readable;
-    try {
-      const whole = answer.ContentRange === undefined ? undefined : sizeInRange(answer.ContentRange);
-      const facts = factsOf('GetObject', answer, whole ?? answer.ContentLength);
-      const bytes = await readAtMost(body, maxBytes);
-      if (bytes.length !== Math.min(maxBytes, facts.size)) throw unintelligible('GetObject');
-      return { ...facts, bytes };
-    } finally {
-      body.destroy();
-    }
+    const { headers, bytes } = answer;
+    const range = headers['content-range'];
+    const facts = factsIn('GetObject', headers, range === undefined ? lengthIn(headers) : sizeInRange(range));
+    if (bytes.length !== Math.min(maxBytes, facts.size)) throw unintelligible('GetObject');
+    return { ...facts, bytes };
   }
 
   async function head(key: string, signal: AbortSignal): Promise<ObjectFacts | null> {
@@ -84,9 +78,8 @@ export function createObjects(calls: S3Calls, bucket: string) {
   }
 
   async function remove(key: string, signal: AbortSignal): Promise<void> {
-    const { DeleteObjectCommand } = loadPackage('@aws-sdk/client-s3');
     try {
-      await calls.send(new DeleteObjectCommand(addressOf(key)), signal);
+      await requests.send({ method: 'DELETE', key, maxBytes: MAX_EMPTY_BYTES }, signal);
     } catch (error) {
       if (!(error instanceof StorageFailure && error.code === 'NoSuchKey')) throw error;
     }
@@ -119,6 +112,12 @@ export function createObjects(calls: S3Calls, bucket: string) {
   return { head, readStart, delete: remove, list };
 }
 
+const factsIn = (operation: string, headers: IncomingHttpHeaders, size: number | undefined) =>
+  factsOf(operation, { ContentType: headers['content-type'], ETag: headers.etag }, size);
+
+const lengthIn = ({ 'content-length': length = '' }: IncomingHttpHeaders) =>
+  /^\d{1,16}$/.test(length) ? Number(length) : undefined;
+
 function factsOf(
   operation: string,
   {
@@ -138,22 +137,6 @@ export const unquoted = (etag: string) => /^(?:W\/)?"?([\x21\x23-\x7e]{1,256}?)"
 
 /** `bytes 0-9/1234` → 1234 */
 const sizeInRange = (contentRange: string) => Number(/^bytes 0-\d+\/(\d{1,16})$/.exec(contentRange)?.[1]);
-
-/** Up to its end, so that the connection can be used again; what a storage without ranges sends more is left, with it. */
-async function readAtMost(body: Readable, maxBytes: number): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  let length = 0;
-  try {
-    for await (const piece of body as AsyncIterable<Buffer>) {
-      pieces.push(piece);
-      length += piece.length;
-      if (length > maxBytes) break;
-    }
-  } catch {
-    throw unintelligible('GetObject');
-  }
-  return Buffer.concat(pieces).subarray(0, maxBytes);
-}
 
 function decoded(key: string, encoding: string | undefined): string {
   if (encoding !== 'url') return key;

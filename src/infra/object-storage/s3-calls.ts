@@ -1,14 +1,13 @@
 /**
- * One request to the storage, by the SDK: tried twice at most, given up in time, bounded in what it reads, and failing
- * as a StorageFailure.
+ * One request to the storage, by the SDK: bounded in what it reads. What is asked all the time goes past it
+ * (object-requests.ts).
  */
 import { pipeline, type Readable, Transform } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { S3Client, ServiceInputTypes, ServiceOutputTypes } from '@aws-sdk/client-s3';
 import type { StorageConfig } from '../../config/config.ts';
 import { loadPackage } from '../../load-package.ts';
 import type { StorageClock } from './storage-clock.ts';
-import { failureOf, type StorageFailure } from './storage-failure.ts';
+import { createTries, type Tries } from './tries.ts';
 
 /** A command of the SDK with what it takes and gives, as S3Client.send() has it. */
 type Command<Input extends ServiceInputTypes, Output extends ServiceOutputTypes> = Parameters<
@@ -29,63 +28,41 @@ export interface S3Calls {
   close(): void;
 }
 
-const CONNECT_TIMEOUT_MS = 3_000;
-/** Calls in parallel; others wait for a connection. */
-const MAX_SOCKETS = 50;
+export const CONNECT_TIMEOUT_MS = 3_000;
+/** Requests at once; others wait for a connection. */
+export const MAX_SOCKETS = 50;
 /** The longest answer is a page of 1000 keys of 1024 bytes, each percent-encoded. */
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
-const PAUSE_MS = 100;
 
 /** The SDK is loaded on first use: it is large, and forwarding must not wait for it. */
-export function createS3Calls(config: StorageConfig, clock: StorageClock): S3Calls {
+export function createS3Calls(
+  config: StorageConfig,
+  clock: StorageClock,
+  tries: Tries = createTries(clock),
+): S3Calls {
   let made: S3Client | undefined;
-  let isClosed = false;
   const client = () => {
     made ??= createClient(config, clock);
     return made;
   };
 
-  const send: S3Calls['send'] = async (command, signal) => {
+  const send: S3Calls['send'] = (command, signal) => {
     const operation = command.constructor.name.replace(/Command$/, '');
     const s3 = client();
-    for (let tries = 1; ; tries += 1) {
-      if (isClosed) throw failureOf(operation, { name: 'Closed' });
-      const skewMs = clock.now() - Date.now();
-      try {
-        // The SDK signs its requests by this; it would learn it only from the first refusal.
-        s3.config.systemClockOffset = skewMs;
-        return await s3.send(command, { abortSignal: signal });
-      } catch (thrown) {
-        const failure = failureOf(operation, thrown);
-        const isSkewKnownNow = Math.abs(clock.now() - Date.now() - skewMs) > 1_000;
-        const isRefusedForIt = failure.httpStatus === 403 && isSkewKnownNow;
-        const isLast = tries === 2 || signal.aborted;
-        if (isLast || !(isRefusedForIt || mayPass(failure))) throw failure;
-        const pauseMs = isRefusedForIt ? 0 : PAUSE_MS * Math.random();
-        await sleep(pauseMs, undefined, { signal }).catch(() => {
-          throw failure;
-        });
-      }
-    }
+    const once = () => {
+      // The SDK signs its requests by this; it would learn it only from the first refusal.
+      s3.config.systemClockOffset = clock.now() - Date.now();
+      return s3.send(command, { abortSignal: signal });
+    };
+    return tries.run(operation, once, signal);
   };
 
   return {
     send,
     client,
-    close: () => {
-      isClosed = true;
-      made?.destroy();
-    },
+    close: () => made?.destroy(),
   };
 }
-
-/** Of an idle connection that the storage has just closed; whoever refuses to connect does so the next moment, too. */
-const BROKEN_CONNECTION = new Set(['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE']);
-
-const mayPass = ({ httpStatus, code }: StorageFailure) =>
-  httpStatus === null
-    ? BROKEN_CONNECTION.has(code ?? '')
-    : httpStatus === 429 || (httpStatus >= 500 && httpStatus !== 501);
 
 function createClient(config: StorageConfig, clock: StorageClock): S3Client {
   const { S3Client } = loadPackage('@aws-sdk/client-s3');

@@ -68,6 +68,26 @@ export function failureOf(operation: string, thrown: unknown): StorageFailure {
   });
 }
 
+/** An answer that is a refusal: its code and region, wherever the storage has put them. */
+export function refusalOf(
+  operation: string,
+  answer: {
+    readonly status: number;
+    readonly headers: Readonly<Record<string, unknown>>;
+    readonly bytes: Buffer;
+  },
+): StorageFailure {
+  const text = answer.bytes.toString('latin1');
+  const fieldOf = (name: string) =>
+    ERROR_DOCUMENT.test(text) ? new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1] : undefined;
+  return failureOf(operation, {
+    ...{ Code: fieldOf('Code'), Region: fieldOf('Region') },
+    ...{ $metadata: { httpStatusCode: answer.status }, $response: { headers: answer.headers } },
+  });
+}
+
+const ERROR_DOCUMENT = /^\s*(<\?xml[^>]*>\s*)?<Error[\s>]/;
+
 /** Names that say nothing: of JavaScript's errors, and the SDK's for an answer without a code. */
 const VAGUE: ReadonlySet<unknown> = new Set([
   'Error',
