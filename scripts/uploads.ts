@@ -86,7 +86,7 @@ async function withUploads(command: Of<'orphans' | 'list' | 'take-down'>): Promi
   const sink = createEventWriter(read.webhook !== null);
   const usage = createUploadUsage({ publicBaseUrl: read.storage.publicBaseUrl, sink });
   try {
-    await operateUploads(target, { storage, recordEvent: sink.record, usage }, (uploads) =>
+    await operateUploads(target, { storage, sink, usage }, (uploads) =>
       act(command, uploads, storage, clock),
     );
   } finally {

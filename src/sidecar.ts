@@ -7,7 +7,7 @@ import type { Config } from './config/config.ts';
 import { createLanguageOf } from './edge/accept-language.ts';
 import { createAccessLog } from './edge/access-log.ts';
 import { createApp } from './edge/app.ts';
-import { createRequireUser } from './edge/auth.ts';
+import { createNamedUser, createRequireUser } from './edge/auth.ts';
 import { createRejections } from './edge/client-errors.ts';
 import { finishConnections, stopAccepting } from './edge/drain.ts';
 import { createErrorResponder, createSocketErrorResponder } from './edge/error-response.ts';
@@ -77,9 +77,9 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
   const languageOf = createLanguageOf(config.detailLanguage);
   const database = createDatabase(config.database, { poolMax: config.databasePoolMax });
   const storage = config.storage && createObjectStorage(config.storage, createStorageClock(log));
-  const requireUser = createRequireUser({ token: config.token, findUser: createUserDirectory(database) });
+  const users = createUserDirectory(database);
+  const requireUser = createRequireUser({ token: config.token, findUser: users.find });
   const eventWriter = createEventWriter(config.webhook !== null);
-  const recordEvent = eventWriter.record;
   const views = createReviewViews(database, config.storage?.publicBaseUrl ?? null);
   const summaries = createSummaries(database);
   const pages = createReviewPages({ database, views, summaries });
@@ -91,12 +91,12 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
   const uploads =
     storage &&
     createUploads({
-      ...{ database, storage, recordEvent, usage, counts },
+      ...{ database, storage, sink: eventWriter, usage, counts, runForUser: users.runFor },
       ...{ limits: config.uploads, ...config.uploads },
     });
   const moderation = createModerationSetting(database, config.reviews.moderation);
   const routes = [
-    ...uploadRoutes({ uploads, requireUser }),
+    ...uploadRoutes({ uploads, requireUser, namedUser: createNamedUser(config.token) }),
     ...reviewRoutes({
       ...{ pages, summaries, requireUser, database, views },
       ...{ sink: eventWriter, events: createReviewEvents(eventWriter), rewriteEvents },
@@ -181,7 +181,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
     storage &&
     passDatabase &&
     createUploadPass({
-      ...{ database: passDatabase, storage, recordEvent, usage, counts, log },
+      ...{ database: passDatabase, storage, sink: eventWriter, usage, counts, log },
       looksAtDue: config.metricsPort !== null,
     });
   let migrations: { stop(): Promise<void> } | undefined;

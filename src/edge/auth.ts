@@ -11,6 +11,9 @@ import { type Claims, type TokenKey, verifyToken } from './token.ts';
 /** @throws AppError 401 bad token or unknown user, 403 blocked or inactive, 503 the look-up is impossible */
 export type RequireUser = (request: IncomingMessage) => Promise<User>;
 
+/** Whom a token names, of whom nothing else is known: for a statement that looks at the user itself. @throws AppError 401 */
+export type NamedUser = (request: IncomingMessage) => number;
+
 export interface AuthOptions {
   readonly token: TokenKey;
   readonly findUser: FindUser;
@@ -19,11 +22,19 @@ export interface AuthOptions {
 /** PostgreSQL `integer`, the type of users.id. */
 const MAX_USER_ID = 2 ** 31 - 1;
 
-export function createRequireUser({ token, findUser }: AuthOptions): RequireUser {
-  return async (request) => {
+export const createNamedUser =
+  (token: TokenKey): NamedUser =>
+  (request) => {
     const id = userIdOf(verifyToken(bearerToken(request), token));
-    const user =
-      id <= MAX_USER_ID ? await withDatabaseDeadline(request, (untilMs) => findUser(id, untilMs)) : null;
+    if (id > MAX_USER_ID) throw new AppError('user_not_found');
+    return id;
+  };
+
+export function createRequireUser({ token, findUser }: AuthOptions): RequireUser {
+  const namedUser = createNamedUser(token);
+  return async (request) => {
+    const id = namedUser(request);
+    const user = await withDatabaseDeadline(request, (untilMs) => findUser(id, untilMs));
     if (user === null) throw new AppError('user_not_found');
     if (user.isBlocked) throw new AppError('account_blocked');
     if (!user.isActive) throw new AppError('account_inactive');

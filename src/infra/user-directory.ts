@@ -26,11 +26,31 @@ export interface UserRecord extends User {
  */
 export type FindUser = (id: number, untilMs: number) => Promise<UserRecord | null>;
 
+/** Of a statement that is one expression: what it does is done for a user who is there, active and not blocked, or not at all. */
+export interface CallForUser {
+  readonly name: string;
+  /** Its result as JSON, with $2, $3 …; $1 is the user. */
+  readonly expression: string;
+  readonly values: readonly unknown[];
+}
+
+/**
+ * Looks at the user and does something for him in one round trip.
+ * @returns its result; null: nothing was done, and `FindUser` has to say why, or that it may be
+ * @throws AppError 503; errors of the SQL itself
+ */
+export type RunForUser = <Result>(id: number, call: CallForUser, untilMs: number) => Promise<Result | null>;
+
+export interface UserDirectory {
+  readonly find: FindUser;
+  readonly runFor: RunForUser;
+}
+
 /** How long a found user is believed, ms. */
 const USER_CACHE_MS = 5_000;
 const MAX_CACHED_USERS = 10_000;
 
-export function createUserDirectory(database: Database, now: () => number = Date.now): FindUser {
+export function createUserDirectory(database: Database, now: () => number = Date.now): UserDirectory {
   const cache = new Map<number, { readonly record: Promise<UserRecord | null>; readonly until: number }>();
   let usersWereThere = false;
 
@@ -49,7 +69,7 @@ export function createUserDirectory(database: Database, now: () => number = Date
     }
   }
 
-  return (id, untilMs) => {
+  const findOrRemember: FindUser = (id, untilMs) => {
     const cached = cache.get(id);
     if (cached !== undefined && cached.until > now()) return cached.record;
     // The promise is kept, so that requests arriving together share one query.
@@ -64,6 +84,22 @@ export function createUserDirectory(database: Database, now: () => number = Date
     if (cache.size > MAX_CACHED_USERS) cache.delete(cache.keys().next().value ?? id);
     return record;
   };
+
+  const runFor: RunForUser = async (id, { name, expression, values }, untilMs) => {
+    // Whose database it is, and that this is not forgotten, is the other way's business.
+    if (!usersWereThere) return null;
+    const text = `SELECT CASE WHEN ${IS_WELCOME} THEN ${expression} END AS result FROM (${USER_SQL}) AS person`;
+    try {
+      const statement = { name, text, values: [id, ...values] };
+      const [row] = await database.query<{ result: never }>(statement, { untilMs });
+      return row?.result ?? null;
+    } catch (error) {
+      if (isSchemaMissing(error)) return null;
+      throw error;
+    }
+  };
+
+  return { find: findOrRemember, runFor };
 }
 
 interface UserRow {
@@ -83,6 +119,9 @@ const USER_SQL = `
   SELECT found.*
     FROM (SELECT NULL::text AS name, NULL::text AS avatar_url, NULL::text AS role, NULL::boolean AS is_blocked) AS absent
    CROSS JOIN LATERAL (SELECT name, avatar_url, role::text AS role, is_active, is_blocked FROM users WHERE users.id = $1) AS found`;
+
+/** As toUserRecord and the checks of edge/auth.ts have it. */
+const IS_WELCOME = 'coalesce(person.is_active, true) AND NOT coalesce(person.is_blocked, false)';
 
 const ANY_USER = { name: 'any_user', text: 'SELECT EXISTS (SELECT FROM users) AS any', values: [] };
 

@@ -192,7 +192,7 @@ test('a row that appears after the list was read saves its object', async (t) =>
     );
   const options = {
     storage,
-    recordEvent: async () => undefined,
+    sink: createEventWriter(false),
     usage: createUploadUsage({ publicBaseUrl: null, sink: createEventWriter(false) }),
   };
   let isInserted = false;

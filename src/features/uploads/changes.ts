@@ -3,23 +3,16 @@
  * database's, so that sidecars whose clocks differ agree.
  */
 import { randomUUID } from 'node:crypto';
-import type { Knex } from 'knex';
 import { AppError } from '../../errors.ts';
 import type { Database, RunOptions } from '../../infra/postgres/database.ts';
 import { AGAIN_SECONDS, type UploadCounts } from './figures.ts';
 import { createUploadStore, type UploadStore, unlessMissing } from './store.ts';
-import { COLUMNS, type RejectionReason, toUpload, type UploadRow, type UploadStatus } from './upload.ts';
+import { COLUMNS, eventData, type RejectionReason, type UploadRow, type UploadStatus } from './upload.ts';
 
-/** How an event is written in the transaction of its change. */
-export type RecordEvent = (
-  trx: Knex.Transaction,
-  event: {
-    readonly subject: string;
-    readonly type: string;
-    readonly data: unknown;
-    readonly occurredAt: Date;
-  },
-) => Promise<void>;
+/** What this needs of the feature events (features/events/writer.ts), handed over by the composition root. */
+export interface EventSink {
+  insertFrom(select: string): string;
+}
 
 /** What becomes of an upload. */
 export type Change =
@@ -60,17 +53,21 @@ const AGAIN = `interval '${AGAIN_SECONDS} seconds'`;
 
 export interface ChangesOptions {
   readonly database: Database;
-  readonly recordEvent: RecordEvent;
+  readonly sink: EventSink;
   readonly publicUrl: (key: string) => string;
   readonly counts?: UploadCounts;
 }
 
-export function createChanges({ database, recordEvent, publicUrl, counts }: ChangesOptions): Changes {
+export function createChanges({ database, sink, publicUrl, counts }: ChangesOptions): Changes {
   type Values = readonly (string | number | null)[];
-  const inTrx = async (trx: Knex | Knex.Transaction, sql: string, values: Values) =>
-    (await trx.raw<{ rows: UploadRow[] }>(sql, values as string[])).rows;
-  const run = (sql: string, values: Values, options: RunOptions = {}) =>
-    database.run((knex) => inTrx(knex, sql, values), options).catch(unlessMissing);
+  const run = async (sql: string, values: Values, options: RunOptions = {}) => {
+    const asked = database.run((knex) => knex.raw<{ rows: UploadRow[] }>(sql, values as string[]), options);
+    return (await asked.catch(unlessMissing)).rows;
+  };
+  /** For what is asked of every upload: prepared, past Knex's runner. */
+  const runNamed = (name: string, text: string, values: Values, options?: RunOptions) =>
+    database.query<UploadRow>({ name, text, values }, options).catch(unlessMissing);
+  const becomes = becomeAndTell(sink);
 
   return {
     find: createUploadStore(database).find,
@@ -83,31 +80,24 @@ export function createChanges({ database, recordEvent, publicUrl, counts }: Chan
       );
       return row ?? null;
     },
-    claimDue: (limit) => run(CLAIM_DUE, [randomUUID(), limit]),
+    claimDue: (limit) => runNamed('uploads_due', CLAIM_DUE, [randomUUID(), limit]),
     async intend(row, intent, options) {
       const [mine] = await run(INTEND, [intent, row.id, row.lease], options);
       if (mine === undefined) throw leaseLost();
     },
     async become(row, change, options) {
-      const work = async (trx: Knex.Transaction): Promise<UploadRow> => {
-        const reason = change.to === 'rejected' ? change.reason : null;
-        const etag = change.to === 'ready' ? change.etag : null;
-        const [changed] = await inTrx(trx, BECOME, [change.to, reason, etag, row.id, row.lease, row.status]);
-        if (changed === undefined) throw leaseLost();
-        await recordEvent(trx, {
-          subject: `upload:${row.id}`,
-          type: `upload.${change.to}`,
-          data: { ...toUpload(changed, publicUrl), user_id: Number(row.user_id) },
-          occurredAt: changed.finished_at ?? new Date(),
-        });
-        return changed;
-      };
-      const changed = await database.transaction(work, options).catch(unlessMissing);
+      const reason = change.to === 'rejected' ? change.reason : null;
+      const etag = change.to === 'ready' ? change.etag : null;
+      const values = [change.to, reason, etag, row.id, row.lease, row.status, publicUrl(row.key)];
+      const [changed] = await runNamed('upload_becomes', becomes, values, options);
+      if (changed === undefined) throw leaseLost();
       if (counts) counts.changes[change.to] += 1;
       return changed;
     },
     async keep(row, options) {
-      const [kept] = await run(row.status === 'issued' ? KEEP_WAITING : KEEP, [row.id, row.lease], options);
+      const isWaiting = row.status === 'issued';
+      const [name, text] = isWaiting ? ['upload_waits', KEEP_WAITING] : ['upload_stays', KEEP];
+      const [kept] = await runNamed(name, text, [row.id, row.lease], options);
       if (kept === undefined) throw leaseLost();
       return kept;
     },
@@ -133,9 +123,9 @@ const CLAIM = `
 
 /** SKIP LOCKED: sidecars take different rows. */
 const CLAIM_DUE = `
-  UPDATE sidecar_uploads SET lease = ?, lease_until = now() + ${LEASE}, due_at = now() + ${LEASE}
+  UPDATE sidecar_uploads SET lease = $1, lease_until = now() + ${LEASE}, due_at = now() + ${LEASE}
    WHERE id IN (SELECT id FROM sidecar_uploads WHERE due_at <= now() AND ${FREE}
-                 ORDER BY due_at LIMIT ? FOR UPDATE SKIP LOCKED)
+                 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)
   RETURNING ${COLUMNS}`;
 
 const INTEND = `UPDATE sidecar_uploads SET intent = ? WHERE id = ? AND lease = ? RETURNING ${COLUMNS}`;
@@ -155,22 +145,28 @@ const BECOME = `
          finished_at = clock_timestamp(), ${GIVEN_BACK},
          due_at = CASE WHEN new_status = 'expired' THEN settles_at + ${LATE}
                        WHEN settles_at > lease_until - ${LEASE} THEN settles_at END
-    FROM (SELECT ?::text AS new_status, ?::text AS new_reason, ?::text AS new_etag) AS change
-   WHERE id = ? AND lease = ? AND status = ? AND (new_status <> 'expired' OR settles_at <= now())
-  RETURNING ${COLUMNS}`;
+    FROM (SELECT $1::text AS new_status, $2::text AS new_reason, $3::text AS new_etag) AS change
+   WHERE id = $4 AND lease = $5 AND status = $6 AND (new_status <> 'expired' OR settles_at <= now())
+  RETURNING sidecar_uploads.*`;
+
+/** With its event, in one statement: a transaction of its own would be three round trips. */
+const becomeAndTell = ({ insertFrom }: EventSink) => `
+  WITH changed AS (${BECOME}),
+       told AS (${insertFrom(`SELECT 'upload:' || id, 'upload.' || status, ${eventData('$7::text')}, finished_at FROM changed`)})
+  SELECT ${COLUMNS} FROM changed`;
 
 /** Nothing there yet: each pause as long as the upload is old, so that an abandoned one costs few looks. */
 const KEEP_WAITING = `
   UPDATE sidecar_uploads
      SET ${GIVEN_BACK},
          due_at = CASE WHEN now() < expires_at THEN least(expires_at, now() + (now() - created_at)) ELSE settles_at END
-   WHERE id = ? AND lease = ?
+   WHERE id = $1 AND lease = $2
   RETURNING ${COLUMNS}`;
 
 const KEEP = `
   UPDATE sidecar_uploads
      SET ${GIVEN_BACK}, due_at = CASE WHEN settles_at > lease_until - ${LEASE} THEN settles_at END
-   WHERE id = ? AND lease = ?
+   WHERE id = $1 AND lease = $2
   RETURNING ${COLUMNS}`;
 
 /** `due_at` stays: the claim put it at most a lease away, and the row may have been due. */

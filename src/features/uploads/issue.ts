@@ -4,12 +4,12 @@ import { MIB } from '../../config/values.ts';
 import { AppError } from '../../errors.ts';
 import type { ObjectStorage } from '../../infra/object-storage/object-storage.ts';
 import type { Database, RunOptions } from '../../infra/postgres/database.ts';
+import type { RunForUser } from '../../infra/user-directory.ts';
 import type { UploadCounts } from './figures.ts';
 import { type KindRules, kindRules, type UploadKind, type UploadLimits } from './kinds.ts';
 import { partSizeFor } from './multipart.ts';
 import { type AnnouncedFile, mediaTypeOf } from './schema.ts';
 import { unlessMissing } from './store.ts';
-import { type Owner, type UploadStatus, uploadNotFound } from './upload.ts';
 
 export interface SigningOptions {
   readonly storage: ObjectStorage;
@@ -30,6 +30,7 @@ export interface IssueOptions extends SigningOptions {
   /** Bytes; 0: no limit. */
   readonly quotaBytes: number;
   readonly counts: UploadCounts;
+  readonly runForUser: RunForUser;
 }
 
 /** The answer of POST /api/uploads for one file. */
@@ -49,13 +50,16 @@ export interface IssuedUpload {
  * @param untilMs when to give the database up, on performance.now()'s clock
  * @throws AppError 413, 415, 429, 503
  */
-export type IssueUploads = (
-  userId: number,
-  files: readonly AnnouncedFile[],
-  untilMs: number,
-) => Promise<IssuedUpload[]>;
+type Issue<Result> = (userId: number, files: readonly AnnouncedFile[], untilMs: number) => Promise<Result>;
 
-interface SignableUpload {
+export interface IssueUploads {
+  /** To a user who has been looked at. */
+  readonly toKnown: Issue<IssuedUpload[]>;
+  /** To one who has not, which is done in the same round trip; null: nothing was issued, look at him. */
+  readonly toNamed: Issue<IssuedUpload[] | null>;
+}
+
+export interface SignableUpload {
   readonly id: string;
   readonly key: string;
   readonly content_type: string;
@@ -72,14 +76,28 @@ interface NewUpload extends SignableUpload {
 }
 
 export function createIssue(options: IssueOptions): IssueUploads {
-  const { quotaBytes } = options;
+  const { quotaBytes, urlTtlSeconds, runForUser } = options;
   const rules = kindRules(options.limits);
 
-  return async (userId, files, untilMs) => {
+  function prepare(userId: number, files: readonly AnnouncedFile[]): readonly NewUpload[] {
     const uploads = files.map((file) => newUpload(userId, file, rules[file.kind]));
     refuseLarger(quotaBytes, uploads);
-    const expiresAt = await writeRows(options, userId, uploads, options.urlTtlSeconds, { untilMs });
-    return Promise.all(uploads.map((upload) => sign(options, upload, expiresAt)));
+    return uploads;
+  }
+  const signAll = (uploads: readonly NewUpload[], expiresAt: Date) =>
+    Promise.all(uploads.map((upload) => sign(options, upload, expiresAt)));
+
+  return {
+    async toKnown(userId, files, untilMs) {
+      const uploads = prepare(userId, files);
+      return signAll(uploads, await writeRows(options, userId, uploads, urlTtlSeconds, { untilMs }));
+    },
+    async toNamed(userId, files, untilMs) {
+      const uploads = prepare(userId, files);
+      const values = valuesOf(options, userId, uploads, urlTtlSeconds);
+      const verdict = await runForUser<Verdict>(userId, { ...ISSUE_TO_NAMED, values }, untilMs);
+      return verdict && signAll(uploads, written(options, uploads, verdict));
+    },
   };
 }
 
@@ -125,65 +143,54 @@ export function newUpload(userId: number, file: AnnouncedFile, rules: KindRules)
   };
 }
 
-interface Verdict {
+export interface Verdict {
   refusal: 'rate_limited' | 'quota_exceeded' | null;
   retry_after_seconds: number;
-  expires_at: Date;
+  /** ISO 8601 where it comes as JSON. */
+  expires_at: Date | string;
 }
 
 /** @throws AppError 429 when there is a refusal */
-function obey({ refusal, retry_after_seconds: seconds }: Omit<Verdict, 'expires_at'>): void {
+export function obey({ refusal, retry_after_seconds: seconds }: Omit<Verdict, 'expires_at'>): void {
   if (refusal === 'rate_limited')
     throw new AppError('too_many_uploads', { params: { retry_after: seconds } });
   if (refusal === 'quota_exceeded') throw new AppError('storage_full', { params: { retry_after: seconds } });
 }
 
-const ISSUE =
-  'SELECT refusal, retry_after_seconds, expires_at FROM sidecar_issue_uploads($1, $2, $3, $4, $5)';
+const ISSUE = {
+  name: 'issue',
+  text: 'SELECT refusal, retry_after_seconds, expires_at FROM sidecar_issue_uploads($1, $2, $3, $4, $5)',
+};
+const ISSUE_TO_NAMED = {
+  name: 'issue_to_named',
+  expression: 'row_to_json(sidecar_issue_uploads($2, $3, $4, $5, $6))',
+};
+
+const valuesOf = (
+  { ratePerMinute, quotaBytes }: IssueOptions,
+  userId: number,
+  uploads: readonly NewUpload[],
+  ttlSeconds: number,
+) => [userId, JSON.stringify(uploads), ttlSeconds, ratePerMinute, quotaBytes];
 
 /** One round trip. @returns when the URLs expire */
 export async function writeRows(
-  { database, ratePerMinute, quotaBytes, counts }: IssueOptions,
+  options: IssueOptions,
   userId: number,
   uploads: readonly NewUpload[],
   ttlSeconds: number,
   until: RunOptions,
 ): Promise<Date> {
-  const values = [userId, JSON.stringify(uploads), ttlSeconds, ratePerMinute, quotaBytes];
-  const [verdict] = (await database
-    .query<Verdict>({ name: 'issue', text: ISSUE, values }, until)
+  const values = valuesOf(options, userId, uploads, ttlSeconds);
+  const [verdict] = (await options.database
+    .query<Verdict>({ ...ISSUE, values }, until)
     .catch(unlessMissing)) as [Verdict];
+  return written(options, uploads, verdict);
+}
+
+/** @returns when the URLs expire @throws AppError 429 when nothing was written */
+function written({ counts }: IssueOptions, uploads: readonly NewUpload[], verdict: Verdict): Date {
   obey(verdict);
   counts.changes.issued += uploads.length;
-  return verdict.expires_at;
-}
-
-/**
- * A fresh URL for the key of an upload that nothing has become of yet. Its bytes count again, if they did not any more.
- * @throws AppError 404, 409, 429, 503
- */
-export type RenewUpload = (id: string, owner: Owner, untilMs: number) => Promise<IssuedUpload>;
-
-interface Renewal extends Omit<Verdict, 'refusal'>, SignableUpload {
-  refusal: 'quota_exceeded' | 'multipart' | Exclude<UploadStatus, 'issued'> | null;
-}
-
-const RENEW = `SELECT refusal, retry_after_seconds, expires_at, id, key, content_type, size_bytes, sha256
-                 FROM sidecar_renew_upload(?, ?, ?, ?)`;
-
-export function createRenew(options: IssueOptions): RenewUpload {
-  const { database, urlTtlSeconds, quotaBytes } = options;
-  return async (id, owner, untilMs) => {
-    const values = [id, owner === 'any' ? null : owner, urlTtlSeconds, quotaBytes];
-    const { rows } = await database
-      .run((knex) => knex.raw<{ rows: Renewal[] }>(RENEW, values as string[]), { untilMs })
-      .catch(unlessMissing);
-    const [renewal] = rows;
-    if (renewal === undefined) throw uploadNotFound();
-    const { refusal, ...upload } = renewal;
-    if (refusal === 'multipart') throw new AppError('multipart');
-    if (refusal !== null && refusal !== 'quota_exceeded') throw new AppError(`upload_${refusal}`);
-    obey({ ...upload, refusal });
-    return sign(options, upload, upload.expires_at);
-  };
+  return new Date(verdict.expires_at);
 }

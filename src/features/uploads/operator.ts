@@ -2,7 +2,7 @@
 import type { DatabaseTarget } from '../../config/database-url.ts';
 import type { ObjectStorage } from '../../infra/object-storage/object-storage.ts';
 import { createDatabase, type Database } from '../../infra/postgres/database.ts';
-import { createChanges, type RecordEvent } from './changes.ts';
+import { createChanges, type EventSink } from './changes.ts';
 import { createLifecycle, type Limit } from './lifecycle.ts';
 import { createUploadStore, type UploadStore, unlessMissing } from './store.ts';
 import { COLUMNS, type UploadRow } from './upload.ts';
@@ -28,7 +28,7 @@ export interface UploadOperator {
 
 export interface OperatorOptions {
   readonly storage: ObjectStorage;
-  readonly recordEvent: RecordEvent;
+  readonly sink: EventSink;
   readonly usage: UploadUsage;
 }
 
@@ -55,11 +55,8 @@ export async function operateUploads<T>(
   }
 }
 
-function createOperator(
-  database: Database,
-  { storage, recordEvent, usage }: OperatorOptions,
-): UploadOperator {
-  const changes = createChanges({ database, recordEvent, publicUrl: storage.publicUrl });
+function createOperator(database: Database, { storage, sink, usage }: OperatorOptions): UploadOperator {
+  const changes = createChanges({ database, sink, publicUrl: storage.publicUrl });
   const lifecycle = createLifecycle({ changes, references: createReferences(database, usage), storage });
   const run = async <Row>(sql: string, values: readonly (string | number | readonly string[])[] = []) => {
     const asked = database.run((knex) => knex.raw<{ rows: Row[] }>(sql, values as string[]));

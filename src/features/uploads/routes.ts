@@ -1,7 +1,7 @@
 /** The routes under /api/uploads: who asks, what is asked, one call, the answer. */
 import { hash } from 'node:crypto';
 import type { Request, Response } from 'express';
-import type { RequireUser } from '../../edge/auth.ts';
+import type { NamedUser, RequireUser } from '../../edge/auth.ts';
 import { databaseAllowance, databaseTimeMs, withDatabaseDeadline } from '../../edge/deadline.ts';
 import type { Route, RouteMethod } from '../../edge/route.ts';
 import { parseInput, readJsonBody } from '../../edge/validate.ts';
@@ -23,11 +23,12 @@ export interface UploadRoutesOptions {
   /** null: not configured; the clients hide the feature on 501. */
   readonly uploads: Uploads | null;
   readonly requireUser: RequireUser;
+  readonly namedUser: NamedUser;
 }
 
 type Answer = (uploads: Uploads, req: Request, res: Response) => Promise<unknown>;
 
-export function uploadRoutes({ uploads, requireUser }: UploadRoutesOptions): Route[] {
+export function uploadRoutes({ uploads, requireUser, namedUser }: UploadRoutesOptions): Route[] {
   const route = (method: RouteMethod, path: string, answer: Answer): Route => ({
     method,
     path,
@@ -47,15 +48,30 @@ export function uploadRoutes({ uploads, requireUser }: UploadRoutesOptions): Rou
     return { id, owner: user.role === 'admin' ? 'any' : user.id };
   };
 
+  /** What is wrong with a request is said to whom a user's requests are for; 429 is said by who has looked. */
+  const userFirst = async <T>(req: Request, work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof AppError && error.status < 429) await requireUser(req);
+      throw error;
+    }
+  };
+
   return [
     route('POST', '/api/uploads', async ({ issue, issueMultipart }, req, res) => {
-      const user = await requireUser(req);
-      const body = await readJsonBody(req, res, issueBodySchema);
+      const userId = namedUser(req);
+      const body = await userFirst(req, () => readJsonBody(req, res, issueBodySchema));
       if ('file' in body && body.file.multipart) {
-        return issueMultipart(user.id, body.file, limitOf(req));
+        return issueMultipart((await requireUser(req)).id, body.file, limitOf(req));
       }
       const files = 'files' in body ? body.files : [body.file];
-      const issued = await withDatabaseDeadline(req, (untilMs) => issue(user.id, files, untilMs));
+      const atOnce = () => withDatabaseDeadline(req, (untilMs) => issue.toNamed(userId, files, untilMs));
+      let issued = await userFirst(req, atOnce);
+      if (issued === null) {
+        const { id } = await requireUser(req);
+        issued = await withDatabaseDeadline(req, (untilMs) => issue.toKnown(id, files, untilMs));
+      }
       return 'files' in body ? { uploads: issued } : issued[0];
     }),
     route('GET', '/api/uploads', async ({ store, publicUrl }, req) => {

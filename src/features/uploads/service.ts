@@ -3,12 +3,13 @@
 import type { Log } from '../../infra/logger.ts';
 import type { ObjectStorage } from '../../infra/object-storage/object-storage.ts';
 import { type BackgroundPass, createBackgroundPass } from './background-pass.ts';
-import { createChanges, type RecordEvent } from './changes.ts';
+import { createChanges, type EventSink } from './changes.ts';
 import { createDueLook } from './figures.ts';
-import { createIssue, createRenew, type IssueOptions, type IssueUploads, type RenewUpload } from './issue.ts';
+import { createIssue, type IssueOptions, type IssueUploads } from './issue.ts';
 import { createIssueMultipart } from './issue-multipart.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { uploadLimits } from './limits.ts';
+import { createRenew, type RenewUpload } from './renew.ts';
 import { createUploadStore, type UploadStore } from './store.ts';
 import { createReadyOf, createReferences, type ReadyOf, type UploadUsage } from './usage.ts';
 
@@ -30,13 +31,13 @@ export interface Uploads {
 }
 
 export interface UploadsOptions extends IssueOptions {
-  readonly recordEvent: RecordEvent;
+  readonly sink: EventSink;
   readonly usage: UploadUsage;
 }
 
 export function createUploads(options: UploadsOptions): Uploads {
-  const { database, storage, limits, urlTtlSeconds, recordEvent, usage, counts } = options;
-  const changes = createChanges({ database, recordEvent, publicUrl: storage.publicUrl, counts });
+  const { database, storage, limits, urlTtlSeconds, sink, usage, counts } = options;
+  const changes = createChanges({ database, sink, publicUrl: storage.publicUrl, counts });
   return {
     issue: createIssue(options),
     issueMultipart: createIssueMultipart(options),
@@ -56,7 +57,7 @@ export function createUploadPass({
   pollMs,
   looksAtDue,
   ...options
-}: Pick<UploadsOptions, 'database' | 'storage' | 'recordEvent' | 'usage' | 'counts'> & {
+}: Pick<UploadsOptions, 'database' | 'storage' | 'sink' | 'usage' | 'counts'> & {
   readonly log: Log;
   /** Whether `due()` is asked for. */
   readonly looksAtDue: boolean;

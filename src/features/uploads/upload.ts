@@ -82,5 +82,14 @@ export const toUpload = (row: UploadRow, publicUrl: (key: string) => string): Up
   finished_at: row.finished_at?.toISOString() ?? null,
 });
 
+const iso = (time: string) => `to_char(${time} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+
+/** SQL: the data of an event, an Upload and whose it is, of a row of sidecar_uploads. @param fileUrl SQL */
+export const eventData = (fileUrl: string) => `json_build_object(
+    'upload_id', id, 'kind', kind, 'filename', filename, 'content_type', content_type, 'size_bytes', size_bytes,
+    'multipart', part_size IS NOT NULL, 'status', status, 'reason', reason, 'key', key, 'file_url', ${fileUrl},
+    'etag', etag, 'created_at', ${iso('created_at')}, 'expires_at', ${iso('expires_at')},
+    'finished_at', ${iso('finished_at')}, 'user_id', user_id)`;
+
 /** 404: there is none, or it is somebody else's, which looks the same. */
 export const uploadNotFound = () => new AppError('upload_not_found');

@@ -7,6 +7,7 @@ import type { Knex } from 'knex';
 import { until } from '../../../scripts/lab/programs.ts';
 import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
 import { AppError } from '../../../src/errors.ts';
+import { createEventWriter } from '../../../src/features/events/writer.ts';
 import { createUploadCounts } from '../../../src/features/uploads/figures.ts';
 import {
   createUploads,
@@ -18,6 +19,7 @@ import {
 import { createObjectStorage, type ObjectStorage } from '../../../src/infra/object-storage/object-storage.ts';
 import { createStorageClock } from '../../../src/infra/object-storage/storage-clock.ts';
 import { createDatabase, type Database } from '../../../src/infra/postgres/database.ts';
+import { createUserDirectory } from '../../../src/infra/user-directory.ts';
 import { api } from '../../support/api.ts';
 import type { TestSidecar } from '../../support/start-sidecar.ts';
 import { IMAGE, issue, type UploadScene, uploadScene } from '../../support/upload-scene.ts';
@@ -64,9 +66,10 @@ function uploadsWith(seen: (call: string) => unknown = () => undefined): Uploads
   const mib = 2 ** 20;
   const limits = { maxVideoBytes: mib, maxImageBytes: mib, maxMultipartBytes: mib };
   return createUploads({
-    ...{ database, storage: told, usage, limits, recordEvent: async () => undefined },
+    ...{ database, storage: told, usage, limits, sink: createEventWriter(false) },
     ...{ urlTtlSeconds: 900, multipartTtlSeconds: 900, ratePerMinute: 0, quotaBytes: 0 },
     ...{ cacheControl: null, once: false, counts: createUploadCounts() },
+    runForUser: createUserDirectory(database).runFor,
   });
 }
 
