@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { AppError } from '../errors.ts';
-import { breaks, readMessage } from '../words/messages.ts';
+import { breaks, isOurs, readMessage } from '../words/messages.ts';
 import { expectsContinue } from './request-head.ts';
 
 /** Largest JSON body that our routes take, bytes. */
@@ -102,7 +102,8 @@ export function parseInput<T>(schema: z.ZodType<T>, value: unknown): T {
 
 function inputError(issue: z.core.$ZodIssue | undefined): AppError {
   const field = issue?.path.map(String).join('.') ?? '';
-  const wrong = readMessage(issue?.message ?? '');
+  const isNoObject = issue?.code === 'invalid_type' && issue.expected === 'object' && !isOurs(issue.message);
+  const wrong = isNoObject ? ({ rule: 'object' } as const) : readMessage(issue?.message ?? '');
   if ('key' in wrong) return new AppError(wrong.key);
   return new AppError('field_invalid', { params: { field, ...wrong } });
 }

@@ -1,10 +1,11 @@
 /** The routes of reviews, folder by folder. */
 import type { Route } from '../../edge/route.ts';
+import type { LanguageOf } from '../../words/languages.ts';
 import { awaitingRoutes } from './awaiting.ts';
 import type { ReviewPages } from './list/pages.ts';
 import { listRoutes } from './list/routes.ts';
 import { moderationRoutes } from './moderation/routes.ts';
-import { policyRoutes } from './policy.ts';
+import { policyRoutes } from './policy/routes.ts';
 import type { RewriteEvents } from './privacy/forget-events.ts';
 import { privacyRoutes } from './privacy/routes.ts';
 import type { ReviewEvents } from './review-events.ts';
@@ -15,6 +16,7 @@ import { type WritingOptions, writingRoutes } from './writing.ts';
 export interface ReviewRoutesOptions extends WritingOptions {
   readonly pages: ReviewPages;
   readonly events: ReviewEvents;
+  readonly languageOf: LanguageOf;
   readonly rewriteEvents: RewriteEvents;
 }
 
@@ -27,6 +29,6 @@ export function reviewRoutes(options: ReviewRoutesOptions): Route[] {
     ...privacyRoutes(options),
     ...sellerRoutes(options),
     ...awaitingRoutes(options),
-    ...policyRoutes(options.settings),
+    ...policyRoutes(options.settings, options.languageOf),
   ];
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig } from '../../../src/config/config.ts';
-import { policyOf } from '../../../src/features/reviews/policy.ts';
+import { policyOf } from '../../../src/features/reviews/policy/routes.ts';
 import { api } from '../../support/api.ts';
 import {
   ANNA,
@@ -127,6 +127,7 @@ test('the policy says in public what the settings do', async () => {
     policyOf(
       parseConfig({ JWT_SECRET: 'x'.repeat(40), DATABASE_URL: 'postgresql://u:p@127.0.0.1/d', ...env })
         .reviews,
+      'en',
     );
   assert.deepEqual(body, from({}));
   assert.match(body.moderation, /shown at once/);
