@@ -65,7 +65,7 @@ export function uploads(token: string): () => LoadRequest {
       method: 'POST',
       bytes,
       rightStatus: 415,
-      isRight: ({ body }) => String(parseJson(body)?.detail).startsWith('This kind of file'),
+      isRight: ({ body }) => parseJson(body)?.code === 'unsupported_type',
     };
   };
 }

@@ -82,6 +82,7 @@ test('every setting is checked', () => {
     MIGRATE_ON_START: ['maybe'],
     REVIEWS_REQUIRE_PURCHASE: ['maybe'],
     REVIEWS_MODERATION: ['none', 'PRE'],
+    DETAIL_LANGUAGE: ['de', 'russian', 'ru-RU', 'ru,en'],
     REVIEWS_HOLD_AFTER_REPORTS: ['-1', 'x'],
     REVIEWS_WRITES_PER_MINUTE: ['-1', '1.5'],
     REVIEWS_VOTES_PER_MINUTE: ['-1', '1000001'],
@@ -276,6 +277,8 @@ test('a problem does not hide another one, not even one of a combination', () =>
 });
 
 test('a log level may be spelt as Python spells it', () => {
+  assert.equal(parseConfig({ ...REQUIRED, DETAIL_LANGUAGE: 'RU' }).detailLanguage, 'ru');
+  assert.equal(parseConfig(REQUIRED).detailLanguage, 'en');
   assert.equal(parseConfig({ ...REQUIRED, LOG_LEVEL: 'INFO' }).logLevel, 'info');
   assert.equal(parseConfig({ ...REQUIRED, LOG_LEVEL: 'WARNING' }).logLevel, 'warn');
 });
