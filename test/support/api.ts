@@ -3,6 +3,15 @@
  */
 import { until } from '../../scripts/lab/programs.ts';
 import { tokenFor } from '../../scripts/lab/tokens.ts';
+import { assertDescribed } from './described-answer.ts';
+
+/** Whether each answer has to be one that docs/openapi.json describes. */
+let areAnswersChecked = false;
+
+/** From now on, for the tests of one file, it has to be (described-answer.ts). */
+export function checkAnswers(): void {
+  areAnswersChecked = true;
+}
 
 export interface ApiAnswer {
   readonly status: number;
@@ -44,17 +53,20 @@ export const untilReady = ({ url }: { readonly url: string }): Promise<void> =>
 export async function api(method: string, url: string, request: ApiRequest = {}): Promise<ApiAnswer> {
   const token = request.token ?? (request.user === undefined ? undefined : tokenFor(request.user));
   const body = request.rawBody ?? (request.json === undefined ? undefined : JSON.stringify(request.json));
+  const headers = {
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...request.headers,
+  };
   const answer = await fetch(url, {
-    method,
-    headers: {
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      ...request.headers,
-    },
+    ...{ method, headers },
     // The browser's types of fetch, which test/browser is checked with, take no memory that is shared.
     ...(body === undefined ? {} : { body: body as string | Buffer<ArrayBuffer> }),
   });
   const text = await answer.text();
   const isJson = answer.headers.get('content-type')?.startsWith('application/json') && text !== '';
-  return { status: answer.status, headers: answer.headers, body: isJson ? JSON.parse(text) : text };
+  const seen = { status: answer.status, headers: answer.headers, body: isJson ? JSON.parse(text) : text };
+  if (areAnswersChecked)
+    assertDescribed({ method, url, requestHeaders: headers, json: request.json, ...seen });
+  return seen;
 }
