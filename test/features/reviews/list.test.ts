@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { query } from '../../../scripts/lab/database.ts';
-import { api, untilReady } from '../../support/api.ts';
+import { api, checkAnswers, untilReady } from '../../support/api.ts';
 import { sidecarWithDatabase } from '../../support/sidecar-with-database.ts';
 import { startSidecar, type TestSidecar } from '../../support/start-sidecar.ts';
+
+checkAnswers();
 
 let url: string;
 let sidecar: TestSidecar;
@@ -280,7 +282,7 @@ test('a page that is known already is 304, until anything that it shows has chan
   const changes = [
     `UPDATE product_reviews SET text = 'edited' WHERE id = 1`,
     `UPDATE product_reviews SET title = 'title' WHERE id = 1`,
-    `UPDATE product_reviews SET reply = '{"text":"thanks"}' WHERE id = 1`,
+    `UPDATE product_reviews SET reply = '{"text":"thanks","created_at":"2026-01-01T00:00:00.000Z","edited_at":null,"author_id":2}' WHERE id = 1`,
     `UPDATE product_reviews SET rating = 3 WHERE id = 2`,
     `INSERT INTO product_review_votes (review_id, user_id, product_id) VALUES (3, 77, '1')`,
     `UPDATE product_reviews SET status = 'hidden' WHERE id = 3`,
