@@ -1,17 +1,9 @@
 /**
- * Requests to our own routes as the clients send them.
+ * Requests to our own routes as the clients send them. Each answer has to be one that docs/openapi.json describes.
  */
 import { until } from '../../scripts/lab/programs.ts';
 import { tokenFor } from '../../scripts/lab/tokens.ts';
 import { assertDescribed } from './described-answer.ts';
-
-/** Whether each answer has to be one that docs/openapi.json describes. */
-let areAnswersChecked = false;
-
-/** From now on, for the tests of one file, it has to be (described-answer.ts). */
-export function checkAnswers(): void {
-  areAnswersChecked = true;
-}
 
 export interface ApiAnswer {
   readonly status: number;
@@ -66,7 +58,6 @@ export async function api(method: string, url: string, request: ApiRequest = {})
   const text = await answer.text();
   const isJson = answer.headers.get('content-type')?.startsWith('application/json') && text !== '';
   const seen = { status: answer.status, headers: answer.headers, body: isJson ? JSON.parse(text) : text };
-  if (areAnswersChecked)
-    assertDescribed({ method, url, requestHeaders: headers, json: request.json, ...seen });
+  assertDescribed({ method, url, requestHeaders: headers, json: request.json, ...seen });
   return seen;
 }

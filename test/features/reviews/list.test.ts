@@ -2,11 +2,9 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { query } from '../../../scripts/lab/database.ts';
-import { api, checkAnswers, untilReady } from '../../support/api.ts';
+import { api, untilReady } from '../../support/api.ts';
 import { sidecarWithDatabase } from '../../support/sidecar-with-database.ts';
 import { startSidecar, type TestSidecar } from '../../support/start-sidecar.ts';
-
-checkAnswers();
 
 let url: string;
 let sidecar: TestSidecar;

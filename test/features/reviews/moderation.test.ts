@@ -2,11 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import pg from 'pg';
-import { checkAnswers } from '../../support/api.ts';
+
 import { ADMIN, ANNA, type ReviewScene, reviewScene, SELLER, VERA } from '../../support/review-scene.ts';
 import { WEBHOOK_SECRET } from '../../support/webhook-receiver.ts';
-
-checkAnswers();
 
 let scene: ReviewScene;
 reviewScene(

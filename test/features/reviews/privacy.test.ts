@@ -1,7 +1,7 @@
 /** /api/product-reviews/mine: what a user has written: listed, exported, erased. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkAnswers } from '../../support/api.ts';
+
 import {
   ADMIN,
   ANNA,
@@ -12,8 +12,6 @@ import {
   VERA,
 } from '../../support/review-scene.ts';
 import { WEBHOOK_SECRET } from '../../support/webhook-receiver.ts';
-
-checkAnswers();
 
 let scene: ReviewScene;
 reviewScene(

@@ -1,7 +1,7 @@
 /** What others do to a review: votes, reports, the seller's reply; and its author's appeal. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { api, checkAnswers } from '../../support/api.ts';
+import { api } from '../../support/api.ts';
 import {
   ADMIN,
   ANNA,
@@ -13,8 +13,6 @@ import {
 } from '../../support/review-scene.ts';
 import { startSidecar, type TestSidecar } from '../../support/start-sidecar.ts';
 import { WEBHOOK_SECRET } from '../../support/webhook-receiver.ts';
-
-checkAnswers();
 
 let scene: ReviewScene;
 /** Two reports by buyers hold a review there. */

@@ -8,12 +8,10 @@ import { storageEnv } from '../../../scripts/lab/throwaway-object-store.ts';
 import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
 import { migrateDatabase } from '../../../src/infra/postgres/migrate.ts';
 import { schema } from '../../../src/schema.ts';
-import { api, checkAnswers, untilAvailable } from '../../support/api.ts';
+import { api, untilAvailable } from '../../support/api.ts';
 import { send } from '../../support/object-store-contract.ts';
 import { startSidecar, type TestSidecar } from '../../support/start-sidecar.ts';
 import { IMAGE, issue, type UploadScene, uploadScene } from '../../support/upload-scene.ts';
-
-checkAnswers();
 
 let scene: UploadScene;
 let unlimited: TestSidecar;

@@ -1,7 +1,7 @@
 /** POST /api/products/{id}/reviews, PATCH and DELETE …/me: an author's one review. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkAnswers } from '../../../support/api.ts';
+
 import {
   ANNA,
   OTHER_SELLER,
@@ -11,8 +11,6 @@ import {
   VERA,
 } from '../../../support/review-scene.ts';
 import { WEBHOOK_SECRET } from '../../../support/webhook-receiver.ts';
-
-checkAnswers();
 
 let scene: ReviewScene;
 reviewScene(
