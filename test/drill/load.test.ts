@@ -141,7 +141,7 @@ test('arrivals use connections that are open already, and count those for which 
 });
 
 test('a load process sends from outside, and its end is noticed', async (t) => {
-  const server = await startScriptedBackend(answering(ok('{"detail":"This kind of file is not accepted."}')));
+  const server = await startScriptedBackend(answering(ok('{"detail":"No.","code":"unsupported_type"}')));
   t.after(() => server.stop());
   const { port } = server;
   const program = import.meta.resolve('../../scripts/drill/load-program.ts');
