@@ -28,7 +28,10 @@ test('a seller sees what is shown under the own products, newest first, and noth
   const second = await scene.insert({
     product_id: '2',
     rating: 5,
-    reply: JSON.stringify({ text: 'ok', author_id: SELLER }),
+    reply: JSON.stringify({
+      ...{ text: 'ok', author_id: SELLER },
+      ...{ created_at: '2026-11-26T08:00:00.000Z', edited_at: null },
+    }),
   });
   await scene.insert({ product_id: '9', rating: 1 });
   await scene.insert({ product_id: '3', status: 'hidden' });
