@@ -21,6 +21,8 @@ const SMOKE_READS =
   'test/scripts/smoke-test.test.ts: without RUN_BACKEND_CHECKS nothing is written, and what was left out is said';
 const ORPHANS =
   'test/scripts/uploads-command.test.ts: orphans are found and not deleted; with --delete those are that are nobody’s, and no other';
+const STATS =
+  'test/features/reviews/rebuild.test.ts: --check tells what is wrong and changes nothing; the rebuild puts it right and may run again';
 const REPLAY =
   'test/scripts/events-command.test.ts: --replay makes an event due with all its attempts, whatever became of it';
 export const PASTED =
@@ -168,6 +170,8 @@ export const OPERATIONS_COMMANDS: Readonly<Record<string, string>> = {
   'curl -s http://127.0.0.1:8000/healthz': PASTED,
   'sudo systemctl reload gogomarket-sidecar': SYSTEMD,
   'sidecar scripts/reviews.ts stats --check': PASTED,
+  'sidecar scripts/reviews.ts stats': STATS,
+  'node scripts/adoption.ts --rows 5000000 --hot 500000 --kills 3': 'not run: takes twenty minutes',
   'sudo systemctl disable gogomarket-sidecar.socket gogomarket-sidecar.service': SYSTEMD,
   'journalctl -u gogomarket-sidecar -n 50': SYSTEMD,
   'systemctl status': NAMED,
