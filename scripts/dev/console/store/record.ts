@@ -71,11 +71,16 @@ export class RequestRecord {
     this.user = userOf(started.headers, started.target);
   }
 
+  /** Its answer has begun. A WebSocket has a conversation from here on, although nothing may have been said yet. */
+  answer(answering: Answering): void {
+    this.answering = answering;
+    if (this.started.isWebSocket && answering.status === 101)
+      this.conversation = new Conversation(answering.responseHead);
+  }
+
   add({ way, at, data }: Piece): void {
     if (this.started.isWebSocket) {
       this.#bytes[way] += data.length;
-      if (this.answering?.status === 101)
-        this.conversation = this.conversation ?? new Conversation(this.answering.responseHead);
       this.conversation?.pass(way, data, at);
       return;
     }

@@ -92,7 +92,7 @@ export class Records {
     if (record === undefined) return;
     const before = record.weight;
     if (message.type === 'piece') record.add(message);
-    else if (message.type === 'head') record.answering = message;
+    else if (message.type === 'head') record.answer(message);
     else this.#end(record, message);
     this.#bytes += record.weight - before;
     this.#retention.place(record);
