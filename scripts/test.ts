@@ -8,6 +8,8 @@ import { resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
+import { CLUSTERS_TO_COPY } from './lab/postgres.ts';
+import { makeScratchFolder } from './lab/scratch-folder.ts';
 import { missingTools } from './lab/tools.ts';
 import { numberFrom, readCommandLine } from './lib/command-line.ts';
 import { watchTestProcesses } from './test/processes.ts';
@@ -50,6 +52,7 @@ async function runTests({
   timeoutMs,
 }: ReturnType<typeof parseOptions>): Promise<boolean> {
   let isFine = true;
+  process.env[CLUSTERS_TO_COPY] = makeScratchFolder('clusters').path;
   const complain = (sentence: string) => {
     isFine = false;
     process.stdout.write(`${sentence}\n`);
