@@ -53,6 +53,8 @@ async function runTests({
 }: ReturnType<typeof parseOptions>): Promise<boolean> {
   let isFine = true;
   process.env[CLUSTERS_TO_COPY] = makeScratchFolder('clusters').path;
+  // Two hundred files load the same modules: compiled once they take a third less CPU. V8 counts no coverage in what it had cached.
+  if (!coverage) process.env.NODE_COMPILE_CACHE ??= makeScratchFolder('compiled').path;
   const complain = (sentence: string) => {
     isFine = false;
     process.stdout.write(`${sentence}\n`);
