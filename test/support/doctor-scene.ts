@@ -64,6 +64,8 @@ async function startScene() {
       MIGRATE_ON_START: 'true',
       DATABASE_POOL_MAX: '3',
       MAX_CONNECTIONS: '100',
+      // As the sidecar under test has it.
+      MAX_EVENT_LOOP_DELAY_MS: '0',
     },
     ...{ PORT: String(await freePort()), BACKEND_URL: `http://127.0.0.1:${await listen(listener)}` },
     ...storageEnv(store.config),
