@@ -15,6 +15,7 @@ import {
   smallPages,
   summaryQuestions,
 } from '../reviews-questions.ts';
+import { median } from '../statistics.ts';
 import { runLoop } from './closed-loop-load.ts';
 import {
   type Bench,
@@ -196,5 +197,4 @@ function shapes(samples: Record<string, Sample[]>): WorkloadResult {
   };
 }
 
-const medianRatio = ({ samples }: Row) =>
-  samples.map(({ ratio = 0 }) => ratio).sort()[samples.length >> 1] ?? 0;
+const medianRatio = ({ samples }: Row) => median(samples.map(({ ratio = 0 }) => ratio));
