@@ -4,10 +4,11 @@
  */
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { banner } from './dev/banner.ts';
 import { removeData, sidecarPidFile, stopOrphans } from './dev/clear-up.ts';
 import type { Console } from './dev/console/start.ts';
+import { NO_LAN, openLan } from './dev/lan/lan.ts';
+import { type DevOptions, HELP, IS_ROOT, PROJECT, parseOptions } from './dev/options.ts';
 import { type PartContext, type Settings, startBackend, startDatabase, startStorage } from './dev/parts.ts';
 import { type RunningParts, runParts } from './dev/running-parts.ts';
 import { writeSampleFile } from './dev/sample-file.ts';
@@ -15,37 +16,14 @@ import { checkConfiguration } from './dev/sidecar-process.ts';
 import { runSidecar } from './dev/sidecar-run.ts';
 import { StartTimes } from './dev/start-times.ts';
 import { type StateFolder, takeStateFolder } from './dev/state-folder.ts';
-import { closedFolder, defaultStateFolder } from './dev/state-place.ts';
+import { closedFolder } from './dev/state-place.ts';
 import { COMMANDS_HELP, demoTokenFrom, printLine, readCommands } from './dev/terminal.ts';
 import { isListening } from './lab/ports.ts';
 import { readCommandLine } from './lib/command-line.ts';
 
-const HELP = `Usage: npm run dev [-- --state DIR] [--no-watch] [--no-console] [--reset] [--help]
-
-Starts PostgreSQL, an object store, a demo backend and the sidecar, all on 127.0.0.1, and tells how to try them.
-
-  --state DIR   where data is kept (default: .dev in the project; for root, when only root can enter the project, a
-                folder in /var/lib/gogomarket-dev)
-  --no-watch    do not restart the sidecar when its files change
-  --no-console  without the page at /dev, where every request is to be seen
-  --reset       remove the data first
-  --help        this text
-
-Set in the environment or in .env (the environment wins), these replace the embedded parts:
-  DATABASE_URL    your PostgreSQL
-  S3_ENDPOINT, S3_REGION, S3_BUCKET, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY, S3_PUBLIC_BASE_URL
-                  your object storage; all six
-  BACKEND_URL     your backend (default http://127.0.0.1:8000; the demo backend starts there if nothing answers)
-  JWT_SECRET      your backend's secret
-  PORT            the sidecar's port (default 8010)
-Every other setting of the sidecar works as well.
-`;
-
-const PROJECT = resolve(import.meta.dirname, '..');
 const DEFAULT_PORT = 8010;
 /** For what is made only later, so that a mistake in the settings is told before anything starts. */
 const PLACEHOLDERS = { JWT_SECRET: 'later', DATABASE_URL: 'postgresql://later@later' };
-const IS_ROOT = process.getuid?.() === 0;
 
 function main(): void {
   const options = readCommandLine(HELP, parseOptions);
@@ -55,23 +33,16 @@ function main(): void {
   const settings: Settings = Object.fromEntries(given) as Record<string, string>;
   runParts(
     async (parts) => {
+      const hasLan = options.lan || options['lan-address'].length > 0;
+      const lan = hasLan ? openLan(options['lan-address']) : NO_LAN;
       const state = await openStateFolder(resolve(options.state), settings);
       parts.onStop(state.release);
-      await start({ settings, state, parts, say }, options);
+      // What was typed wins: .env may well say 127.0.0.1, as its example does.
+      const wanted = hasLan ? { ...settings, HOST: '0.0.0.0' } : settings;
+      await start({ settings: wanted, state, parts, say, lan }, options);
     },
     { underNpm: settings.npm_lifecycle_event !== undefined },
   );
-}
-
-function parseOptions() {
-  const options = {
-    state: { type: 'string', default: defaultStateFolder(PROJECT, IS_ROOT) },
-    watch: { type: 'boolean', default: true },
-    console: { type: 'boolean', default: true },
-    reset: { type: 'boolean', default: false },
-    help: { type: 'boolean', short: 'h', default: false },
-  } as const;
-  return parseArgs({ options, allowNegative: true }).values;
 }
 
 /** @throws Error with a sentence */
@@ -97,8 +68,8 @@ function isRefused(error: unknown): boolean {
   return isCode || isRefused(error.cause);
 }
 
-async function start(context: PartContext, options: ReturnType<typeof parseOptions>): Promise<void> {
-  const { settings, state, parts } = context;
+async function start(context: PartContext, options: DevOptions): Promise<void> {
+  const { settings, state, parts, lan } = context;
   await checkConfiguration({ ...PLACEHOLDERS, ...settings });
   await stopOrphans(state, say);
   const address = await freeAddress(settings);
@@ -118,18 +89,22 @@ async function start(context: PartContext, options: ReturnType<typeof parseOptio
     ...backend.env,
   };
   const observer = options.console ? await openConsole(context, env, address.port) : undefined;
-  const running = { env, ...address, watch: options.watch, pidFile: sidecarPidFile(state), observer };
+  const running = {
+    ...{ env, ...address, watch: options.watch, pidFile: sidecarPidFile(state), observer },
+    nodeFlags: lan.nodeFlags,
+  };
   const restart = await times.of('sidecar', runSidecar({ ...running, print: printLine, say }, parts));
   console.log(
     banner({
       sidecarUrl: address.url,
       consoleUrl: observer?.url ?? null,
+      devices: lan.devices(address.port),
       backend: backend.what,
       database: database.what,
       storage: storage.what,
       token: backend.token,
       sampleFile: writeSampleFile(state.at('dot.png')),
-      notes: [...notes(settings, backend.token !== null, options.watch), times.sentence()],
+      notes: [...lan.notes, ...notes(settings, backend.token !== null, options.watch), times.sentence()],
     }),
   );
   listenToKeyboard(observer?.url ?? null, address.url, restart, parts);

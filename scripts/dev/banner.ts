@@ -7,6 +7,8 @@ export interface BannerFacts {
   readonly sidecarUrl: string;
   /** null: it is off. */
   readonly consoleUrl: string | null;
+  /** The sidecar's for other devices, with who is meant; none without --lan. */
+  readonly devices: readonly (readonly [url: string, whose: string])[];
   readonly backend: string;
   readonly database: string;
   readonly storage: string;
@@ -22,6 +24,9 @@ export function banner(facts: BannerFacts): string {
     '',
     `  sidecar   ${facts.sidecarUrl}   ← talk to this one`,
     ...(facts.consoleUrl === null ? [] : [`  console   ${facts.consoleUrl}   ← see every request`]),
+    ...facts.devices.map(
+      ([url, whose], i) => `  ${i === 0 ? 'devices' : '       '}   ${url.padEnd(27)} ${whose}`,
+    ),
     `  backend   ${facts.backend}`,
     `  database  ${facts.database}`,
     `  storage   ${facts.storage}`,

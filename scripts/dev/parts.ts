@@ -13,6 +13,7 @@ import {
 } from '../lab/object-store/server.ts';
 import { isListening } from '../lab/ports.ts';
 import { startEmbeddedPostgres } from '../lab/postgres.ts';
+import type { Lan } from './lan/lan.ts';
 import type { RunningParts } from './running-parts.ts';
 import type { StateFolder } from './state-folder.ts';
 
@@ -24,6 +25,8 @@ export interface PartContext {
   readonly state: StateFolder;
   readonly parts: RunningParts;
   readonly say: (text: string) => void;
+  /** How other machines reach this one (--lan). */
+  readonly lan: Lan;
 }
 
 export interface Part {
@@ -65,12 +68,21 @@ export async function startDatabase({
 }
 
 /** Any S3_ setting that says where or who means the developer's own storage; the sidecar names what is missing. */
-export async function startStorage({ settings, state, parts, say }: PartContext): Promise<Part> {
+export async function startStorage({
+  settings,
+  state,
+  parts,
+  say,
+  lan: {
+    addresses: [lanAddress],
+  },
+}: PartContext): Promise<Part> {
   const own = Object.keys(settings).some((name) => /^S3_(?!UPLOAD_|FORCE_PATH_STYLE$)/.test(name));
   if (own) return { what: `yours (${settings.S3_ENDPOINT ?? 'S3_…'})`, env: {} };
   say('starting the object store');
   const secretAccessKey = state.secret('s3-secret');
   const store = await startOnUsualPort({
+    host: lanAddress === undefined ? '127.0.0.1' : '0.0.0.0',
     bucket: BUCKET,
     accessKeyId: ACCESS_KEY_ID,
     secretAccessKey,
@@ -78,15 +90,18 @@ export async function startStorage({ settings, state, parts, say }: PartContext)
     publicRead: true,
   });
   parts.onStop(store.stop);
+  const url = `http://127.0.0.1:${store.port}`;
+  // Of several addresses one is kept with a file for good; emulators and this machine reach that of the network as well.
+  const publicUrl = lanAddress === undefined ? url : `http://${lanAddress}:${store.port}`;
   return {
-    what: `${store.url}, objects in ${state.at('objects')}`,
+    what: `${url}, objects in ${state.at('objects')}`,
     env: {
-      S3_ENDPOINT: store.url,
+      S3_ENDPOINT: url,
       S3_REGION: 'us-east-1',
       S3_BUCKET: BUCKET,
       S3_ACCESS_KEY_ID: ACCESS_KEY_ID,
       S3_SECRET_ACCESS_KEY: secretAccessKey,
-      S3_PUBLIC_BASE_URL: `${store.url}/${BUCKET}`,
+      S3_PUBLIC_BASE_URL: `${publicUrl}/${BUCKET}`,
     },
   };
 }

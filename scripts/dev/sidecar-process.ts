@@ -23,6 +23,8 @@ export interface SidecarProcessOptions {
   readonly watch: boolean;
   /** Gets every line of the sidecar's output, as it came and parsed. */
   readonly print: (line: string, entry: LogLine | null) => void;
+  /** For Node, beside those of the observer. */
+  readonly nodeFlags?: readonly string[];
   /** Whoever observes it: flags for Node, and who gets every line of the log. */
   readonly observer?: { readonly nodeFlags: readonly string[]; hear(entry: LogLine): void };
   /** Holds its number, so that the next start can stop one that was left behind. */
@@ -31,10 +33,11 @@ export interface SidecarProcessOptions {
 
 export function startSidecarProcess(
   env: Environment,
-  { watch, print, pidFile, observer }: SidecarProcessOptions,
+  { watch, print, pidFile, observer, nodeFlags = [] }: SidecarProcessOptions,
 ): Program {
   const flags = watch ? ['--watch', '--watch-preserve-output'] : [];
-  const program = startProgram(process.execPath, [...flags, ...(observer?.nodeFlags ?? []), MAIN], { env });
+  const preloads = [...nodeFlags, ...(observer?.nodeFlags ?? [])];
+  const program = startProgram(process.execPath, [...flags, ...preloads, MAIN], { env });
   writeFileSync(pidFile, String(program.pid));
   const onLine = (line: string, entry: LogLine | null) => {
     if (entry !== null) observer?.hear(entry);

@@ -13,6 +13,7 @@ export interface SidecarRunOptions {
   readonly port: number;
   readonly watch: boolean;
   readonly pidFile: string;
+  readonly nodeFlags: readonly string[];
   readonly observer: Console | undefined;
   /** Gets every line of its output, as it came and parsed. */
   readonly print: (line: string, entry: LogLine | null) => void;
@@ -21,12 +22,18 @@ export interface SidecarRunOptions {
 
 /** Starts it and waits until it is ready. @returns how it is started again */
 export async function runSidecar(
-  { env, url, port, watch, pidFile, observer, print, say }: SidecarRunOptions,
+  { env, url, port, watch, pidFile, nodeFlags, observer, print, say }: SidecarRunOptions,
   { signal, onStop, stop }: RunningParts,
 ): Promise<() => Promise<void>> {
   let sidecar: Program | undefined;
   const start = () => {
-    const program = startSidecarProcess(env, { watch, print, pidFile, ...(observer ? { observer } : {}) });
+    const program = startSidecarProcess(env, {
+      watch,
+      print,
+      pidFile,
+      nodeFlags,
+      ...(observer ? { observer } : {}),
+    });
     sidecar = program;
     program.ended.then((status) => {
       if (program !== sidecar) return;
