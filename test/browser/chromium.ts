@@ -1,10 +1,11 @@
 /** Debian's Chromium without a window, and pages for it. */
 
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { stripTypeScriptTypes } from 'node:module';
 import { basename, join } from 'node:path';
-import { type BrowserContext, chromium } from 'playwright-core';
+import { type BrowserContext, chromium, type Frame, type Page } from 'playwright-core';
 import { listen } from '../../scripts/lab/ports.ts';
 import { makeScratchFolder } from '../../scripts/lab/scratch-folder.ts';
 import { CHROMIUM } from '../../scripts/lab/tools.ts';
@@ -31,6 +32,28 @@ export async function startChromium(): Promise<TestBrowser> {
       profile.remove();
     },
   };
+}
+
+/** A new page, and what it complains of from now on. */
+export async function watchedPage(context: BrowserContext) {
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
+  });
+  await page.setViewportSize({ width: 1280, height: 800 });
+  return { page, complaints };
+}
+
+const AXE = readFileSync(new URL(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
+
+/** What axe-core finds serious. The page's own policy lets no script in; a debugger may evaluate one. */
+export async function seriousFindings(page: Page | Frame): Promise<string[]> {
+  await page.evaluate(`${AXE}; undefined`);
+  return page.evaluate<string[]>(`axe.run().then(({ violations }) => violations
+    .filter(({ impact }) => ['serious', 'critical'].includes(impact))
+    .map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html.slice(0, 150)).join(' | ')))`);
 }
 
 const EXAMPLES = join(import.meta.dirname, '../../docs/examples');

@@ -1,7 +1,6 @@
 /** The development console in a browser, each thing by doing it. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -12,10 +11,9 @@ import { tokenFor } from '../../scripts/lab/tokens.ts';
 import { type ConsoleScene, startConsoleScene } from '../dev/console/console-scene.ts';
 import { api } from '../support/api.ts';
 import { skipWithout } from '../support/requirements.ts';
-import { startChromium, type TestBrowser } from './chromium.ts';
+import { seriousFindings, startChromium, type TestBrowser, watchedPage } from './chromium.ts';
 
 const skip = skipWithout(['chromium']);
-const AXE = readFileSync(new URL(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
 
 let scene: ConsoleScene;
 let browser: TestBrowser;
@@ -50,13 +48,7 @@ before(async () => {
 });
 beforeEach(async () => {
   if (skip) return;
-  complaints = [];
-  page = await browser.context.newPage();
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
-  });
-  await page.setViewportSize({ width: 1280, height: 800 });
+  ({ page, complaints } = await watchedPage(browser.context));
   await page.goto(`${scene.url}/dev`);
 });
 afterEach(async () => {
@@ -152,18 +144,19 @@ test('hundreds of requests are few elements, and who reads further down is not p
   );
   assert.ok((await page.locator('.row').count()) < 80);
   await page.evaluate('document.querySelector(".list").scrollTop = 3000');
-  const top = () => page.evaluate<string>('document.elementFromPoint(300, 300).closest(".row").id');
+  const top = () => page.evaluate<string>('document.elementFromPoint(300, 300).closest(".row")?.id ?? ""');
   await until(
     'it to have scrolled',
     async () => (await page.evaluate<number>('document.querySelector(".list").scrollTop')) === 3000,
   );
+  await until('the rows there to be drawn', async () => (await top()) !== '');
   const before = await top();
   await api('GET', `${scene.url}/api/one-more`);
   await until(
     'it to be there',
     async () => (await page.evaluate<number>('document.querySelector(".list").scrollTop')) > 3000,
   );
-  assert.equal(await top(), before);
+  await until('the same row to be there', async () => (await top()) === before);
 });
 
 test('a fault is made from a row, told by a banner, and switched off', { skip }, async () => {
@@ -175,12 +168,30 @@ test('a fault is made from a row, told by a banner, and switched off', { skip },
   await page.getByRole('button', { name: 'Add and switch on' }).click();
   await page.getByText('A fault is switched on.').waitFor();
   await until('it', async () => (await fetch(`${scene.url}/api/to-bend`)).status === 418);
-  assert.deepEqual(await seriousFindings(), []);
+  assert.deepEqual(await seriousFindings(page), []);
   await page.getByRole('button', { name: 'Switch all off' }).click();
   await page.getByText('A fault is switched on.').waitFor({ state: 'detached' });
   await until('it to be over', async () => (await fetch(`${scene.url}/api/to-bend`)).status === 200);
-  await page.getByRole('button', { name: 'Requests', exact: true }).click();
+  await page.getByRole('link', { name: 'Requests' }).click();
   await row('/api/to-bend').waitFor();
+});
+
+test('each page has an address, a link and a digit, and Requests keeps what was chosen', {
+  skip,
+}, async () => {
+  await api('GET', `${scene.url}/api/kept`);
+  await row('/api/kept').click();
+  await page.getByRole('link', { name: 'Faults' }).click();
+  await page.getByRole('heading', { name: 'Faults' }).waitFor();
+  assert.equal(new URL(page.url()).hash, '#/faults');
+  assert.match(await page.title(), /^Faults · /);
+  await page.keyboard.press('1');
+  await page.locator('.title', { hasText: '/api/kept' }).waitFor();
+  await page.goBack();
+  await page.reload();
+  await page.getByRole('heading', { name: 'Faults' }).waitFor();
+  await page.goto(`${scene.url}/dev#/nothing-like-this`);
+  await row('/api/kept').waitFor();
 });
 
 for (const colorScheme of ['light', 'dark'] as const)
@@ -193,20 +204,12 @@ for (const colorScheme of ['light', 'dark'] as const)
       await page.setViewportSize({ width, height: 760 });
       for (const name of ['Overview', 'Request', 'Response', 'Log']) {
         await page.getByRole('tab', { name }).click();
-        assert.deepEqual(await seriousFindings(), [], `${name} at ${width}`);
+        assert.deepEqual(await seriousFindings(page), [], `${name} at ${width}`);
       }
       const wider = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
       assert.ok(wider <= 0, `it scrolls sideways at ${width}`);
     }
     await page.keyboard.press('Escape');
     await row('/nobody').waitFor();
-    assert.deepEqual(await seriousFindings(), []);
+    assert.deepEqual(await seriousFindings(page), []);
   });
-
-async function seriousFindings(): Promise<string[]> {
-  // The page's own policy lets no script in; a debugger may evaluate one.
-  await page.evaluate(`${AXE}; undefined`);
-  return page.evaluate<string[]>(`axe.run().then(({ violations }) => violations
-    .filter(({ impact }) => ['serious', 'critical'].includes(impact))
-    .map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html.slice(0, 150)).join(' | ')))`);
-}

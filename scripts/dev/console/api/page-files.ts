@@ -6,7 +6,8 @@ import { dirname, join } from 'node:path';
 import { CONSOLE_PATH } from '../guard.ts';
 
 const PAGE = join(import.meta.dirname, '../page');
-const OWN = /^[a-z-]+\.(?:js|css|svg)$/;
+/** Those of a page may be in a folder of its own. */
+const OWN = /^(?:[a-z-]+\/)?[a-z-]+\.(?:js|css|svg)$/;
 const TYPES: Readonly<Record<string, string>> = {
   js: 'text/javascript; charset=utf-8',
   css: 'text/css; charset=utf-8',
@@ -70,7 +71,7 @@ export interface PageFile {
 
 /** @param path below /dev @returns null when there is none */
 export function readPageFile(path: string): PageFile | null {
-  const own = /^\/app\/([^/]+)$/.exec(path)?.[1];
+  const own = /^\/app\/(.+)$/.exec(path)?.[1];
   if (own !== undefined) return OWN.test(own) ? read(join(PAGE, own)) : null;
   const [, name = '', file = ''] =
     /^\/lib\/(@tanstack\/virtual-core|[a-z]+)\/((?:[\w-]+\/)*[\w.-]+\.m?js)$/.exec(path) ?? [];

@@ -1,7 +1,7 @@
 /** Heads and bodies. */
 import { apiUrl } from './api.js';
 import { html } from './dom.js';
-import { STRINGS } from './strings.js';
+import { STRINGS } from './strings/console.js';
 
 export function Head({ title, head, onReveal }) {
   return html`<section>

@@ -6,7 +6,7 @@ import { classes, html } from './dom.js';
 import { Editor } from './editor.js';
 import { bytes, clock, duration } from './format.js';
 import { Frames } from './frames.js';
-import { STRINGS } from './strings.js';
+import { STRINGS } from './strings/console.js';
 import { Timing } from './timing.js';
 
 /** Asks again when the row has changed. */

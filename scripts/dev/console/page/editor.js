@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 import { ask } from './api.js';
 import { html } from './dom.js';
-import { STRINGS } from './strings.js';
+import { STRINGS } from './strings/console.js';
 
 const TEXT = STRINGS.editor;
 

@@ -2,42 +2,18 @@
 import { useEffect, useState } from 'preact/hooks';
 import { ask } from './api.js';
 import { html } from './dom.js';
-import { STRINGS } from './strings.js';
+import { NEW, NONE, put } from './fault-rules.js';
+import { STRINGS } from './strings/console.js';
 
 const TEXT = STRINGS.faults;
-const NONE = { rules: [], away: { database: false, storage: false } };
-const NEW = {
-  ...{ kind: 'delay', method: '', path: '/api/*', delayMs: '1000', afterBytes: '100', bytesPerSecond: '100' },
-  ...{ status: '200', headers: 'Content-Type: application/json', body: '' },
-};
 
-const put = (faults) => ask('/faults', { method: 'PUT', json: faults });
-
-export const switchAllOff = async () => {
-  const { rules } = await ask('/faults');
-  await put({ ...NONE, rules: rules.map((rule) => ({ ...rule, isOn: false })) });
-};
-
-/** A rule that answers as a request was answered. */
-export const ruleLike = ({ method, target, status, response, responseBody }) => ({
-  ...NEW,
-  ...{
-    kind: 'answer',
-    method,
-    path: target.replace(/[?].*/, ''),
-    status: String(status),
-    body: responseBody?.text ?? '',
-  },
-  headers: (response?.headers ?? []).map((pair) => pair.join(': ')).join('\n'),
-});
-
-/** @param draft what the form begins with; null: an empty one @param version of the faults, so that it follows them */
-export function Faults({ draft, version }) {
+/** @param faultDraft what the form begins with; null: an empty one @param faultVersion changes with the faults, so that it follows them */
+export function Page({ faultDraft, faultVersion }) {
   const [faults, setFaults] = useState(NONE);
   const [error, setError] = useState(null);
   useEffect(() => {
     ask('/faults').then(setFaults, (reason) => setError(reason.message));
-  }, [version]);
+  }, [faultVersion]);
   const change = (next) =>
     put(next).then(
       (set) => {
@@ -54,7 +30,7 @@ export function Faults({ draft, version }) {
     <div class="actions"><b>${TEXT.away}</b>${away('database')}${away('storage')}</div>
     ${faults.rules.length === 0 && html`<p class="quiet">${TEXT.none}</p>`}
     <ul>${faults.rules.map((rule) => html`<${Rule} key=${rule.id} rule=${rule} faults=${faults} change=${change} />`)}</ul>
-    <${RuleForm} draft=${draft ?? NEW} onAdd=${(rule) => change({ ...faults, rules: [...faults.rules, rule] })} />
+    <${RuleForm} key=${faultDraft} draft=${faultDraft ?? NEW} onAdd=${(rule) => change({ ...faults, rules: [...faults.rules, rule] })} />
   </main>`;
 }
 

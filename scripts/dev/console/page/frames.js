@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { ask } from './api.js';
 import { html } from './dom.js';
 import { duration } from './format.js';
-import { STRINGS } from './strings.js';
+import { STRINGS } from './strings/console.js';
 
 const TEXT = STRINGS.frames;
 

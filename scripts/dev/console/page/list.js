@@ -3,7 +3,7 @@ import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } 
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { classes, html } from './dom.js';
 import { bytes, clock, duration } from './format.js';
-import { STRINGS } from './strings.js';
+import { STRINGS } from './strings/console.js';
 
 const ROW_PX = 28;
 

@@ -1,7 +1,7 @@
 /** A request's time as bars, one under the other. */
 import { html } from './dom.js';
 import { duration } from './format.js';
-import { STRINGS } from './strings.js';
+import { STRINGS } from './strings/console.js';
 
 /** What a request was at, in order: a name, and from when to when. */
 function phasesOf({ marks, ms }) {

@@ -1,7 +1,7 @@
 /** What the list shows, and what is done with all of it. */
 import { apiUrl, ask } from './api.js';
 import { classes, html } from './dom.js';
-import { STRINGS } from './strings.js';
+import { STRINGS } from './strings/console.js';
 
 const KINDS = ['local', 'proxy', 'rejected', 'websocket', 'health'];
 const STATUSES = ['2xx', '3xx', '4xx', '5xx'];

@@ -1,8 +1,10 @@
-/** Every word of the page. */
+/** Every word of the frame, and of the pages Requests and Faults. */
 export const STRINGS = {
   title: 'Console',
   product: 'GoGoMarket sidecar',
+  pagesLabel: 'Pages',
   pages: { requests: 'Requests', faults: 'Faults' },
+  notLoaded: 'This page could not be fetched; the sidecar may be restarting. Reload it.',
   search: 'Search: words, -without',
   searchLabel: 'Filter by text',
   inBodies: 'in bodies',
@@ -134,5 +136,10 @@ export const STRINGS = {
     none: 'No rules yet.',
     anyMethod: 'any',
   },
-  keys: 'Keys: ↑ ↓ choose · Enter open · Esc close · / search · p pause · s pin · c curl · e edit · ? this',
+  keysLabel: 'Which keys there are',
+  keys: {
+    requests:
+      'Keys: ↑ ↓ choose · Enter open · Esc close · / search · p pause · s pin · c curl · e edit · 1 to 9 pages · ? this',
+    other: 'Keys: 1 to 9 pages · Tab and Enter for everything else · ? this',
+  },
 };
