@@ -26,6 +26,9 @@ export interface Load {
   stop(): Promise<readonly Sample[]>;
 }
 
+/** A client that was held up for longer does as Nginx with its keepalive_timeout: the other side may be closing what idles. */
+const MOST_LATE_MS = 300;
+
 /** Starts the load at once; the clients' starts are spread over `everyMs`. */
 export function startLoad({ port, ca, clients, everyMs, next }: LoadOptions): Load {
   const samples: Sample[] = [];
@@ -38,6 +41,7 @@ export function startLoad({ port, ca, clients, everyMs, next }: LoadOptions): Lo
       const nextAt = performance.now() + everyMs;
       samples.push(await client.perform(next(index)));
       await pause(Math.max(0, nextAt - performance.now()));
+      if (performance.now() > nextAt + MOST_LATE_MS) client.close();
     }
     client.close();
   };
