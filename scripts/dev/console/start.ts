@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseSetting } from '../../../src/config/config.ts';
@@ -41,7 +42,10 @@ export async function startConsole({ folder, sidecarPort, env }: ConsoleOptions)
   const records = new Records({ folder });
   const origin = `http://127.0.0.1:${sidecarPort}`;
   const receiver = createReceiver(records, key);
-  const pages = createConsoleServer({ records, receiver, origin, sidecarPort, key, faults: NO_FAULTS });
+  const pages = createConsoleServer({
+    ...{ records, receiver, origin, sidecarPort, key, faults: NO_FAULTS },
+    storageOrigins: storageOriginsOf(env),
+  });
   const [messagePort, pagePort] = await Promise.all([listen(receiver.server), listen(pages)]);
   const link: Link = {
     ...{ messagePort, pagePort, key, sidecarPort },
@@ -74,4 +78,19 @@ function placesOf(env: ConsoleOptions['env']): Pick<Link, 'database' | 'storage'
     database: [{ host, port: databasePort }, ...otherHosts],
     storage: storage === null ? [] : [{ host: storage.hostname, port }],
   };
+}
+
+/** Where browsers send files and get them from. */
+function storageOriginsOf({ S3_ENDPOINT, S3_BUCKET, S3_PUBLIC_BASE_URL }: ConsoleOptions['env']): string[] {
+  const endpoint = URL.parse(S3_ENDPOINT ?? '');
+  if (endpoint === null) return [];
+  const { protocol, hostname, host, port, origin } = endpoint;
+  // The bucket's name may stand in the host's (S3_FORCE_PATH_STYLE), but not in an address.
+  const ofBucket = isIP(hostname) === 0 ? [`${protocol}//${S3_BUCKET}.${host}`] : [];
+  // The sidecar may be addressed by either, and uploads then as well.
+  const ofLoopback = ['127.0.0.1', 'localhost'].includes(hostname)
+    ? ['127.0.0.1', 'localhost'].map((name) => `${protocol}//${name}${port && `:${port}`}`)
+    : [];
+  const ofFiles = URL.parse(S3_PUBLIC_BASE_URL ?? '')?.origin ?? origin;
+  return [...new Set([origin, ofFiles, ...ofBucket, ...ofLoopback])];
 }

@@ -4,7 +4,6 @@ import type { Faults } from '../faults.ts';
 import type { Receiver } from '../store/receiver.ts';
 import type { RequestRecord } from '../store/record.ts';
 import type { Records } from '../store/records.ts';
-import { CONTENT_SECURITY_POLICY } from './page-files.ts';
 
 export interface ConsoleApi {
   readonly records: Records;
@@ -13,6 +12,8 @@ export interface ConsoleApi {
   readonly sidecarPort: number;
   readonly key: string;
   readonly receiver: Receiver;
+  /** Origins of the storage, as browsers reach it. */
+  readonly storageOrigins: readonly string[];
   /** Those of this moment. */
   faults: Faults;
 }
@@ -67,11 +68,5 @@ export function json(res: ServerResponse, status: number, body: object): void {
 
 export function send(res: ServerResponse, type: string, content: string | Buffer): void {
   res.setHeader('Content-Type', type);
-  res.setHeader('Cache-Control', 'no-store');
-  res.setHeader('Content-Security-Policy', CONTENT_SECURITY_POLICY);
-  res.setHeader('X-Content-Type-Options', 'nosniff');
-  res.setHeader('Referrer-Policy', 'no-referrer');
-  res.setHeader('Cross-Origin-Resource-Policy', 'same-origin');
-  res.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
   res.end(content);
 }

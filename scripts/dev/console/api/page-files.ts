@@ -1,11 +1,12 @@
-/** The page's files: its own modules, and the packages that they import, as they are in node_modules. No build, no CDN. */
+/** The page's files: its own modules, the example client, and the packages that they import, as they are in node_modules. No build, no CDN. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { findPackageJSON } from 'node:module';
+import { findPackageJSON, stripTypeScriptTypes } from 'node:module';
 import { dirname, join } from 'node:path';
 import { CONSOLE_PATH } from '../guard.ts';
 
 const PAGE = join(import.meta.dirname, '../page');
+const EXAMPLES = join(import.meta.dirname, '../../../../docs/examples');
 /** Those of a page may be in a folder of its own. */
 const OWN = /^(?:[a-z-]+\/)?[a-z-]+\.(?:js|css|svg)$/;
 const TYPES: Readonly<Record<string, string>> = {
@@ -37,16 +38,19 @@ const importMap = JSON.stringify({
 /** The one inline script is a list of addresses; it is allowed by its digest and nothing else is. */
 const mapDigest = createHash('sha256').update(importMap).digest('base64');
 
-export const CONTENT_SECURITY_POLICY = [
-  "default-src 'none'",
-  `script-src 'self' 'sha256-${mapDigest}'`,
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
+/** @param storage the origins that files are sent to and shown from */
+export const contentSecurityPolicy = (storage: readonly string[]): string =>
+  [
+    "default-src 'none'",
+    `script-src 'self' 'sha256-${mapDigest}'`,
+    "style-src 'self'",
+    ["img-src 'self' data:", ...storage].join(' '),
+    ['media-src', ...(storage.length === 0 ? ["'none'"] : storage)].join(' '),
+    ["connect-src 'self'", ...storage].join(' '),
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ');
 
 export const PAGE_HTML = `<!doctype html>
 <html lang="en">
@@ -57,6 +61,7 @@ export const PAGE_HTML = `<!doctype html>
 <title>Console · GoGoMarket sidecar</title>
 <link rel="icon" href="${CONSOLE_PATH}/app/icon.svg">
 <link rel="stylesheet" href="${CONSOLE_PATH}/app/console.css">
+<link rel="stylesheet" href="${CONSOLE_PATH}/app/pages.css">
 <script type="importmap">${importMap}</script>
 <script type="module" src="${CONSOLE_PATH}/app/app.js"></script>
 </head>
@@ -73,10 +78,28 @@ export interface PageFile {
 export function readPageFile(path: string): PageFile | null {
   const own = /^\/app\/(.+)$/.exec(path)?.[1];
   if (own !== undefined) return OWN.test(own) ? read(join(PAGE, own)) : null;
+  const example = /^\/examples\/(upload[a-z-]*\.ts)$/.exec(path)?.[1];
+  if (example !== undefined) return readExample(example);
   const [, name = '', file = ''] =
     /^\/lib\/(@tanstack\/virtual-core|[a-z]+)\/((?:[\w-]+\/)*[\w.-]+\.m?js)$/.exec(path) ?? [];
   const folder = PACKAGES[name]?.[0];
   return folder === undefined ? null : read(join(folder(), file));
+}
+
+function readExample(name: string): PageFile | null {
+  const file = read(join(EXAMPLES, name));
+  return file && { type: TYPES.js ?? '', content: Buffer.from(withoutTypes(String(file.content))) };
+}
+
+/** Node says of it that it is experimental, once: nothing that whoever opens the page should have to read in the terminal. */
+function withoutTypes(source: string): string {
+  const { emitWarning } = process;
+  process.emitWarning = () => undefined;
+  try {
+    return stripTypeScriptTypes(source);
+  } finally {
+    process.emitWarning = emitWarning;
+  }
 }
 
 function read(path: string): PageFile | null {

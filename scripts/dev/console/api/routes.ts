@@ -13,7 +13,7 @@ import { harOf } from './har.ts';
 import { headerValue } from './heads.ts';
 import { sendLive } from './live.ts';
 import { maskers } from './mask.ts';
-import { PAGE_HTML, readPageFile } from './page-files.ts';
+import { contentSecurityPolicy, PAGE_HTML, readPageFile } from './page-files.ts';
 
 type Handler = (api: ConsoleApi, call: Call) => Promise<void> | void;
 
@@ -34,7 +34,16 @@ const ROUTES: readonly (readonly [method: string, pattern: RegExp, handle: Handl
 
 /** A server for the sidecar's process alone; it does not listen yet. */
 export function createConsoleServer(api: ConsoleApi): Server {
+  const headers = new Headers({
+    'Cache-Control': 'no-store',
+    'Content-Security-Policy': contentSecurityPolicy(api.storageOrigins),
+    'X-Content-Type-Options': 'nosniff',
+    'Referrer-Policy': 'no-referrer',
+    'Cross-Origin-Resource-Policy': 'same-origin',
+    'Cross-Origin-Opener-Policy': 'same-origin',
+  });
   return createServer((req, res) => {
+    res.setHeaders(headers);
     if (req.headers[KEY_HEADER] !== api.key) {
       json(res, 403, { detail: 'Only through the sidecar.', code: 'console_not_local' });
       return;

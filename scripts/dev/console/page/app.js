@@ -14,6 +14,7 @@ import { STRINGS } from './strings/console.js';
 const PAGES = {
   requests: Requests,
   faults: lazy(() => import('./faults.js')),
+  uploads: lazy(() => import('./uploads/uploads.js')),
 };
 const NAMES = Object.keys(PAGES);
 const TOLD_FOR_MS = 2_500;
