@@ -62,6 +62,7 @@ export const PAGE_HTML = `<!doctype html>
 <link rel="icon" href="${CONSOLE_PATH}/app/icon.svg">
 <link rel="stylesheet" href="${CONSOLE_PATH}/app/console.css">
 <link rel="stylesheet" href="${CONSOLE_PATH}/app/pages.css">
+<link rel="stylesheet" href="${CONSOLE_PATH}/app/reviews/reviews.css">
 <script type="importmap">${importMap}</script>
 <script type="module" src="${CONSOLE_PATH}/app/app.js"></script>
 </head>

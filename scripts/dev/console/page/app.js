@@ -15,6 +15,7 @@ const PAGES = {
   requests: Requests,
   faults: lazy(() => import('./faults.js')),
   uploads: lazy(() => import('./uploads/uploads.js')),
+  reviews: lazy(() => import('./reviews/reviews.js')),
 };
 const NAMES = Object.keys(PAGES);
 const TOLD_FOR_MS = 2_500;
