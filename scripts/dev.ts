@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { banner } from './dev/banner.ts';
 import { removeData, sidecarPidFile, stopOrphans } from './dev/clear-up.ts';
 import type { Console } from './dev/console/start.ts';
+import type { DemoData } from './dev/demo/data.ts';
 import { NO_LAN, openLan } from './dev/lan/lan.ts';
 import { type DevOptions, HELP, IS_ROOT, PROJECT, parseOptions } from './dev/options.ts';
 import { type PartContext, type Settings, startBackend, startDatabase, startStorage } from './dev/parts.ts';
@@ -94,6 +95,9 @@ async function start(context: PartContext, options: DevOptions): Promise<void> {
     nodeFlags: lan.nodeFlags,
   };
   const restart = await times.of('sidecar', runSidecar({ ...running, print: printLine, say }, parts));
+  const { openDemoData } = await import('./dev/demo/data.ts');
+  const data = openDemoData(env, { state, database, storage });
+  if (options.demo) say(await times.of('demo data', data.run('fill')));
   console.log(
     banner({
       sidecarUrl: address.url,
@@ -107,7 +111,7 @@ async function start(context: PartContext, options: DevOptions): Promise<void> {
       notes: [...lan.notes, ...notes(settings, backend.token !== null, options.watch), times.sentence()],
     }),
   );
-  listenToKeyboard(observer?.url ?? null, address.url, restart, parts);
+  listenToKeyboard({ consoleUrl: observer?.url ?? null, url: address.url, restart, data }, parts);
 }
 
 /** @throws Error with a sentence when the port is taken or no port */
@@ -137,13 +141,11 @@ async function openConsole({ state, parts }: PartContext, env: Settings, port: n
 
 /** What can be typed; only where somebody is there to type it. */
 function listenToKeyboard(
-  consoleUrl: string | null,
-  url: string,
-  restart: () => Promise<void>,
+  given: { consoleUrl: string | null; url: string; restart: () => Promise<void>; data: DemoData },
   { stop }: RunningParts,
 ): void {
-  const token = (account: string) => demoTokenFrom(url, account);
-  if (process.stdin.isTTY) readCommands({ consoleUrl, token, restart, quit: () => stop(0) }, say);
+  const token = (account: string) => demoTokenFrom(given.url, account);
+  if (process.stdin.isTTY) readCommands({ ...given, token, quit: () => stop(0) }, say);
 }
 
 function notes(settings: Settings, isDemo: boolean, watch: boolean): string[] {

@@ -20,7 +20,7 @@ export async function stopOrphans(state: StateFolder, say: Say): Promise<void> {
 
 export function removeData(state: StateFolder, say: Say): void {
   say(`removing the data in ${state.path}`);
-  for (const name of ['postgres', 'objects', 'media']) {
+  for (const name of ['postgres', 'objects', 'media', 'sets']) {
     rmSync(state.at(name), { recursive: true, force: true });
   }
 }

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { defaultStateFolder } from './state-place.ts';
 
-export const HELP = `Usage: npm run dev [-- --lan] [--lan-address A] [--state DIR] [--no-watch] [--no-console] [--reset] [--help]
+export const HELP = `Usage: npm run dev [-- --lan] [--lan-address A] [--state DIR] [--no-watch] [--no-console] [--demo] [--reset] [--help]
 
 Starts PostgreSQL, an object store, a demo backend and the sidecar, all on 127.0.0.1, and tells how to try them.
 
@@ -15,6 +15,7 @@ Starts PostgreSQL, an object store, a demo backend and the sidecar, all on 127.0
                 folder in /var/lib/gogomarket-dev)
   --no-watch    do not restart the sidecar when its files change
   --no-console  without the page at /dev, where every request is to be seen
+  --demo        put demo data in: 50 products, 2,000 reviews in Russian, Uzbek and English, with pictures (what is there stays)
   --reset       remove the data first
   --help        this text
 
@@ -41,6 +42,7 @@ export function parseOptions() {
     state: { type: 'string', default: defaultStateFolder(PROJECT, IS_ROOT) },
     watch: { type: 'boolean', default: true },
     console: { type: 'boolean', default: true },
+    demo: { type: 'boolean', default: false },
     reset: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   } as const;

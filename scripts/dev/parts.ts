@@ -34,6 +34,8 @@ export interface Part {
   readonly what: string;
   /** What the sidecar has to be told. */
   readonly env: Settings;
+  /** Ours, to be thrown away. */
+  readonly isEmbedded: boolean;
 }
 
 const DEFAULT_BACKEND_URL = 'http://127.0.0.1:8000';
@@ -48,7 +50,7 @@ export async function startDatabase({
   say,
 }: PartContext): Promise<Part & { url: string }> {
   const own = settings.DATABASE_URL;
-  if (own !== undefined) return { url: own, what: 'yours (DATABASE_URL)', env: {} };
+  if (own !== undefined) return { url: own, what: 'yours (DATABASE_URL)', env: {}, isEmbedded: false };
   say('starting PostgreSQL');
   const server = await startEmbeddedPostgres({
     dataDir: state.at('postgres'),
@@ -64,6 +66,7 @@ export async function startDatabase({
     url: server.url,
     what: `PostgreSQL on 127.0.0.1:${server.port}, data in ${state.at('postgres')}`,
     env: { DATABASE_URL: server.url },
+    isEmbedded: true,
   };
 }
 
@@ -78,7 +81,7 @@ export async function startStorage({
   },
 }: PartContext): Promise<Part> {
   const own = Object.keys(settings).some((name) => /^S3_(?!UPLOAD_|FORCE_PATH_STYLE$)/.test(name));
-  if (own) return { what: `yours (${settings.S3_ENDPOINT ?? 'S3_…'})`, env: {} };
+  if (own) return { what: `yours (${settings.S3_ENDPOINT ?? 'S3_…'})`, env: {}, isEmbedded: false };
   say('starting the object store');
   const secretAccessKey = state.secret('s3-secret');
   const store = await startOnUsualPort({
@@ -103,6 +106,7 @@ export async function startStorage({
       S3_SECRET_ACCESS_KEY: secretAccessKey,
       S3_PUBLIC_BASE_URL: `${publicUrl}/${BUCKET}`,
     },
+    isEmbedded: true,
   };
 }
 
@@ -122,7 +126,12 @@ export async function startBackend(
   { databaseUrl, jwtSecret }: { databaseUrl: string; jwtSecret: string },
 ): Promise<Part & { token: string | null }> {
   const url = settings.BACKEND_URL ?? DEFAULT_BACKEND_URL;
-  const own = (why: string) => ({ what: `${url}   yours: ${why}`, env: { BACKEND_URL: url }, token: null });
+  const own = (why: string) => ({
+    what: `${url}   yours: ${why}`,
+    env: { BACKEND_URL: url },
+    isEmbedded: false,
+    token: null,
+  });
   const address = URL.parse(url);
   if (address?.protocol !== 'http:') return own('BACKEND_URL');
   const port = Number(address.port || 80);
@@ -148,6 +157,7 @@ export async function startBackend(
   return {
     what: `${url}   demo (nothing else answered there)`,
     env: { BACKEND_URL: url },
+    isEmbedded: true,
     token: demo.buyerToken,
   };
 }

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { styleText } from 'node:util';
+import { DEMO_ACTIONS, type DemoData } from './demo/data.ts';
 import { isAccess, type LogLine, readable } from './log-lines.ts';
 
 type Style = Parameters<typeof styleText>[0];
@@ -75,15 +76,23 @@ export interface TypedCommands {
   token(account: string): Promise<string>;
   restart(): Promise<void>;
   quit(): void;
+  readonly data: Pick<DemoData, 'run' | 'sets'>;
 }
 
 export const COMMANDS_HELP =
-  'Type, with Enter: o open the console · t seller a token (buyer, seller, courier, admin) · r restart the sidecar · q quit · ? this';
+  'Type, with Enter: o open the console · t seller a token (buyer, seller, courier, admin) · r restart the sidecar · d demo data · q quit · ? this';
 
-/** Reads commands until standard input ends. */
-export function readCommands(commands: TypedCommands, say: (text: string) => void): void {
+const DATA_HELP =
+  'd fill puts demo data in · d save NAME keeps what is there as a set · d load NAME brings one back · d remove NAME · d reset takes everything away · d list';
+
+/** Reads commands until the input ends. */
+export function readCommands(
+  commands: TypedCommands,
+  say: (text: string) => void,
+  input: NodeJS.ReadableStream = process.stdin,
+): void {
   // Ctrl-C stays a signal: without a terminal of its own readline leaves it alone.
-  createInterface({ input: process.stdin, terminal: false }).on('line', (line) => {
+  createInterface({ input, terminal: false }).on('line', (line) => {
     obey(line.trim(), commands, say).catch((error) =>
       say(error instanceof Error ? error.message : String(error)),
     );
@@ -91,13 +100,23 @@ export function readCommands(commands: TypedCommands, say: (text: string) => voi
 }
 
 async function obey(line: string, commands: TypedCommands, say: (text: string) => void): Promise<void> {
-  const [word = '', argument = 'buyer'] = line.split(/\s+/);
+  const [word = '', ...args] = line.split(/\s+/);
   if (word === '') return;
   if (word === 'q') commands.quit();
   else if (word === 'r') await commands.restart();
-  else if (word === 't') console.log(await commands.token(argument));
+  else if (word === 't') console.log(await commands.token(args[0] ?? 'buyer'));
   else if (word === 'o') openPage(commands.consoleUrl, say);
+  else if (word === 'd') say(await change(commands.data, args));
   else say(COMMANDS_HELP);
+}
+
+async function change(data: TypedCommands['data'], [wanted = '', name]: string[]): Promise<string> {
+  const action = DEMO_ACTIONS.find((known) => known === wanted);
+  if (action !== undefined) return data.run(action, name);
+  if (wanted !== 'list') return DATA_HELP;
+  const sets = await data.sets();
+  const lines = (sets ?? []).map((set) => `${set.name}, ${Math.round(set.bytes / 1_000_000)} MB`);
+  return lines.length === 0 ? 'There are no sets.' : lines.join('\n');
 }
 
 function openPage(url: string | null, say: (text: string) => void): void {

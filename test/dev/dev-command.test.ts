@@ -190,11 +190,17 @@ describe('npm run dev', () => {
     }
   });
 
-  test('removes the data when asked to', async () => {
-    const command = dev(['--reset', '--no-watch']);
+  test('removes the data when asked to, and puts demo data in', async () => {
+    const command = dev(['--reset', '--demo', '--no-watch']);
     const { url } = await command.ready();
     assert.match(command.output(), /removing the data in /);
     assert.deepEqual((await api('GET', `${url}/api/products/2/reviews`)).body.items, []);
+    assert.match(command.output(), /There are 50 products, 2000 reviews, \d+ pictures now/);
+    const { body: products } = await api('GET', `${url}/api/products`);
+    const ids = products.slice(3).map(({ id }: { id: number }) => id);
+    const { body } = await api('GET', `${url}/api/product-reviews/summary?product_ids=${ids}`);
+    const counts = ids.map((id: number) => body.summaries[id].count);
+    assert.ok(counts.reduce((sum: number, count: number) => sum + count, 0) > 1_900, String(counts));
   });
 
   test('stops in order when a supervisor ends npm alone', async () => {

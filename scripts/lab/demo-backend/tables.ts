@@ -5,7 +5,7 @@
 import type pg from 'pg';
 import { hashPassword } from './passwords.ts';
 
-const DEMO_PASSWORD = 'demo123';
+export const DEMO_PASSWORD = 'demo123';
 export const BUYER_EMAIL = 'buyer@demo.com';
 const DEMO_USERS = [
   { email: BUYER_EMAIL, name: 'Anna Buyer', role: 'buyer' },

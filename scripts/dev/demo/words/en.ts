@@ -1,0 +1,165 @@
+/** Reviews in English. */
+import type { Words } from './words.ts';
+
+export const en: Words = {
+  people: [
+    {
+      first: [
+        'Emma',
+        'Olivia',
+        'Sarah',
+        'Grace',
+        'Hannah',
+        'Lucy',
+        'Daniel',
+        'James',
+        'Oliver',
+        'Thomas',
+        'Ben',
+        'Jack',
+        'Priya',
+        'Wei',
+      ],
+      last: [
+        'Carter',
+        'Hughes',
+        'Brown',
+        'Murphy',
+        'Evans',
+        'Turner',
+        'Shah',
+        'Clark',
+        'Bennett',
+        'Foster',
+        'Chen',
+        'O’Neill',
+      ],
+    },
+  ],
+  titles: {
+    good: [
+      'Great buy',
+      'Exactly as shown',
+      'Better than expected',
+      'Worth every penny',
+      'Would buy again',
+      'Love it',
+    ],
+    mixed: ['Decent, with a catch', 'It is okay', 'Expected a bit more', 'Half happy'],
+    bad: ['Disappointed', 'Not as described', 'Save your money', 'Sent it back'],
+  },
+  openings: {
+    good: [
+      'My first order here, and it came in two days.',
+      'Second time I buy this.',
+      'Bought it as a gift for my sister.',
+      'Took me long to choose, no regrets.',
+      'Saw it in a video and ordered at once.',
+      'A month of daily use so far.',
+      'Arrived early and well packed.',
+    ],
+    mixed: [
+      'All in all it does the job.',
+      'A week in, mixed feelings.',
+      'Fine for the price.',
+      'Took ten days to arrive.',
+    ],
+    bad: [
+      'Waited two weeks for this.',
+      'The box was crushed.',
+      'Looked very different in the pictures.',
+      'Lasted three days.',
+      'I really wanted to like it.',
+    ],
+  },
+  praise: {
+    clothes: [
+      'Soft fabric and straight seams.',
+      'True to size, fits well.',
+      'Did not shrink or fade in the wash.',
+      'The colour is even nicer in person.',
+    ],
+    shoes: [
+      'Comfortable all day long.',
+      'No blisters, not even on day one.',
+      'The soles grip well in the rain.',
+      'Soft leather, neatly stitched.',
+    ],
+    home: [
+      'Looks far more expensive than it was.',
+      'Put together in ten minutes, everything fits.',
+      'No smell, and a pleasant material.',
+      'A soft light that is easy on the eyes.',
+    ],
+    kitchen: [
+      'Nothing sticks and it cleans in seconds.',
+      'Keeps tea hot for hours.',
+      'A good weight in the hand.',
+      'Rice comes out perfect every time.',
+    ],
+    electronics: [
+      'The battery lasts a full day.',
+      'Paired at once and never drops.',
+      'Clear sound with real bass.',
+      'Bright screen, readable in the sun.',
+    ],
+    kids: [
+      'My daughter will not put it down.',
+      'Big parts, and the paint stays on.',
+      'No plastic smell, rounded corners.',
+      'He built it all by himself.',
+    ],
+    beauty: [
+      'Leaves my skin soft, not greasy.',
+      'A little goes a long way.',
+      'A light scent that does not linger.',
+      'No reaction, and my skin is touchy.',
+    ],
+    food: [
+      'Fresh, with plenty of shelf life.',
+      'Tastes like my childhood.',
+      'Perfect with tea, gone in one evening.',
+      'Not too sweet, the kids love it.',
+    ],
+  },
+  blame: {
+    clothes: ['Runs a full size small.', 'Bobbled after the first wash.', 'Loose threads everywhere.'],
+    shoes: [
+      'Gave me blisters on day one.',
+      'Glue is showing and the sole comes off.',
+      'The smell is so strong they live on the balcony.',
+    ],
+    home: ['One leg is shorter, so it wobbles.', 'Darker than in the video.', 'Two screws were missing.'],
+    kitchen: ['The lid leaks.', 'Scratched within a week.', 'The handle gets too hot to touch.'],
+    electronics: [
+      'The battery dies after three hours.',
+      'The cable broke within a week.',
+      'The app is in Chinese only.',
+    ],
+    kids: [
+      'A part came off the first evening.',
+      'Too hard for a three-year-old.',
+      'Batteries are not included.',
+    ],
+    beauty: ['It stings, I had to wash it off.', 'The pump does not work.', 'The scent gives me a headache.'],
+    food: ['Arrived in crumbs.', 'Only a week left to the best-before date.', 'Far too sweet for me.'],
+  },
+  but: 'That said:',
+  endings: {
+    good: ['Thanks to the seller!', 'Will order again.', 'Five stars from me.', 'Recommended.', ''],
+    mixed: ['Keeping it, but would not buy it twice.', 'Three stars.', 'Maybe I just got a bad one.', ''],
+    bad: ['Sent it back.', 'The seller does not answer.', 'Never again.', ''],
+  },
+  short: {
+    good: ['Love it!', 'All good, thank you', 'Great 👍', 'Good quality, fast delivery'],
+    mixed: ['It is fine', 'Okay for the price'],
+    bad: ['Not for me', 'Broken on arrival', 'Not what I ordered'],
+  },
+  replies: {
+    good: ['Thank you for your review, enjoy it!', 'We are glad you like it. See you again!'],
+    bad: [
+      'We are sorry. Write to us in the chat and we replace it for free.',
+      'Thank you for telling us. You get your money back.',
+    ],
+  },
+};
