@@ -6,7 +6,7 @@ import { createEventDelivery, type EventDelivery } from '../../src/features/even
 import { createOutbox } from '../../src/features/events/outbox.ts';
 import { createSend } from '../../src/features/events/send.ts';
 import { eventTables } from '../../src/features/events/tables.ts';
-import { createEventWriter, type NewEvent } from '../../src/features/events/writer.ts';
+import { createEventWriter } from '../../src/features/events/writer.ts';
 import { createLogger, type Log } from '../../src/infra/logger.ts';
 import { createDatabase } from '../../src/infra/postgres/database.ts';
 import { migrateDatabase } from '../../src/infra/postgres/migrate.ts';
@@ -19,11 +19,24 @@ export async function createOutboxDatabase(server: TestDatabaseServer): Promise<
   return url;
 }
 
-/** Each in a transaction of its own. */
+export interface NewEvent {
+  readonly subject: string;
+  readonly type: string;
+  readonly data: unknown;
+  readonly occurredAt?: Date;
+}
+
+const RECORD = `WITH told AS (${createEventWriter(true).insertFrom(
+  'SELECT ?::text, ?::text, ?::json, coalesce(?::timestamptz, clock_timestamp())',
+)}) SELECT`;
+
+/** As features write them, each in a statement of its own. */
 export const record = (databaseUrl: string, events: readonly NewEvent[]) =>
   usingDatabase(databaseUrl, async (database) => {
-    const writer = createEventWriter(true);
-    for (const event of events) await database.transaction((trx) => writer.record(trx, event));
+    for (const { subject, type, data, occurredAt } of events) {
+      const values = [subject, type, JSON.stringify(data), occurredAt?.toISOString() ?? null];
+      await database.run((knex) => knex.raw(RECORD, values as string[]));
+    }
   });
 
 /** What a sidecar has of it: a pass with its own connection. */
