@@ -25,11 +25,12 @@ export function createIssueMultipart(options: IssueOptions) {
   const { multipartTtlSeconds: ttlSeconds, storage } = options;
   const rules = kindRules(options.limits);
   return async (userId: number, file: AnnouncedFile, limit: Limit) => {
-    const upload = newUpload(userId, file, rules[file.kind]);
+    const partSize = partSizeFor(file.size_bytes);
+    const upload = { ...newUpload(userId, file, rules[file.kind]), part_size: partSize };
     refuseLarger(options.quotaBytes, [upload]);
     await writeRows(options, userId, [upload], BEGINNING_SECONDS, limit);
     const { multipartId, expiresAt } = await begin(options, upload, limit);
-    const division = { size: upload.size_bytes, partSize: partSizeFor(upload.size_bytes) };
+    const division = { size: upload.size_bytes, partSize };
     const count = partCount(division);
     const numbers = Array.from({ length: Math.min(FIRST_PARTS, count) }, (_, index) => index + 1);
     const parts = await Promise.all(
@@ -43,7 +44,7 @@ export function createIssueMultipart(options: IssueOptions) {
     return {
       ...{ file_url: storage.publicUrl(upload.key), expires_in: ttlSeconds },
       ...{ upload_id: upload.id, key: upload.key, expires_at: expiresAt.toISOString() },
-      multipart: { part_size: division.partSize, part_count: count, parts },
+      multipart: { part_size: partSize, part_count: count, parts },
     };
   };
 }

@@ -7,7 +7,6 @@ import type { Database, RunOptions } from '../../infra/postgres/database.ts';
 import type { RunForUser } from '../../infra/user-directory.ts';
 import type { UploadCounts } from './figures.ts';
 import { type KindRules, kindRules, type UploadKind, type UploadLimits } from './kinds.ts';
-import { partSizeFor } from './multipart.ts';
 import { type AnnouncedFile, mediaTypeOf } from './schema.ts';
 import { unlessMissing } from './store.ts';
 
@@ -72,6 +71,7 @@ interface NewUpload extends SignableUpload {
   readonly kind: UploadKind;
   readonly filename: string;
   readonly size_bytes: number;
+  /** Of a file in parts. */
   readonly part_size: number | null;
 }
 
@@ -124,7 +124,7 @@ export async function sign(
   };
 }
 
-/** @throws AppError 415, 413 */
+/** As a single PUT. @throws AppError 415, 413 */
 export function newUpload(userId: number, file: AnnouncedFile, rules: KindRules): NewUpload {
   const contentType = mediaTypeOf(file.content_type);
   const extension = rules.extensions.get(contentType);
@@ -139,7 +139,7 @@ export function newUpload(userId: number, file: AnnouncedFile, rules: KindRules)
     ...{ id, key: `uploads/${userId}/${file.kind}/${id}.${extension}`, kind: file.kind },
     ...{ filename: file.filename, content_type: contentType, size_bytes: file.size_bytes },
     sha256: file.sha256 ?? null,
-    part_size: file.multipart ? partSizeFor(file.size_bytes) : null,
+    part_size: null,
   };
 }
 
