@@ -5,6 +5,7 @@
 import { isStandalone, rememberBackend } from './postgres/backend-tables.ts';
 import { type Database, databaseUnavailable } from './postgres/database.ts';
 import { isSchemaMissing, isUndefinedTable } from './postgres/failure.ts';
+import type { NamedStatement } from './postgres/named-statements.ts';
 
 export interface User {
   readonly id: number;
@@ -26,20 +27,12 @@ export interface UserRecord extends User {
  */
 export type FindUser = (id: number, untilMs: number) => Promise<UserRecord | null>;
 
-/** Of a statement that is one expression: what it does is done for a user who is there, active and not blocked, or not at all. */
-export interface CallForUser {
-  readonly name: string;
-  /** Its result as JSON, with $2, $3 …; $1 is the user. */
-  readonly expression: string;
-  readonly values: readonly unknown[];
-}
-
 /**
- * Looks at the user and does something for him in one round trip.
- * @returns its result; null: nothing was done, and `FindUser` has to say why, or that it may be
+ * Looks at a user and does something for him in one round trip. @param statement made by `forWelcomeUser`
+ * @returns its rows; none: nothing was done, and `FindUser` has to say why, or that it may be
  * @throws AppError 503; errors of the SQL itself
  */
-export type RunForUser = <Result>(id: number, call: CallForUser, untilMs: number) => Promise<Result | null>;
+export type RunForUser = <Row>(statement: NamedStatement, untilMs: number) => Promise<Row[]>;
 
 export interface UserDirectory {
   readonly find: FindUser;
@@ -85,16 +78,13 @@ export function createUserDirectory(database: Database, now: () => number = Date
     return record;
   };
 
-  const runFor: RunForUser = async (id, { name, expression, values }, untilMs) => {
+  const runFor: RunForUser = async (statement, untilMs) => {
     // Whose database it is, and that this is not forgotten, is the other way's business.
-    if (!usersWereThere) return null;
-    const text = `SELECT CASE WHEN ${IS_WELCOME} THEN ${expression} END AS result FROM (${USER_SQL}) AS person`;
+    if (!usersWereThere) return [];
     try {
-      const statement = { name, text, values: [id, ...values] };
-      const [row] = await database.query<{ result: never }>(statement, { untilMs });
-      return row?.result ?? null;
+      return await database.query(statement, { untilMs });
     } catch (error) {
-      if (isSchemaMissing(error)) return null;
+      if (isSchemaMissing(error)) return [];
       throw error;
     }
   };
@@ -120,8 +110,15 @@ const USER_SQL = `
     FROM (SELECT NULL::text AS name, NULL::text AS avatar_url, NULL::text AS role, NULL::boolean AS is_blocked) AS absent
    CROSS JOIN LATERAL (SELECT name, avatar_url, role::text AS role, is_active, is_blocked FROM users WHERE users.id = $1) AS found`;
 
-/** As toUserRecord and the checks of edge/auth.ts have it. */
-const IS_WELCOME = 'coalesce(person.is_active, true) AND NOT coalesce(person.is_blocked, false)';
+/**
+ * SQL for `RunForUser`: $1 is the user; `person` has a row, with the columns above, for one who is there, active and not blocked, as
+ * toUserRecord and the checks of edge/auth.ts have it. @param rest more CTEs, a comma in front, and the statement itself; without
+ * that row it must do nothing and give none
+ */
+export const forWelcomeUser = (rest: string) => `
+  WITH person AS MATERIALIZED (
+    SELECT * FROM (${USER_SQL}) AS found
+     WHERE coalesce(is_active, true) AND NOT coalesce(is_blocked, false))${rest}`;
 
 const ANY_USER = { name: 'any_user', text: 'SELECT EXISTS (SELECT FROM users) AS any', values: [] };
 

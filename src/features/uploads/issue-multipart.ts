@@ -6,7 +6,8 @@
  */
 import { AppError } from '../../errors.ts';
 import type { RunOptions } from '../../infra/postgres/database.ts';
-import { type IssueOptions, newUpload, refuseLarger, writeRows } from './issue.ts';
+import { type IssueOptions, newUpload, refuseLarger } from './issue.ts';
+import { writeRows } from './issue-rows.ts';
 import { kindRules } from './kinds.ts';
 import type { Limit } from './lifecycle.ts';
 import { partCount, partLength, partSizeFor } from './multipart.ts';

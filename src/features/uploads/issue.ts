@@ -3,12 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { MIB } from '../../config/values.ts';
 import { AppError } from '../../errors.ts';
 import type { ObjectStorage } from '../../infra/object-storage/object-storage.ts';
-import type { Database, RunOptions } from '../../infra/postgres/database.ts';
+import type { Database } from '../../infra/postgres/database.ts';
 import type { RunForUser } from '../../infra/user-directory.ts';
 import type { UploadCounts } from './figures.ts';
+import { writeRows, writeRowsFor } from './issue-rows.ts';
 import { type KindRules, kindRules, type UploadKind, type UploadLimits } from './kinds.ts';
 import { type AnnouncedFile, mediaTypeOf } from './schema.ts';
-import { unlessMissing } from './store.ts';
 
 export interface SigningOptions {
   readonly storage: ObjectStorage;
@@ -67,7 +67,7 @@ export interface SignableUpload {
   readonly sha256: string | null;
 }
 
-interface NewUpload extends SignableUpload {
+export interface NewUpload extends SignableUpload {
   readonly kind: UploadKind;
   readonly filename: string;
   readonly size_bytes: number;
@@ -76,7 +76,7 @@ interface NewUpload extends SignableUpload {
 }
 
 export function createIssue(options: IssueOptions): IssueUploads {
-  const { quotaBytes, urlTtlSeconds, runForUser } = options;
+  const { quotaBytes, urlTtlSeconds } = options;
   const rules = kindRules(options.limits);
 
   function prepare(userId: number, files: readonly AnnouncedFile[]): readonly NewUpload[] {
@@ -94,9 +94,8 @@ export function createIssue(options: IssueOptions): IssueUploads {
     },
     async toNamed(userId, files, untilMs) {
       const uploads = prepare(userId, files);
-      const values = valuesOf(options, userId, uploads, urlTtlSeconds);
-      const verdict = await runForUser<Verdict>(userId, { ...ISSUE_TO_NAMED, values }, untilMs);
-      return verdict && signAll(uploads, written(options, uploads, verdict));
+      const expiresAt = await writeRowsFor(options, userId, uploads, urlTtlSeconds, untilMs);
+      return expiresAt && signAll(uploads, expiresAt);
     },
   };
 }
@@ -141,56 +140,4 @@ export function newUpload(userId: number, file: AnnouncedFile, rules: KindRules)
     sha256: file.sha256 ?? null,
     part_size: null,
   };
-}
-
-export interface Verdict {
-  refusal: 'rate_limited' | 'quota_exceeded' | null;
-  retry_after_seconds: number;
-  /** ISO 8601 where it comes as JSON. */
-  expires_at: Date | string;
-}
-
-/** @throws AppError 429 when there is a refusal */
-export function obey({ refusal, retry_after_seconds: seconds }: Omit<Verdict, 'expires_at'>): void {
-  if (refusal === 'rate_limited')
-    throw new AppError('too_many_uploads', { params: { retry_after: seconds } });
-  if (refusal === 'quota_exceeded') throw new AppError('storage_full', { params: { retry_after: seconds } });
-}
-
-const ISSUE = {
-  name: 'issue',
-  text: 'SELECT refusal, retry_after_seconds, expires_at FROM sidecar_issue_uploads($1, $2, $3, $4, $5)',
-};
-const ISSUE_TO_NAMED = {
-  name: 'issue_to_named',
-  expression: 'row_to_json(sidecar_issue_uploads($2, $3, $4, $5, $6))',
-};
-
-const valuesOf = (
-  { ratePerMinute, quotaBytes }: IssueOptions,
-  userId: number,
-  uploads: readonly NewUpload[],
-  ttlSeconds: number,
-) => [userId, JSON.stringify(uploads), ttlSeconds, ratePerMinute, quotaBytes];
-
-/** One round trip. @returns when the URLs expire */
-export async function writeRows(
-  options: IssueOptions,
-  userId: number,
-  uploads: readonly NewUpload[],
-  ttlSeconds: number,
-  until: RunOptions,
-): Promise<Date> {
-  const values = valuesOf(options, userId, uploads, ttlSeconds);
-  const [verdict] = (await options.database
-    .query<Verdict>({ ...ISSUE, values }, until)
-    .catch(unlessMissing)) as [Verdict];
-  return written(options, uploads, verdict);
-}
-
-/** @returns when the URLs expire @throws AppError 429 when nothing was written */
-function written({ counts }: IssueOptions, uploads: readonly NewUpload[], verdict: Verdict): Date {
-  obey(verdict);
-  counts.changes.issued += uploads.length;
-  return new Date(verdict.expires_at);
 }

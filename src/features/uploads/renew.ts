@@ -1,13 +1,7 @@
 /** Renews URLs: a fresh one for a file that has not been sent. */
 import { AppError } from '../../errors.ts';
-import {
-  type IssuedUpload,
-  type IssueOptions,
-  obey,
-  type SignableUpload,
-  sign,
-  type Verdict,
-} from './issue.ts';
+import { type IssuedUpload, type IssueOptions, type SignableUpload, sign } from './issue.ts';
+import { obey, type Verdict } from './issue-rows.ts';
 import { unlessMissing } from './store.ts';
 import { type Owner, type UploadStatus, uploadNotFound } from './upload.ts';
 

@@ -1,6 +1,6 @@
 /** What is issued to one user, and how much of it: rows, rate limit, quota (shared by all sidecars). */
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import { createBackendTables, query, usingDatabase } from '../../../scripts/lab/database.ts';
 import { until } from '../../../scripts/lab/programs.ts';
@@ -112,6 +112,41 @@ test('the rate is that of any 60 s, by the file; refusals do not count', async (
   await letTimePass(user, '20 seconds');
   assert.equal((await batch(3)).status, 429);
   assert.equal((await batch(2)).status, 200);
+});
+
+test('who waits for an upload of the same user counts it, whether it is by rate or by quota', async () => {
+  const sidecars = {
+    rate_limited: await scene.sidecar({ UPLOAD_RATE_PER_MINUTE: '1' }),
+    quota_exceeded: await scene.sidecar({ UPLOAD_RATE_PER_MINUTE: '0', UPLOAD_QUOTA_MB_PER_USER: '1' }),
+  };
+  for (const [code, sidecar] of Object.entries(sidecars)) {
+    const user = await newUser();
+    const file = { ...IMAGE, size_bytes: 2 ** 19 };
+    assert.equal((await issue(sidecar, file, user)).status, 200);
+    await letTimePass(user, '10 minutes');
+    const other = JSON.stringify([{ ...file, id: randomUUID(), key: 'k' }]);
+    let waiting: ReturnType<typeof issue> | undefined;
+    await usingDatabase(scene.url, (database) =>
+      database.transaction(async (trx) => {
+        await trx.raw('SELECT sidecar_issue_uploads(?, ?, 900, 0, 0)', [user, other]);
+        waiting = issue(sidecar, file, user);
+        await until('it to wait', async () => {
+          const sql = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
+          return (await scene.sql(sql)).length > 0;
+        });
+      }),
+    );
+    assert.equal((await waiting)?.body.code, code);
+  }
+});
+
+test('an upload whose row is gone stands in nobody’s way', async () => {
+  const sidecar = await scene.sidecar({ UPLOAD_RATE_PER_MINUTE: '1' });
+  const user = await newUser();
+  assert.equal((await issue(sidecar, IMAGE, user)).status, 200);
+  await scene.sql('DELETE FROM sidecar_uploads WHERE user_id = $1', [user]);
+  assert.equal((await issue(sidecar, IMAGE, user)).status, 200);
+  assert.equal((await issue(sidecar, IMAGE, user)).status, 429);
 });
 
 test('the quota counts what is ready, and what was issued until its URL expires', async () => {
