@@ -80,6 +80,7 @@ const PAGES = [
   ['reviews/product/2', 'Reviews'],
   ['reviews/moderation', 'Reviews'],
   ['reviews/mine', 'Reviews'],
+  ['api', 'API'],
 ] as const;
 
 /** What opens a form. */
@@ -262,6 +263,37 @@ test('the list is sorted and filtered; an own review is edited and deleted', { s
   await review('Small, and I like it').getByText('Anna B.').waitFor();
   await press('Delete', page.getByRole('region', { name: 'My review of it' }));
   await review('Small, and I like it').waitFor({ state: 'detached' });
+});
+
+test('the API is described, and tried with the token of whoever is chosen', { skip }, async () => {
+  const outside: string[] = [];
+  page.on('request', (request) => {
+    if (!request.url().startsWith(`${scene.url}/`) && !request.url().startsWith('data:'))
+      outside.push(request.url());
+  });
+  await open('api');
+  await as('Seller');
+  const swagger = page.frameLocator('iframe');
+  const operation = swagger.locator('#operations-Uploads-listUploads');
+  await operation.locator('.opblock-summary-control').click();
+  await operation.getByRole('button', { name: 'Try it out' }).click();
+  await operation.getByRole('button', { name: 'Execute' }).click();
+  await operation.locator('.live-responses-table').getByText('200').first().waitFor();
+  const row = await scene.untilRow(
+    ({ target, method }) => method === 'GET' && /^\/api\/uploads(?:[?]|$)/.test(target),
+  );
+  assert.deepEqual([row.status, row.user], [200, '2']);
+  assert.deepEqual(outside, []);
+  await page.getByRole('link', { name: '/docs' }).waitFor();
+  const [, frame] = page.frames();
+  assert.ok(frame);
+  assert.deepEqual(await seriousFindings(frame), []);
+  await page.setViewportSize({ width: 380, height: 760 });
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await frame.locator('html.dark-mode').waitFor();
+  assert.deepEqual(await seriousFindings(frame), []);
+  const wider = await frame.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
+  assert.ok(wider <= 0, 'it scrolls sideways');
 });
 
 for (const colorScheme of ['light', 'dark'] as const)

@@ -45,6 +45,7 @@ export async function startConsole({ folder, sidecarPort, env }: ConsoleOptions)
   const pages = createConsoleServer({
     ...{ records, receiver, origin, sidecarPort, key, faults: NO_FAULTS },
     storageOrigins: storageOriginsOf(env),
+    backendUrl: URL.parse(env.BACKEND_URL ?? '')?.host ? (env.BACKEND_URL ?? null) : null,
   });
   const [messagePort, pagePort] = await Promise.all([listen(receiver.server), listen(pages)]);
   const link: Link = {

@@ -100,6 +100,7 @@ test('paths that only begin like it are the sidecar’s, and none leads out of i
     '/dev/app/.env',
     '/dev/app/strings/..%2f..%2fguard.ts',
     '/dev/examples/tsconfig.json',
+    '/dev/lib/swagger-ui-dist/package.json',
     '/dev/lib/evil/a.js',
   ]) {
     const answer = await get(`Host: 127.0.0.1:${scene.port}\r\n`, path);

@@ -12,6 +12,8 @@ export interface ConsoleApi {
   readonly sidecarPort: number;
   readonly key: string;
   readonly receiver: Receiver;
+  /** As a browser reaches it; null: only through a socket of this machine. */
+  readonly backendUrl: string | null;
   /** Origins of the storage, as browsers reach it. */
   readonly storageOrigins: readonly string[];
   /** Those of this moment. */

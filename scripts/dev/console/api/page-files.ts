@@ -6,13 +6,16 @@ import { dirname, join } from 'node:path';
 import { CONSOLE_PATH } from '../guard.ts';
 
 const PAGE = join(import.meta.dirname, '../page');
-const EXAMPLES = join(import.meta.dirname, '../../../../docs/examples');
+const DOCS = join(import.meta.dirname, '../../../../docs');
+const EXAMPLES = join(DOCS, 'examples');
+const DESCRIPTION = join(DOCS, 'openapi.json');
 /** Those of a page may be in a folder of its own. */
 const OWN = /^(?:[a-z-]+\/)?[a-z-]+\.(?:js|css|svg)$/;
 const TYPES: Readonly<Record<string, string>> = {
   js: 'text/javascript; charset=utf-8',
   css: 'text/css; charset=utf-8',
   svg: 'image/svg+xml',
+  json: 'application/json',
 };
 
 const folderOf = (name: string) => dirname(findPackageJSON(name, import.meta.url) ?? '');
@@ -35,6 +38,11 @@ const importMap = JSON.stringify({
   ),
 });
 
+/** Not imported, but asked for by their addresses. */
+const LIBRARIES: Readonly<Record<string, () => string>> = {
+  'swagger-ui-dist': () => folderOf('swagger-ui-dist'),
+};
+
 /** The one inline script is a list of addresses; it is allowed by its digest and nothing else is. */
 const mapDigest = createHash('sha256').update(importMap).digest('base64');
 
@@ -47,6 +55,7 @@ export const contentSecurityPolicy = (storage: readonly string[]): string =>
     ["img-src 'self' data:", ...storage].join(' '),
     ['media-src', ...(storage.length === 0 ? ["'none'"] : storage)].join(' '),
     ["connect-src 'self'", ...storage].join(' '),
+    "frame-src 'self'",
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",
@@ -70,6 +79,36 @@ export const PAGE_HTML = `<!doctype html>
 </html>
 `;
 
+const SWAGGER = `${LIBRARY}swagger-ui-dist/swagger-ui`;
+
+/** The description of the API as Swagger UI shows it, in a frame: its styles would be everybody's. */
+export const SWAGGER_HTML = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>API · GoGoMarket sidecar</title>
+<link rel="icon" href="${CONSOLE_PATH}/app/icon.svg">
+<link rel="stylesheet" href="${SWAGGER}.css">
+<link rel="stylesheet" href="${CONSOLE_PATH}/app/api/swagger.css">
+<script defer src="${SWAGGER}-bundle.js"></script>
+<script type="module" src="${CONSOLE_PATH}/app/api/swagger.js"></script>
+</head>
+<body><main id="swagger"></main></body>
+</html>
+`;
+
+export const SWAGGER_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'self'",
+].join('; ');
+
 export interface PageFile {
   readonly type: string;
   readonly content: Buffer;
@@ -79,11 +118,12 @@ export interface PageFile {
 export function readPageFile(path: string): PageFile | null {
   const own = /^\/app\/(.+)$/.exec(path)?.[1];
   if (own !== undefined) return OWN.test(own) ? read(join(PAGE, own)) : null;
+  if (path === '/openapi.json') return read(DESCRIPTION);
   const example = /^\/examples\/(upload[a-z-]*\.ts)$/.exec(path)?.[1];
   if (example !== undefined) return readExample(example);
   const [, name = '', file = ''] =
-    /^\/lib\/(@tanstack\/virtual-core|[a-z]+)\/((?:[\w-]+\/)*[\w.-]+\.m?js)$/.exec(path) ?? [];
-  const folder = PACKAGES[name]?.[0];
+    /^\/lib\/(@tanstack\/virtual-core|[a-z-]+)\/((?:[\w-]+\/)*[\w.-]+\.(?:m?js|css))$/.exec(path) ?? [];
+  const folder = PACKAGES[name]?.[0] ?? LIBRARIES[name];
   return folder === undefined ? null : read(join(folder(), file));
 }
 

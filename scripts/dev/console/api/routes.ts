@@ -13,7 +13,13 @@ import { harOf } from './har.ts';
 import { headerValue } from './heads.ts';
 import { sendLive } from './live.ts';
 import { maskers } from './mask.ts';
-import { contentSecurityPolicy, PAGE_HTML, readPageFile } from './page-files.ts';
+import {
+  contentSecurityPolicy,
+  PAGE_HTML,
+  readPageFile,
+  SWAGGER_HTML,
+  SWAGGER_POLICY,
+} from './page-files.ts';
 
 type Handler = (api: ConsoleApi, call: Call) => Promise<void> | void;
 
@@ -28,6 +34,7 @@ const ROUTES: readonly (readonly [method: string, pattern: RegExp, handle: Handl
   ['POST', /^\/requests\/(\d+)\/frame$/, sendFrame],
   ['GET', /^\/faults$/, (api, { res }) => json(res, 200, api.faults)],
   ['PUT', /^\/faults$/, setFaults],
+  ['GET', /^\/backend$/, (api, { res }) => json(res, 200, { url: api.backendUrl })],
   ['GET', /^\/har$/, har],
   ['POST', /^\/clear$/, clear],
 ];
@@ -68,7 +75,10 @@ async function answer(api: ConsoleApi, req: IncomingMessage, res: ServerResponse
     throw new Refused(404, 'There is nothing.');
   }
   if (path === '' || path === '/') send(res, 'text/html; charset=utf-8', PAGE_HTML);
-  else {
+  else if (path === '/swagger') {
+    res.setHeader('Content-Security-Policy', SWAGGER_POLICY);
+    send(res, 'text/html; charset=utf-8', SWAGGER_HTML);
+  } else {
     const file = readPageFile(path);
     if (file === null) throw new Refused(404, 'There is no such file.');
     send(res, file.type, file.content);

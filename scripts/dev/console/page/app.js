@@ -16,6 +16,7 @@ const PAGES = {
   faults: lazy(() => import('./faults.js')),
   uploads: lazy(() => import('./uploads/uploads.js')),
   reviews: lazy(() => import('./reviews/reviews.js')),
+  api: lazy(() => import('./api/api.js')),
 };
 const NAMES = Object.keys(PAGES);
 const TOLD_FOR_MS = 2_500;

@@ -3,7 +3,7 @@ export const STRINGS = {
   title: 'Console',
   product: 'GoGoMarket sidecar',
   pagesLabel: 'Pages',
-  pages: { requests: 'Requests', faults: 'Faults', uploads: 'Uploads', reviews: 'Reviews' },
+  pages: { requests: 'Requests', faults: 'Faults', uploads: 'Uploads', reviews: 'Reviews', api: 'API' },
   notLoaded: 'This page could not be fetched; the sidecar may be restarting. Reload it.',
   search: 'Search: words, -without',
   searchLabel: 'Filter by text',
