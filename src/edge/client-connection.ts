@@ -10,21 +10,20 @@ import {
   onLastAnswer,
   requestUnderWay,
   responseUnderWay,
+  withoutTimer,
 } from '../forward/node-internals.ts';
 import { deadlineIn, running } from '../running-time.ts';
 
 /** What a connection takes from those who look after all of them. */
 export interface ConnectionKeeper {
   readonly limits: ClientLimits;
-  /** Asks for `checkLimits` again and again while it returns true. */
-  watch(): void;
   onClose(connection: ClientConnection): void;
 }
 
 /** How long a client may keep us waiting, ms of running time. */
 export interface ClientLimits {
-  /** For the first request, counted from `waitForFirstRequest`. */
-  readonly firstRequestMs: number;
+  /** For a request, the first one as well as the next. */
+  readonly idleMs: number;
   /** Longest silence within a body, which may take as long as it moves (nginx: client_body_timeout). */
   readonly bodySilenceMs: number;
   /** Called once when that is over; must end the connection. */
@@ -51,8 +50,11 @@ export class ClientConnection {
   isBroken = false;
   readonly #keeper: ConnectionKeeper;
   #hadLastRequest = false;
-  /** Reading of the running time at which we have waited for too long for a body or, when there is none, a first request. */
-  #deadline = NEVER;
+  /** Readings of the running time at which we have waited for too long: for a request, and for a body. */
+  #idleUntil: number;
+  #bodyUntil = NEVER;
+  /** There was a request since the limits were looked at. */
+  #hasAsked = false;
   /** To the request whose body is awaited; one at a time (decision 0010). */
   #response: ServerResponse | undefined;
   #bytesRead = 0;
@@ -65,6 +67,9 @@ export class ClientConnection {
     socket[CONNECTION] = this;
     socket.on('close', closeConnection);
     onLastAnswer(socket, endBehindBody);
+    // node:http would take it off with each request and make a new one behind the answer; #checkIdle is in its place.
+    withoutTimer(socket);
+    this.#idleUntil = deadlineIn(keeper.limits.idleMs);
   }
 
   onClose(): void {
@@ -72,7 +77,7 @@ export class ClientConnection {
   }
 
   onRequest(): void {
-    if (this.#response === undefined) this.#deadline = NEVER;
+    this.#hasAsked = true;
   }
 
   /**
@@ -90,19 +95,6 @@ export class ClientConnection {
   }
 
   /**
-   * Browsers and balancers open connections in advance; whatever we said there would be read as the answer to the first
-   * request, so they are closed without a word, and not early. node:http counts the time for a head from the moment a
-   * connection is accepted, and looks at it once.
-   * @returns false when a head has begun: that has node:http's deadline
-   */
-  waitForFirstRequest(): boolean {
-    if (isWithinRequest(this.socket)) return false;
-    this.#keeper.watch();
-    this.#deadline = deadlineIn(this.#keeper.limits.firstRequestMs);
-    return true;
-  }
-
-  /**
    * A body that stands still holds a connection, a place in MAX_IN_FLIGHT and a connection to the backend, so it is given
    * up. Our own pauses and stalls do not count.
    * @param res of a request that announces a body
@@ -110,8 +102,7 @@ export class ClientConnection {
   waitForBody(res: ServerResponse): void {
     this.#response = res;
     this.#bytesRead = this.socket.bytesRead;
-    this.#keeper.watch();
-    this.#deadline = deadlineIn(this.#keeper.limits.bodySilenceMs);
+    this.#bodyUntil = deadlineIn(this.#keeper.limits.bodySilenceMs);
     res.on('close', forgetBody);
   }
 
@@ -124,25 +115,39 @@ export class ClientConnection {
   }
 
   #stopWaiting(): void {
-    this.#deadline = NEVER;
+    this.#bodyUntil = NEVER;
     this.#response = undefined;
   }
 
-  /** @returns whether it still waits for something */
+  /** @returns whether there may be something to look at later */
   checkLimits(): boolean {
+    if (this.isUpgraded || this.socket.destroyed) return false;
+    if (this.#response !== undefined) this.#checkBody(this.#response);
+    this.#checkIdle();
+    return true;
+  }
+
+  #checkBody(res: ServerResponse): void {
     const { socket } = this;
-    if (socket.destroyed) return false;
-    const res = this.#response;
-    if (res?.req.complete) this.#stopWaiting();
-    else if (res !== undefined && (res.req.isPaused() || socket.bytesRead !== this.#bytesRead)) {
+    if (res.req.complete) this.#stopWaiting();
+    else if (res.req.isPaused() || socket.bytesRead !== this.#bytesRead) {
       this.#bytesRead = socket.bytesRead;
-      this.#deadline = deadlineIn(this.#keeper.limits.bodySilenceMs);
-    } else if (this.#deadline < running()) {
+      this.#bodyUntil = deadlineIn(this.#keeper.limits.bodySilenceMs);
+    } else if (this.#bodyUntil < running()) {
       this.#stopWaiting();
-      if (res !== undefined) this.#keeper.limits.onBodyStalled(res);
-      else if (!isWithinRequest(socket)) socket.destroy();
+      this.#keeper.limits.onBodyStalled(res);
     }
-    return this.#deadline !== NEVER;
+  }
+
+  /**
+   * Browsers and balancers open connections in advance, and keep them; whatever we said there would be read as the answer
+   * to the next request, so they are closed without a word. A head that has begun has node:http's deadline.
+   */
+  #checkIdle(): void {
+    if (this.#hasAsked || responseUnderWay(this.socket) !== undefined) {
+      this.#hasAsked = false;
+      this.#idleUntil = deadlineIn(this.#keeper.limits.idleMs);
+    } else if (this.#idleUntil < running() && !isWithinRequest(this.socket)) this.socket.destroy();
   }
 
   /**

@@ -18,7 +18,7 @@ export class ClientConnections implements ConnectionKeeper, Iterable<ClientConne
 
   constructor(limits: ClientLimits) {
     this.limits = limits;
-    this.#lookEveryMs = Math.min(LOOK_EVERY_MS, limits.firstRequestMs / 4, limits.bodySilenceMs / 4);
+    this.#lookEveryMs = Math.min(LOOK_EVERY_MS, limits.idleMs / 4, limits.bodySilenceMs / 4);
   }
 
   get size(): number {
@@ -31,14 +31,11 @@ export class ClientConnections implements ConnectionKeeper, Iterable<ClientConne
 
   add(socket: Socket): void {
     this.#open.add(new ClientConnection(socket, this));
+    this.#stopLooking ??= everyTick(() => this.#look());
   }
 
   onClose(connection: ClientConnection): void {
     this.#open.delete(connection);
-  }
-
-  watch(): void {
-    this.#stopLooking ??= everyTick(() => this.#look());
   }
 
   #look(): void {

@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { AppError } from '../errors.ts';
+import { isWithinRequest } from '../forward/node-internals.ts';
 import { clientConnectionOf } from './client-connection.ts';
 import { ClientConnections } from './client-connections.ts';
 import {
@@ -51,7 +52,7 @@ export interface ListeningServer {
 /** Creates the server; it does not listen yet. Answers in every state of a connection, never throws. */
 export function createHttpServer(options: ServerOptions, deadlines = DEADLINES): ListeningServer {
   const connections = new ClientConnections({
-    firstRequestMs: deadlines.idleMs - deadlines.headMs,
+    idleMs: deadlines.idleMs,
     bodySilenceMs: options.bodySilenceMs,
     onBodyStalled: (res) => options.rejectBody(res, new AppError('request_timeout')),
   });
@@ -71,6 +72,7 @@ export function createHttpServer(options: ServerOptions, deadlines = DEADLINES):
       headersTimeout: deadlines.headMs,
       requestTimeout: 0,
       connectionsCheckingInterval: deadlines.lookEveryMs,
+      // Told to clients of our own routes; ClientConnections keep it.
       keepAliveTimeout: deadlines.idleMs,
       keepAlive: true,
       keepAliveInitialDelay: 30_000,
@@ -84,11 +86,9 @@ export function createHttpServer(options: ServerOptions, deadlines = DEADLINES):
   server.maxConnections = options.maxConnections;
   server.on('clientError', (error: ClientError, socket: Socket) => {
     if (error.code !== 'ERR_HTTP_REQUEST_TIMEOUT') onClientError(error, socket, options);
-    else if (!clientConnectionOf(socket).waitForFirstRequest())
-      setImmediate(onLateHead, error, socket, options);
+    // node:http counts from the moment a connection is accepted, and looks once; one without a head is merely idle.
+    else if (isWithinRequest(socket)) setImmediate(onLateHead, error, socket, options);
   });
-  // Idle for too long. Not at once: a timer that is late by a stall of ours runs before what has arrived is read.
-  server.on('timeout', (socket) => setImmediate(closeUnlessRead, socket, socket.bytesRead));
   server.on('connect', (req, socket) => {
     clientConnectionOf(req.socket).onRequest();
     rejectConnect(req, socket as Socket, options);
@@ -117,10 +117,6 @@ export function createHttpServer(options: ServerOptions, deadlines = DEADLINES):
     options.handleUpgrade(req, socket, head);
   });
   return { server, connections, isOnUnixSocket: () => isOnUnixSocket };
-}
-
-function closeUnlessRead(socket: Socket, bytesRead: number): void {
-  if (socket.bytesRead === bytesRead) socket.destroy();
 }
 
 /** @param passed a listening socket that systemd has opened. @throws Error with a sentence for a port that is taken or not allowed */

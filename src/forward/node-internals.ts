@@ -34,6 +34,18 @@ export function onLastAnswer(socket: Socket, end: (this: Socket) => void): void 
   socket.destroySoon = end;
 }
 
+/**
+ * Takes the timer away by which node:http closes a connection that is idle (`keepAliveTimeout`), and nothing else; it makes a
+ * new one behind each answer. Whoever does this has a clock of his own.
+ */
+export function withoutTimer(socket: Socket): void {
+  socket.setTimeout = returnThis;
+}
+
+function returnThis<T>(this: T): T {
+  return this;
+}
+
 // What node:http keeps of a message between its head and its end.
 
 interface MessageInternals {

@@ -26,6 +26,7 @@ import {
   setResponseHead,
   setTrailers,
   withoutBody,
+  withoutTimer,
 } from '../../src/forward/node-internals.ts';
 
 const GET = 'GET /x HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -130,6 +131,31 @@ test('node:http calls destroySoon() of the socket behind a last answer, and only
     await client.closed();
     assert.equal(calls, 1, 'node:http no longer calls destroySoon() of a socket');
   });
+});
+
+test('node:http times an idle connection by setTimeout() of its socket', async () => {
+  let calls = 0;
+  const counted = (socket: Socket) => {
+    const { setTimeout } = socket;
+    socket.setTimeout = (...args) => {
+      calls += 1;
+      return setTimeout.apply(socket, args);
+    };
+  };
+  for (const [prepare, timeoutMs] of [
+    [counted, 61_000],
+    [withoutTimer, undefined],
+  ] as const) {
+    const onRequest: OnRequest = (res, socket) => {
+      prepare(socket);
+      res.end('here');
+    };
+    await serving(onRequest, async (client, peer) => {
+      await client.send(GET).message();
+      assert.equal(peer.timeout, timeoutMs, 'an idle connection is timed by something else');
+    });
+  }
+  assert.equal(calls, 1);
 });
 
 test('an answer before the 100 that its request waits for ends the connection', async () => {

@@ -16,6 +16,7 @@ import type { Writable } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../../scripts/lab/programs.ts';
+import { ReadMemory } from '../../src/forward/http1/read-memory.ts';
 import { writeAndRelease } from '../../src/forward/write-and-release.ts';
 import { startSidecar, type TestSidecar } from '../support/start-sidecar.ts';
 
@@ -72,6 +73,55 @@ describe('writeAndRelease', () => {
     receiver.resetAndDestroy();
     await closed;
     assert.equal(waiting.slice(-3).some(isFreed), false);
+  });
+});
+
+describe('what a connection to the backend has read', () => {
+  /** A connection that keeps each read whole; `read` is what node:net does with its memory. */
+  function keeping() {
+    const kept: Buffer[] = [];
+    const memory: ReadMemory = new ReadMemory((bytes) => kept.push(memory.keep(bytes)));
+    const { buffer, callback } = memory.onread as {
+      buffer(): Buffer;
+      callback(count: number, memory: Buffer): boolean;
+    };
+    let into = buffer();
+    const read = (content: Buffer) => {
+      content.copy(into);
+      assert.equal(callback(content.length, into), true);
+      into = buffer();
+    };
+    return { kept, memory, read };
+  }
+
+  const flipped = (content: Buffer) => Buffer.from(content.map((byte) => byte ^ 1));
+
+  test('is kept, small or large, whatever this and other connections read next', () => {
+    const connections = [keeping(), keeping()];
+    const contents = [10, PIECE_BYTES, PIECE_BYTES, 20_000, PIECE_BYTES - 1, 3, PIECE_BYTES].map((bytes, i) =>
+      Buffer.alloc(bytes, `${i},`),
+    );
+    for (const [i, content] of contents.entries())
+      for (const [which, { read, memory }] of connections.entries()) {
+        read(which === 0 ? content : flipped(content));
+        // A response ends now and then.
+        if (i === 4) memory.share();
+      }
+    const [ours, theirs] = connections.map(({ kept }) => kept);
+    assert.deepEqual(ours, contents);
+    assert.deepEqual(theirs, contents.map(flipped));
+  });
+
+  test('of a large body is not copied, but for its first piece', () => {
+    const { kept, read, memory } = keeping();
+    for (let i = 0; i < 3; i += 1) read(piece());
+    const places = kept.map(({ buffer }) => buffer);
+    assert.equal(new Set(places).size, 3);
+    for (const chunk of kept)
+      assert.equal(chunk.buffer.byteLength, PIECE_BYTES, 'it can be freed when written');
+    memory.share();
+    read(Buffer.from('small'));
+    assert.equal(String(kept.at(-1)), 'small');
   });
 });
 
@@ -140,6 +190,12 @@ describe('a large body arrives as it was sent', () => {
       const response = await exchange({ path: `/api/x?${framing}` }, (req) => req.end());
       assert.equal(response.headers['content-length'], framing === 'length' ? String(total) : undefined);
       assert.equal(await digestSlowly(response), digest);
+    });
+
+    test(`down, ${framing}, four at once`, async () => {
+      const download = async () =>
+        digestSlowly(await exchange({ path: `/api/x?${framing}` }, (req) => req.end()));
+      assert.deepEqual(await Promise.all([1, 2, 3, 4].map(download)), [digest, digest, digest, digest]);
     });
 
     test(`up, ${framing}`, async () => {

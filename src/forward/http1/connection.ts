@@ -14,6 +14,7 @@ import {
 } from '../backend-client.ts';
 import { headLines } from '../headers.ts';
 import { onDestroy } from '../node-internals.ts';
+import { ReadMemory } from './read-memory.ts';
 import { RequestBody } from './request-body.ts';
 import { type ResponseHead, ResponseSyntaxError } from './response-head.ts';
 import { type ResponseEvents, ResponseReader } from './response-reader.ts';
@@ -36,6 +37,7 @@ export class Connection implements ResponseEvents {
   readonly #options: BackendClientOptions;
   readonly #owner: ConnectionOwner;
   readonly #socket: Socket;
+  readonly #memory = new ReadMemory((bytes) => this.#onBytes(bytes));
   readonly #reader: ResponseReader;
   #connected = false;
   #handler: BackendResponseHandler | undefined;
@@ -60,13 +62,12 @@ export class Connection implements ResponseEvents {
     this.#options = options;
     this.#owner = owner;
     const { backend } = options;
-    this.#socket = connect(connectOptions(backend));
+    this.#socket = connect({ ...connectOptions(backend), onread: this.#memory.onread });
     this.#reader = new ResponseReader(options.maxHeaderBytes, this);
     this.deadline = deadlineIn(options.connectTimeoutMs);
     onDestroy(this.#socket, (error) => this.#mayHaveAnswered(error));
     this.#socket
       .on('connect', () => this.#onConnect())
-      .on('data', (chunk: Buffer) => this.#onBytes(chunk))
       .on('end', () => this.#onSocketEnd())
       .on('error', (error) => this.#onSocketError(error))
       .on('close', () => this.#onClose());
@@ -160,7 +161,8 @@ export class Connection implements ResponseEvents {
     else this.deadline = Number.POSITIVE_INFINITY;
   }
 
-  #onBytes(chunk: Buffer): void {
+  /** @param bytes are gone when this returns */
+  #onBytes(bytes: Buffer): void {
     if (this.#handler === undefined) {
       // Bytes that nobody asked for: the next response could be anyone's. Never use this connection again.
       this.#socket.destroy();
@@ -169,7 +171,7 @@ export class Connection implements ResponseEvents {
     this.#answered = true;
     const handler = this.#handler;
     try {
-      this.#reader.read(chunk);
+      this.#reader.read(bytes);
       if (this.#handler === handler) handler.onBatchEnd?.();
     } catch (error) {
       const message =
@@ -193,7 +195,7 @@ export class Connection implements ResponseEvents {
   onData(data: Buffer): void {
     if (this.#handler === undefined) return;
     this.#touchBody();
-    if (this.#handler.onData(data) || this.#paused) return;
+    if (this.#handler.onData(this.#memory.keep(data)) || this.#paused) return;
     this.#paused = true;
     // The client is slow, not the backend: its deadline stands still.
     this.deadline = Number.POSITIVE_INFINITY;
@@ -217,6 +219,7 @@ export class Connection implements ResponseEvents {
       this.#socket.writable;
     const paused = this.#paused;
     this.#release();
+    this.#memory.share();
     if (reusable) {
       this.#served += 1;
       if (paused) this.#socket.resume();

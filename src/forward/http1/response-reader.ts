@@ -15,7 +15,7 @@ export interface ResponseEvents {
   /** An interim response other than 100 and 101. */
   onInterim(head: ResponseHead): void;
   onHead(head: ResponseHead): void;
-  /** A piece of the body, its transfer coding removed. */
+  /** A piece of the body, its transfer coding removed: a view into the bytes that are being read. */
   onData(data: Buffer): void;
   /** @param hasSurplus bytes followed that belong to no response */
   onEnd(trailers: string[], hasSurplus: boolean): void;
@@ -65,7 +65,7 @@ export class ResponseReader {
     return this.#reading === 'until-close';
   }
 
-  /** @throws ResponseSyntaxError */
+  /** @param bytes not looked at any more when this has returned. @throws ResponseSyntaxError */
   read(bytes: Buffer): void {
     let rest: Buffer | undefined = bytes;
     while (rest !== undefined && this.#reading === 'head') rest = this.#readHead(rest);
@@ -88,7 +88,7 @@ export class ResponseReader {
     }
     if (end === -1) {
       checkPartialHead(all);
-      this.#partial = all;
+      this.#partial = this.#partial === undefined ? Buffer.from(all) : all;
       return undefined;
     }
     this.#partial = undefined;
