@@ -33,7 +33,8 @@ over interleaved rounds. Takes five to eight minutes; progress on stderr, the ta
   --peers LIST       peers beside the sidecar: ${PEERS.join(', ')} (default: all)
   --json FILE        write everything measured to FILE, after each workload
   --markdown FILE    write the tables to FILE as well, after each workload
-  --profile          no comparison: the sidecar under \`node --cpu-prof\` with small GETs, and where its time goes
+  --profile          no comparison: the sidecar under \`node --cpu-prof\` with small GETs (or \`--only POST\`), and where its
+                     time goes
   --help             this text
 
 The Node peers are installed into .dev/bench on first use. nginx and haproxy take part when they are installed.
@@ -83,7 +84,8 @@ async function main(): Promise<void> {
   if (!hasProc) throw new Error('The bench reads CPU times from /proc: it needs Linux.');
   endBySignals();
   const bench = await prepare(options);
-  if (options.profile) process.stdout.write(await profileSidecar(bench));
+  if (options.profile)
+    process.stdout.write(await profileSidecar(bench, options.only[0] === 'POST' ? 'POST' : 'GET'));
   else await compare(options, bench);
   process.exit();
 }

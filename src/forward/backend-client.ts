@@ -15,8 +15,11 @@ export interface BackendRequest {
    * and, for a body of known length, Content-Length. Holds no hop-by-hop header, no Transfer-Encoding, no Expect.
    */
   readonly headers: readonly string[];
-  /** The client's body stream; null when the request has none. Read with backpressure, never buffered whole. */
-  readonly body: Readable | null;
+  /**
+   * The client's body stream; null when the request has none. Read with backpressure, never buffered whole. `complete`: the
+   * last of it has arrived.
+   */
+  readonly body: (Readable & { readonly complete?: boolean }) | null;
   /** Body length in bytes; null with a body means unknown, so it goes out chunked. */
   readonly contentLength: number | null;
   /** True for a retry: use a new connection, never an idle one. */

@@ -247,6 +247,25 @@ test('the first byte of a body reaches the backend before the last one is sent',
   }
 });
 
+test('a small body arrives byte for byte, whether it comes with its head or behind it, and another request follows', async () => {
+  const client = await connectRaw(sidecar.port);
+  for (const bytes of [1, 2_048, 16_384, 16_385]) {
+    const body = String.fromCharCode(...Array.from({ length: bytes }, (_, i) => (i * 7) % 256));
+    const head = `POST /api/x HTTP/1.1\r\nHost: a\r\nContent-Length: ${bytes}\r\n\r\n`;
+    for (const pieces of [[head + body], [head, body], [head + body.slice(0, 1), body.slice(1)]]) {
+      seen.length = 0;
+      for (const piece of pieces) {
+        client.send(piece);
+        for (let i = 0; i < 5; i += 1) await new Promise(setImmediate);
+      }
+      assert.equal((await client.message()).body, 'hello');
+      assert.deepEqual([seen.length, seen[0]?.header('content-length')], [1, String(bytes)]);
+      assert.equal(seen[0]?.body, body);
+    }
+  }
+  client.destroy();
+});
+
 test('Expect: 100-continue is answered, and anything else expected is 417', async () => {
   const client = await connectRaw(sidecar.port);
   client.send('POST /api/x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n');

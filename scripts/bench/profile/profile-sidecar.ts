@@ -1,5 +1,5 @@
 /**
- * The sidecar under V8's sampling profiler with small GETs: where each microsecond goes.
+ * The sidecar under V8's sampling profiler with small requests: where each microsecond goes.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,27 +17,28 @@ const QUICK_REQUESTS = 10_000;
 const INTERVAL_US = 200;
 
 /** @returns Markdown */
-export async function profileSidecar(bench: Bench): Promise<string> {
+export async function profileSidecar(bench: Bench, method: 'GET' | 'POST'): Promise<string> {
   const place = placeIn(bench);
   const { path } = place.folder;
   const flags = ['--cpu-prof', `--cpu-prof-dir=${path}`, `--cpu-prof-interval=${INTERVAL_US}`];
   const proxy = await startNodeProxy(place, (port) => sidecarProxy(port, place.upstreamPort, flags));
   const requests = bench.quick ? QUICK_REQUESTS : REQUESTS;
-  const measured = await measure(bench, proxy, requests);
+  const open: OpenCommand = { kind: 'open', port: proxy.port, method, connections: 64 };
+  const measured = await measure(bench, proxy, open, requests);
   // Ending in order is what writes the profile.
   await proxy.stop();
   const profile = readProfile(path);
   const times = selfTimes(profile, measured.fromUs, measured.toUs);
-  return profileTables(times, { requests, cpuUs: measured.cpuUs });
+  return profileTables(times, { method, requests, cpuUs: measured.cpuUs });
 }
 
 /** Times are those of the monotonic clock that V8 stamps its samples with, µs. */
 async function measure(
   bench: Bench,
   proxy: RunningProxy,
+  open: OpenCommand,
   requests: number,
 ): Promise<{ fromUs: number; toUs: number; cpuUs: number }> {
-  const open: OpenCommand = { kind: 'open', port: proxy.port, method: 'GET', connections: 64 };
   bench.say('profile: warming up');
   await runLoop(bench, proxy, open, bench.quick ? 1_000 : WARM_UP_REQUESTS);
   bench.say(`profile: ${requests} requests`);

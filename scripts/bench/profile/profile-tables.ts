@@ -8,7 +8,7 @@ const SHOWN_FUNCTIONS = 45;
 /** @param measured `cpuUs`: CPU time per request by the kernel's account, for comparison */
 export function profileTables(
   times: readonly SelfTime[],
-  { requests, cpuUs }: { readonly requests: number; readonly cpuUs: number },
+  { method, requests, cpuUs }: { readonly method: string; readonly requests: number; readonly cpuUs: number },
 ): string {
   const totalUs = sum(times);
   // The profiler counts time on the clock, in which others may have had the core: the share is what it knows.
@@ -23,7 +23,7 @@ export function profileTables(
     .slice(0, SHOWN_FUNCTIONS)
     .map(({ name, place, group, us }) => `| ${name} | ${place} | ${group} | ${cells(us)} |`);
   return [
-    `### Where the time of a small GET goes`,
+    `### Where the time of a small ${method} goes`,
     '',
     `${requests} requests over 64 connections, ${cpuUs.toFixed(1)} µs of CPU each, the profiler's own cost included;`,
     `${times.length} functions. The time is a function's own, without what it called.`,

@@ -15,7 +15,7 @@ import {
 import { headLines } from '../headers.ts';
 import { onDestroy } from '../node-internals.ts';
 import { ReadMemory } from './read-memory.ts';
-import { RequestBody } from './request-body.ts';
+import { RequestBody, wholeBody } from './request-body.ts';
 import { type ResponseHead, ResponseSyntaxError } from './response-head.ts';
 import { type ResponseEvents, ResponseReader } from './response-reader.ts';
 
@@ -81,8 +81,9 @@ export class Connection implements ResponseEvents {
     this.#answered = false;
     this.#head = undefined;
     const head = serialiseHead(request);
-    if (request.body === null) {
-      this.#socket.write(head, 'latin1');
+    const whole = wholeBody(request);
+    if (request.body === null || whole !== undefined) {
+      this.#socket.write(head + (whole ?? ''), 'latin1');
       this.#body = undefined;
       this.#awaitHead();
       return;
