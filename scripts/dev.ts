@@ -7,6 +7,8 @@ import { join, resolve } from 'node:path';
 import { banner } from './dev/banner.ts';
 import { removeData, sidecarPidFile, stopOrphans } from './dev/clear-up.ts';
 import type { Console } from './dev/console/start.ts';
+import type { Surroundings } from './dev/console/state/state.ts';
+import type { Webhooks } from './dev/console/state/webhooks.ts';
 import type { DemoData } from './dev/demo/data.ts';
 import { NO_LAN, openLan } from './dev/lan/lan.ts';
 import { type DevOptions, HELP, IS_ROOT, PROJECT, parseOptions } from './dev/options.ts';
@@ -22,6 +24,7 @@ import { COMMANDS_HELP, demoTokenFrom, printLine, readCommands } from './dev/ter
 import { isListening } from './lab/ports.ts';
 import { readCommandLine } from './lib/command-line.ts';
 
+const ENV_FILE = join(PROJECT, '.env');
 const DEFAULT_PORT = 8010;
 /** For what is made only later, so that a mistake in the settings is told before anything starts. */
 const PLACEHOLDERS = { JWT_SECRET: 'later', DATABASE_URL: 'postgresql://later@later' };
@@ -29,7 +32,8 @@ const PLACEHOLDERS = { JWT_SECRET: 'later', DATABASE_URL: 'postgresql://later@la
 function main(): void {
   const options = readCommandLine(HELP, parseOptions);
   if (options === null) return;
-  if (existsSync(join(PROJECT, '.env'))) process.loadEnvFile(join(PROJECT, '.env'));
+  const shell = { ...process.env };
+  if (existsSync(ENV_FILE)) process.loadEnvFile(ENV_FILE);
   const given = Object.entries(process.env).filter(([, value]) => value !== undefined && value.trim() !== '');
   const settings: Settings = Object.fromEntries(given) as Record<string, string>;
   runParts(
@@ -40,7 +44,7 @@ function main(): void {
       parts.onStop(state.release);
       // What was typed wins: .env may well say 127.0.0.1, as its example does.
       const wanted = hasLan ? { ...settings, HOST: '0.0.0.0' } : settings;
-      await start({ settings: wanted, state, parts, say, lan }, options);
+      await start({ settings: wanted, state, parts, say, lan }, options, shell);
     },
     { underNpm: settings.npm_lifecycle_event !== undefined },
   );
@@ -69,7 +73,8 @@ function isRefused(error: unknown): boolean {
   return isCode || isRefused(error.cause);
 }
 
-async function start(context: PartContext, options: DevOptions): Promise<void> {
+/** @param shell the environment without .env */
+async function start(context: PartContext, options: DevOptions, shell: NodeJS.ProcessEnv): Promise<void> {
   const { settings, state, parts, lan } = context;
   await checkConfiguration({ ...PLACEHOLDERS, ...settings });
   await stopOrphans(state, say);
@@ -81,31 +86,27 @@ async function start(context: PartContext, options: DevOptions): Promise<void> {
   const storage = await times.of('storage', startStorage(context));
   const backend = await times.of('backend', startBackend(context, { databaseUrl: database.url, jwtSecret }));
   const port = String(address.port);
-  const env = {
-    ...settings,
-    PORT: port,
-    JWT_SECRET: jwtSecret,
-    ...database.env,
-    ...storage.env,
-    ...backend.env,
-  };
-  const observer = options.console ? await openConsole(context, env, address.port) : undefined;
+  const webhooks = options.console ? await openReceiver(context) : undefined;
+  const made = { ...database.env, ...storage.env, ...backend.env, ...webhooks?.env };
+  const env = { ...settings, PORT: port, JWT_SECRET: jwtSecret, ...made };
+  const { openDemoData } = await import('./dev/demo/data.ts');
+  const data = openDemoData(env, { state, database, storage });
+  const where = { backend: backend.what, database: database.what, storage: storage.what };
+  const observer = options.console
+    ? await openConsole(context, env, address.port, { webhooks, data, where }, shell)
+    : undefined;
   const running = {
     ...{ env, ...address, watch: options.watch, pidFile: sidecarPidFile(state), observer },
     nodeFlags: lan.nodeFlags,
   };
   const restart = await times.of('sidecar', runSidecar({ ...running, print: printLine, say }, parts));
-  const { openDemoData } = await import('./dev/demo/data.ts');
-  const data = openDemoData(env, { state, database, storage });
   if (options.demo) say(await times.of('demo data', data.run('fill')));
   console.log(
     banner({
       sidecarUrl: address.url,
       consoleUrl: observer?.url ?? null,
       devices: lan.devices(address.port),
-      backend: backend.what,
-      database: database.what,
-      storage: storage.what,
+      ...where,
       token: backend.token,
       sampleFile: writeSampleFile(state.at('dot.png')),
       notes: [...lan.notes, ...notes(settings, backend.token !== null, options.watch), times.sentence()],
@@ -132,9 +133,26 @@ async function freeAddress(settings: Settings): Promise<{ port: number; url: str
 }
 
 /** Nothing of it is loaded unless it is wanted. */
-async function openConsole({ state, parts }: PartContext, env: Settings, port: number): Promise<Console> {
+async function openConsole(
+  { state, parts }: PartContext,
+  env: Settings,
+  port: number,
+  known: Surroundings,
+  shell: NodeJS.ProcessEnv,
+): Promise<Console> {
   const { startConsole } = await import('./dev/console/start.ts');
-  const opened = await startConsole({ folder: state.at('console'), sidecarPort: port, env });
+  const { createSources } = await import('./dev/console/state/settings.ts');
+  const surroundings = { ...known, sourceOf: createSources(shell, ENV_FILE) };
+  const opened = await startConsole({ folder: state.at('console'), sidecarPort: port, env, surroundings });
+  parts.onStop(opened.stop);
+  return opened;
+}
+
+/** For webhooks, unless they go to a receiver of the developer's own. */
+async function openReceiver({ settings, parts }: PartContext): Promise<Webhooks | undefined> {
+  if (settings.EVENTS_WEBHOOK_URL !== undefined) return undefined;
+  const { openWebhooks } = await import('./dev/console/state/webhooks.ts');
+  const opened = await openWebhooks();
   parts.onStop(opened.stop);
   return opened;
 }

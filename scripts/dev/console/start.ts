@@ -13,6 +13,7 @@ import { createConsoleServer } from './api/routes.ts';
 import { NO_FAULTS } from './faults.ts';
 import { CONSOLE_PATH } from './guard.ts';
 import type { Link } from './messages.ts';
+import { createState, type Surroundings } from './state/state.ts';
 import { createReceiver } from './store/receiver.ts';
 import { type LogEntry, Records } from './store/records.ts';
 
@@ -33,17 +34,24 @@ export interface ConsoleOptions {
   readonly sidecarPort: number;
   /** As the sidecar has them. */
   readonly env: Readonly<Record<string, string>>;
+  readonly surroundings?: Surroundings;
 }
 
-export async function startConsole({ folder, sidecarPort, env }: ConsoleOptions): Promise<Console> {
+export async function startConsole({
+  folder,
+  sidecarPort,
+  env,
+  surroundings = {},
+}: ConsoleOptions): Promise<Console> {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const key = randomBytes(32).toString('base64url');
   const records = new Records({ folder });
   const origin = `http://127.0.0.1:${sidecarPort}`;
   const receiver = createReceiver(records, key);
+  const state = createState(env, { origin, sidecarPort }, surroundings);
   const pages = createConsoleServer({
-    ...{ records, receiver, origin, sidecarPort, key, faults: NO_FAULTS },
+    ...{ records, receiver, state, origin, sidecarPort, key, faults: NO_FAULTS },
     storageOrigins: storageOriginsOf(env),
     backendUrl: URL.parse(env.BACKEND_URL ?? '')?.host ? (env.BACKEND_URL ?? null) : null,
   });
@@ -64,6 +72,7 @@ export async function startConsole({ folder, sidecarPort, env }: ConsoleOptions)
       receiver.server.close();
       pages.close();
       pages.closeAllConnections();
+      await state.close();
     },
   };
 }

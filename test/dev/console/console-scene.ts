@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { get, type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { type Console, startConsole } from '../../../scripts/dev/console/start.ts';
+import type { Surroundings } from '../../../scripts/dev/console/state/state.ts';
 import type { Row } from '../../../scripts/dev/console/store/record.ts';
 import { startSidecarProcess } from '../../../scripts/dev/sidecar-process.ts';
 import { freePort, isListening } from '../../../scripts/lab/ports.ts';
@@ -40,11 +41,16 @@ export interface Answer {
   readonly body: any;
 }
 
-export async function startConsoleScene(settings: Record<string, string>): Promise<ConsoleScene> {
+/** @param surroundings for the page State; its webhooks are those of the sidecar, too */
+export async function startConsoleScene(
+  settings: Record<string, string>,
+  surroundings: Surroundings = {},
+): Promise<ConsoleScene> {
   const folder = makeScratchFolder('console');
   const port = await freePort();
-  const env = { ...baseEnv(settings), PORT: String(port) };
-  const console = await startConsole({ folder: folder.at('console'), sidecarPort: port, env });
+  const env = { ...baseEnv(settings), PORT: String(port), ...surroundings.webhooks?.env };
+  const options = { folder: folder.at('console'), sidecarPort: port, env, surroundings };
+  const console = await startConsole(options);
   const start = async () => {
     const options = { watch: false, print: () => undefined, pidFile: folder.at('pid'), observer: console };
     const program = startSidecarProcess(env, options);

@@ -1,6 +1,7 @@
 /** What every call of the console's API has in common. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Faults } from '../faults.ts';
+import type { State } from '../state/state.ts';
 import type { Receiver } from '../store/receiver.ts';
 import type { RequestRecord } from '../store/record.ts';
 import type { Records } from '../store/records.ts';
@@ -16,6 +17,7 @@ export interface ConsoleApi {
   readonly backendUrl: string | null;
   /** Origins of the storage, as browsers reach it. */
   readonly storageOrigins: readonly string[];
+  readonly state: State;
   /** Those of this moment. */
   faults: Faults;
 }

@@ -20,6 +20,7 @@ import {
   SWAGGER_HTML,
   SWAGGER_POLICY,
 } from './page-files.ts';
+import { changeData, setWebhooks, state, webhooks } from './state.ts';
 
 type Handler = (api: ConsoleApi, call: Call) => Promise<void> | void;
 
@@ -37,6 +38,10 @@ const ROUTES: readonly (readonly [method: string, pattern: RegExp, handle: Handl
   ['GET', /^\/backend$/, (api, { res }) => json(res, 200, { url: api.backendUrl })],
   ['GET', /^\/har$/, har],
   ['POST', /^\/clear$/, clear],
+  ['GET', /^\/state$/, state],
+  ['POST', /^\/data$/, changeData],
+  ['GET', /^\/webhooks$/, webhooks],
+  ['PUT', /^\/webhooks$/, setWebhooks],
 ];
 
 /** A server for the sidecar's process alone; it does not listen yet. */

@@ -17,6 +17,7 @@ const PAGES = {
   uploads: lazy(() => import('./uploads/uploads.js')),
   reviews: lazy(() => import('./reviews/reviews.js')),
   api: lazy(() => import('./api/api.js')),
+  state: lazy(() => import('./state/state.js')),
 };
 const NAMES = Object.keys(PAGES);
 const TOLD_FOR_MS = 2_500;
