@@ -1,7 +1,7 @@
 /** The console's page: the frame around its pages, and which of them is shown. */
 import './node-env.js';
 import { render } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { html } from './dom.js';
 import { ruleLike, switchAllOff } from './fault-rules.js';
 import { bytes } from './format.js';
@@ -51,6 +51,11 @@ function App() {
     setFaultDraft(ruleLike(detail));
     go('faults');
   };
+  // Rows come ten times a second; what has nothing to do with them is not drawn for each.
+  const other = useMemo(
+    () => html`<${PAGES[name]} key=${name} ...${{ rest, say, faultDraft }} faultVersion=${state.faults} />`,
+    [name, rest.join('/'), faultDraft, state.faults],
+  );
   return html`<div class="page">
     <header class="top">
       <h1>${STRINGS.title} <span>${STRINGS.product}</span></h1>
@@ -62,7 +67,7 @@ function App() {
     ${state.faults > 0 && html`<p class="banner" role="status">${STRINGS.faultBanner(state.faults)} <button type="button" onClick=${switchAllOff}>${STRINGS.faultOff}</button></p>`}
     ${state.dropped > 0 && html`<p class="banner" role="status">${STRINGS.dropped(state.dropped)}</p>`}
     ${!isConnected && html`<p class="banner" role="status">${STRINGS.reconnecting}</p>`}
-    <${PAGES[name]} key=${name} ...${{ rest, say, requests, onAnswerLike, faultDraft }} faultVersion=${state.faults} />
+    ${name === 'requests' ? html`<${Requests} ...${{ requests, say, onAnswerLike }} />` : other}
     <div class=${`toast${toast === '' ? '' : ' shown'}`} role="status">${toast}</div>
   </div>`;
 }

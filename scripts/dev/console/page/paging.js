@@ -8,11 +8,14 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 export function useList(ask, key) {
   const [state, setState] = useState({ items: null, last: null, error: null });
   const turn = useRef(0);
+  // Whoever refreshes after a call that took its time means what is listed by then.
+  const latest = useRef(ask);
+  latest.current = ask;
   const get = (cursor, before) => {
     turn.current += 1;
     const mine = turn.current;
     const take = (next) => mine === turn.current && setState(next);
-    return ask(cursor).then(
+    return latest.current(cursor).then(
       (last) => take({ items: [...before, ...last.items], last, error: null }),
       ({ message }) => take({ items: before, last: null, error: message }),
     );

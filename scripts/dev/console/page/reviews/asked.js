@@ -1,6 +1,6 @@
 /** A small form for what an action needs to know. */
 import { useState } from 'preact/hooks';
-import { html } from '../dom.js';
+import { html, useFirstField } from '../dom.js';
 import { REVIEWS } from '../strings/reviews.js';
 
 /** @param fields `{name, label, value, options, isLong}` @param onSend gets what was given, by name; what it throws is shown */
@@ -9,11 +9,12 @@ export function Asked({ title, fields, onSend, onCancel }) {
     Object.fromEntries(fields.map(({ name, value = '', options }) => [name, options?.[0] ?? value])),
   );
   const [error, setError] = useState(null);
+  const form = useFirstField();
   const send = async (event) => {
     event.preventDefault();
     await onSend(given).catch(({ message }) => setError(message));
   };
-  return html`<form class="editor" aria-label=${title} onSubmit=${send}>
+  return html`<form ref=${form} class="editor" aria-label=${title} onSubmit=${send}>
     ${fields.map((field) => {
       const onInput = ({ target }) => setGiven({ ...given, [field.name]: target.value });
       return html`<label key=${field.name}>${field.label}<${Field} field=${field} value=${given[field.name]} onInput=${onInput} /></label>`;

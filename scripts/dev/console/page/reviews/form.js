@@ -1,7 +1,7 @@
 /** Writing a review, or editing one's own, with pictures and videos. */
 import { useState } from 'preact/hooks';
 import { createUploader } from '/dev/examples/upload.ts';
-import { html } from '../dom.js';
+import { html, useFirstField } from '../dom.js';
 import { call } from '../public-api.js';
 import { REVIEWS } from '../strings/reviews.js';
 
@@ -15,6 +15,7 @@ export function ReviewForm({ path, user, review, onDone, onCancel, say }) {
   });
   const [busy, setBusy] = useState(null);
   const [error, setError] = useState(null);
+  const form = useFirstField();
   const set = (name) => (event) => setDraft({ ...draft, [name]: event.target.value });
   const send = async (event) => {
     event.preventDefault();
@@ -34,7 +35,7 @@ export function ReviewForm({ path, user, review, onDone, onCancel, say }) {
       setError(message);
     }
   };
-  return html`<form class="editor" aria-label=${TEXT.title} onSubmit=${send}>
+  return html`<form ref=${form} class="editor" aria-label=${TEXT.title} onSubmit=${send}>
     <fieldset><legend>${TEXT.rating}</legend>${[1, 2, 3, 4, 5].map(
       (
         rating,

@@ -1,5 +1,5 @@
 /** One product and its reviews. */
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { classes, html } from '../dom.js';
 import { go } from '../navigation.js';
 import { useList } from '../paging.js';
@@ -78,15 +78,21 @@ function Product({ id, user, filter, setFilter, say }) {
     (cursor) => call(null, 'GET', withQuery(path, { ...query, cursor })),
     JSON.stringify([filter, version]),
   );
-  const changed = () => {
+  const own = useRef(null);
+  const close = () => {
     setWriting(false);
-    setVersion(version + 1);
+    own.current.focus();
+  };
+  const refresh = () => setVersion(version + 1);
+  const changed = () => {
+    close();
+    refresh();
   };
   const remove = () => call(user.token, 'DELETE', `${path}/me`).then(changed, ({ message }) => say(message));
   const { review } = me;
   return html`
     ${list.last && html`<${Summary} summary=${list.last.summary} chosen=${rating} onChoose=${(next) => setFilter({ ...filter, rating: next })} />`}
-    <section class="card" aria-label=${REVIEWS.own}>
+    <section ref=${own} class="card" tabindex="-1" aria-label=${REVIEWS.own}>
       <h3>${REVIEWS.own}</h3>
       ${me.error && html`<p class="note" role="alert">${me.error}</p>`}
       ${me.can_review === false && html`<p class="quiet">${REVIEWS.mayNot[me.reason] ?? me.reason}</p>`}
@@ -100,7 +106,7 @@ function Product({ id, user, filter, setFilter, say }) {
         ${review && html`<button type="button" onClick=${remove}>${REVIEWS.remove}</button>`}
         ${me.can_review && html`<span class="facts">${me.verified_purchase ? REVIEWS.bought : REVIEWS.notBought}</span>`}
       </div>
-      ${isWriting && html`<${ReviewForm} path=${path} user=${user} review=${review} onDone=${changed} onCancel=${() => setWriting(false)} say=${say} />`}
+      ${isWriting && html`<${ReviewForm} path=${path} user=${user} review=${review} onDone=${changed} onCancel=${close} say=${say} />`}
     </section>
     <section aria-label=${REVIEWS.list}>
       <div class="line filters">
@@ -115,7 +121,7 @@ function Product({ id, user, filter, setFilter, say }) {
       </div>
       <${List} list=${list} draw=${(
         one,
-      ) => html`<${Review} key=${one.id} review=${one} user=${user} me=${me} say=${say} onChange=${changed}
+      ) => html`<${Review} key=${one.id} review=${one} user=${user} me=${me} say=${say} onChange=${refresh}
         onVote=${(count) => list.replace((other) => other.id === one.id, { ...one, helpful_count: count })} />`} />
     </section>`;
 }

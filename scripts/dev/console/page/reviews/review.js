@@ -1,5 +1,5 @@
 /** One review, and what each role does with it. */
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { classes, html } from '../dom.js';
 import { call } from '../public-api.js';
 import { REVIEWS } from '../strings/reviews.js';
@@ -18,11 +18,17 @@ const WITH_REASON = ['hide', 'hold'];
 export function Review({ review, user, me, say, onVote, onChange }) {
   /** What is being asked: `report`, `reply`, `appeal`, or an action of an admin. */
   const [asking, setAsking] = useState(null);
-  const done = () => {
+  const card = useRef(null);
+  /** The focus stays with the review when what had it goes away. */
+  const close = () => {
     setAsking(null);
+    card.current.focus();
+  };
+  const done = () => {
+    close();
     onChange();
   };
-  return html`<li class="card review" id=${`review-${review.id}`}>
+  return html`<li ref=${card} class="card review" tabindex="-1">
     <div class="line"><${Stars} rating=${review.rating} /><b>${review.author_name}</b>
       <span class="facts">${factsOf(review).join(' · ')}</span>
       ${review.status && html`<span class=${`state ${review.status}`}>${[review.status, review.reason].filter(Boolean).join(': ')}</span>`}</div>
@@ -32,7 +38,7 @@ export function Review({ review, user, me, say, onVote, onChange }) {
     ${review.pending_edit && html`<p class="note">${REVIEWS.waiting(review.pending_edit)}</p>`}
     ${review.reply && html`<blockquote><b>${REVIEWS.sellerSays}</b> ${review.reply.text}</blockquote>`}
     <${Actions} review=${review} user=${user} me=${me} say=${say} asking=${asking} ask=${setAsking} onVote=${onVote} onDone=${done} />
-    ${asking && html`<${Question} key=${asking} review=${review} user=${user} asking=${asking} onDone=${done} onCancel=${() => setAsking(null)} />`}
+    ${asking && html`<${Question} key=${asking} review=${review} user=${user} asking=${asking} onDone=${done} onCancel=${close} />`}
     <${Behind} review=${review} />
   </li>`;
 }
