@@ -190,6 +190,16 @@ describe('npm run dev', () => {
     }
   });
 
+  test('without its console it serves all the same, and nothing of it is there', async () => {
+    const command = dev(['--no-console', '--no-watch']);
+    const { url } = await command.ready();
+    assert.doesNotMatch(command.output(), /console/);
+    const page = await fetch(`${url}/dev`);
+    assert.deepEqual([page.status, await page.json()], [404, { detail: 'Not Found', code: 'not_found' }]);
+    assert.equal((await api('GET', `${url}/api/products`)).status, 200);
+    await command.end();
+  });
+
   test('removes the data when asked to, and puts demo data in', async () => {
     const command = dev(['--reset', '--demo', '--no-watch']);
     const { url } = await command.ready();

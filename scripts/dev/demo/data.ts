@@ -100,7 +100,8 @@ export function openDemoData(
   });
   let progress = createProgress(process.stderr);
   data.onTask(({ state, share, text }) => {
-    if (state === 'under way') return progress.show(share, text);
+    // What has no steps is over before a bar would say anything.
+    if (state === 'under way') return text === '' ? undefined : progress.show(share, text);
     progress.end();
     progress = createProgress(process.stderr);
   });

@@ -52,7 +52,7 @@ const KEPT_BACK = [
   ...Array.from({ length: 7 }, () => ['pending', null] as const),
 ];
 const REPORTED = 8;
-const WITH_PICTURES = 110;
+const WITH_PICTURES = 60;
 
 export function makeShop(seed = 1): DemoShop {
   const random = createRandom(seed);

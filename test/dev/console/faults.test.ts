@@ -5,6 +5,8 @@ import { after, afterEach, before, test } from 'node:test';
 import { createBackendTables, startTestDatabase } from '../../../scripts/lab/database.ts';
 import { listen } from '../../../scripts/lab/ports.ts';
 import { until } from '../../../scripts/lab/programs.ts';
+import { startTestObjectStore, storageEnv } from '../../../scripts/lab/throwaway-object-store.ts';
+import { api, untilAvailable } from '../../support/api.ts';
 import { type ConsoleScene, startConsoleScene } from './console-scene.ts';
 
 let scene: ConsoleScene;
@@ -26,11 +28,14 @@ before(async () => {
   const server = parts.use(await startTestDatabase());
   const database = await server.createDatabase();
   await createBackendTables(database);
+  const store = await startTestObjectStore();
+  parts.defer(store.stop);
   scene = parts.use(
     await startConsoleScene({
       BACKEND_URL: `http://127.0.0.1:${port}`,
       DATABASE_URL: database,
       MIGRATE_ON_START: 'true',
+      ...storageEnv(store.config),
     }),
   );
 });
@@ -111,6 +116,26 @@ test('without the database reviews answer 503 and the rest goes on; with it agai
   assert.equal((await get('/api/there')).status, 200);
   await set([]);
   await until('reviews again', async () => (await reviews()) === 200);
+});
+
+test('without the storage a file is not looked at: 503, and the row stays; with it again, it is ready', async () => {
+  const content = 'GIF89a-and-so-on';
+  const json = {
+    kind: 'review_image',
+    filename: 'a.gif',
+    content_type: 'image/gif',
+    size_bytes: content.length,
+  };
+  const issued = await untilAvailable(() => api('POST', `${scene.url}/api/uploads`, { user: 1, json }));
+  const { upload_url: url, upload_id: id, headers } = issued.body;
+  assert.equal((await fetch(url, { method: 'PUT', headers, body: content })).status, 200);
+  await set([], { storage: true });
+  const complete = () => api('POST', `${scene.url}/api/uploads/${id}/complete`, { user: 1 });
+  assert.equal((await complete()).status, 503);
+  const row = await api('GET', `${scene.url}/api/uploads/${id}`, { user: 1 });
+  assert.deepEqual([row.status, row.body.status], [200, 'issued']);
+  await set([]);
+  await until('it to be ready', async () => (await complete()).body.status === 'ready');
 });
 
 test('the statements of our own routes are steps, with their time', async () => {

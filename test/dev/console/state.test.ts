@@ -110,10 +110,10 @@ test('demo data is put in with progress; work and outbox are counted, and webhoo
   assert.match(shown.task.text, /There are 50 products, 2000 reviews/);
   assert.equal(shown.sets, null);
   assert.ok(work.reviews.published > 1_900 && work.reviews.held === 10, JSON.stringify(work.reviews));
-  assert.ok(work.uploads.ready > 200, JSON.stringify(work.uploads));
+  assert.ok(work.uploads.ready > 100, JSON.stringify(work.uploads));
   await until('the webhooks', async () => (await look()).work.outbox.waiting === 0);
   const { received } = (await scene.ask('/webhooks')).body;
-  assert.ok(received.length >= 200, String(received.length));
+  assert.ok(received.length > 100, String(received.length));
   const [first] = received;
   assert.deepEqual([first.type, first.problem, first.status, first.attempt], ['upload.ready', null, 204, 1]);
   assert.equal(JSON.parse(first.body).data.status, 'ready');

@@ -1,7 +1,8 @@
 /** WebSockets in the console: what is said both ways, inflated, and saying something oneself. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { WebSocket, WebSocketServer } from 'ws';
 import { listen } from '../../../scripts/lab/ports.ts';
@@ -85,4 +86,49 @@ test('a frame of one’s own reaches either end, and a close with its code both'
   await until('the backend', () => closedWith.includes(4321));
   await scene.untilRow((row) => row.n === n);
   assert.equal((await say({ to: 'backend', text: 'late' })).status, 409);
+});
+
+/** Resolves when the sidecar knows. */
+async function bend(rule: object): Promise<void> {
+  const marker = { kind: 'answer', path: `/marker/${Math.random()}`, isOn: true, status: 299 };
+  const rules = [{ isOn: true, path: '/ws/bent', ...rule }, marker];
+  await scene.ask('/faults', { method: 'PUT', json: { rules } });
+  await until('the sidecar to know', async () => (await fetch(scene.url + marker.path)).status === 299);
+}
+
+/** @returns status and body of the answer that refuses the handshake */
+async function refused(path: string) {
+  const socket = new WebSocket(`${scene.url.replace('http', 'ws')}${path}`);
+  socket.on('error', () => undefined);
+  const [, answer] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage];
+  return { status: answer.statusCode, body: await text(answer) };
+}
+
+test('a handshake is refused, answered or held up by a fault, and a socket cut', async () => {
+  await bend({ kind: 'error' });
+  const answer = await refused('/ws/bent');
+  assert.deepEqual([answer.status, JSON.parse(answer.body).code], [502, 'console_fault']);
+  const row = await scene.untilRow(({ target }) => target === '/ws/bent');
+  assert.deepEqual([row.status, row.fault], [502, 'error']);
+
+  await bend({ kind: 'answer', status: 403, headers: [['X-Why', 'bent']], body: 'no' });
+  assert.deepEqual(await refused('/ws/bent'), { status: 403, body: 'no' });
+
+  await bend({ kind: 'delay', delayMs: 500 });
+  const startedAt = performance.now();
+  const { socket: slow } = await open('/ws/bent', false);
+  assert.ok(performance.now() - startedAt >= 490);
+  slow.close();
+
+  await bend({ kind: 'cut', afterBytes: 20 });
+  const { socket, received } = await open('/ws/bent?cut', false);
+  const closed = once(socket, 'close');
+  socket.send('0123456');
+  await until('its echo', () => received.length === 1);
+  socket.send('0123456');
+  assert.equal((await closed)[0], 1006);
+  assert.deepEqual(received, ['echo 0123456']);
+
+  await bend({ kind: 'trickle' });
+  (await open('/ws/bent?trickle', false)).socket.close();
 });

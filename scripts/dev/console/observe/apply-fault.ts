@@ -1,5 +1,6 @@
 /** Does to one request what a rule says. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { clientConnectionOf } from '../../../../src/edge/client-connection.ts';
 import type { FaultRule } from '../faults.ts';
 
@@ -42,6 +43,64 @@ export function applyFault(
       break;
   }
 }
+
+/** The same for the handshake of a WebSocket. @param goOn hands it to the sidecar */
+export function applyUpgradeFault(rule: FaultRule, socket: Duplex, goOn: () => void): void {
+  // Nobody else listens to it yet.
+  socket.on('error', noCallback);
+  switch (rule.kind) {
+    case 'delay': {
+      const timer = setTimeout(goOn, rule.delayMs);
+      socket.once('close', () => clearTimeout(timer));
+      break;
+    }
+    case 'error':
+      socket.end(
+        rawAnswer({ status: 502, headers: [['Content-Type', 'application/json']], body: ERROR_BODY }),
+      );
+      break;
+    case 'answer':
+      socket.end(rawAnswer(rule));
+      break;
+    case 'cut':
+      cutSocketAfter(rule.afterBytes, socket);
+      goOn();
+      break;
+    case 'trickle':
+      // Of an answer's body, which it has not.
+      goOn();
+      break;
+  }
+}
+
+function rawAnswer({ status, headers, body }: Pick<FaultRule, 'status' | 'headers' | 'body'>): string {
+  const own = headers.filter(([name]) => !OF_NODE.has(name.toLowerCase()));
+  const lines = [
+    ...own.map((pair) => pair.join(': ')),
+    ...[`Content-Length: ${Buffer.byteLength(body)}`, 'Connection: close'],
+  ];
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('\r\n')}\r\n\r\n${body}`;
+}
+
+/** The handshake is not counted: it breaks so many bytes of frames later. */
+function cutSocketAfter(bytes: number, socket: Duplex): void {
+  let left: number | undefined;
+  const write = socket.write.bind(socket) as (...args: unknown[]) => boolean;
+  const observed = (...args: unknown[]): boolean => {
+    const piece = toBuffer(args[0], args[1]);
+    if (left === undefined) {
+      const end = piece.indexOf(HEAD_END);
+      if (end === -1) return write(...args);
+      left = bytes + end + HEAD_END.length;
+    }
+    const kept = piece.subarray(0, left);
+    left -= kept.length;
+    return left > 0 ? write(...args) : write(kept, () => socket.destroy());
+  };
+  socket.write = observed as typeof socket.write;
+}
+
+const HEAD_END = '\r\n\r\n';
 
 const ERROR_BODY = JSON.stringify({
   detail: 'The development console answers 502 for this path: a fault is switched on there.',

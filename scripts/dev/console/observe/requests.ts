@@ -9,7 +9,7 @@ import { requestIdOf } from '../../../../src/edge/request-id.ts';
 import { type Faults, faultFor } from '../faults.ts';
 import { isConsoleTarget } from '../guard.ts';
 import type { Link } from '../messages.ts';
-import { applyFault } from './apply-fault.ts';
+import { applyFault, applyUpgradeFault } from './apply-fault.ts';
 import { Capture } from './capture.ts';
 import type { ConsoleAnswers } from './console-answers.ts';
 import type { Sender } from './sender.ts';
@@ -37,8 +37,13 @@ export function observeRequests({ sidecarPort }: Link, { sender, answers, faults
     if (!REQUEST_EVENTS.has(event) || !isObserved(this)) return pass();
     const req = args[0] as IncomingMessage;
     if (event === 'upgrade') {
-      const capture = captureUpgrade(req, args[1] as Duplex, sender);
-      return runFor(capture, pass);
+      const socket = args[1] as Duplex;
+      const rule = faultFor(faults(), 'GET', req.url ?? '');
+      const capture = captureUpgrade(req, socket, sender);
+      if (rule === undefined) return runFor(capture, pass);
+      capture.fault = rule.kind;
+      applyUpgradeFault(rule, socket, () => runFor(capture, pass));
+      return true;
     }
     const res = args[1] as ServerResponse;
     const { url = '', method = '' } = req;
