@@ -7,19 +7,31 @@ import { call, withQuery } from '../public-api.js';
 import { REVIEWS } from '../strings/reviews.js';
 import { ReviewForm } from './form.js';
 import { Review } from './review.js';
-import { Stars, Summary } from './summary.js';
+import { Policy, Stars, Summary } from './summary.js';
 
 const PAGE_SIZE = 20;
 const SORTS = ['newest', 'oldest', 'highest', 'lowest', 'helpful'];
 
-/** The backend's; another backend than the demo may answer differently, and then a number has to do. */
+/** As many as the API sums up in one call. */
+const MAX_SUMMED = 200;
+
+/** The backend's, with how each is rated; another backend than the demo may answer differently, and then a number has to do. */
+async function fetchProducts() {
+  const found = await call(null, 'GET', '/api/products').catch(() => []);
+  const products = (Array.isArray(found) ? found : (found?.items ?? [])).slice(0, MAX_SUMMED);
+  if (products.length === 0) return [];
+  const query = { product_ids: products.map(({ id }) => id).join(',') };
+  const { summaries } = await call(null, 'GET', withQuery('/api/product-reviews/summary', query));
+  return products.map(({ id, name, title }) => ({
+    ...{ id: String(id), name: name ?? title ?? String(id) },
+    ...summaries[id],
+  }));
+}
+
 function useProducts() {
   const [products, setProducts] = useState([]);
   useEffect(() => {
-    call(null, 'GET', '/api/products').then(
-      (found) => setProducts(Array.isArray(found) ? found : (found?.items ?? [])),
-      () => setProducts([]),
-    );
+    fetchProducts().then(setProducts, () => setProducts([]));
   }, []);
   return products;
 }
@@ -28,7 +40,8 @@ export const EVERYTHING = { sort: 'newest', rating: [], verified: false, has_med
 
 export function Products({ user, rest: [given], filter, setFilter, say }) {
   const products = useProducts();
-  const id = given ?? (products[0] === undefined ? null : String(products[0].id));
+  const [most] = products.toSorted((a, b) => b.count - a.count);
+  const id = given ?? most?.id ?? null;
   const [typed, setTyped] = useState('');
   const open = (event) => {
     event.preventDefault();
@@ -38,7 +51,7 @@ export function Products({ user, rest: [given], filter, setFilter, say }) {
       ${
         products.length > 0 &&
         html`<label>${REVIEWS.product} <select name="product" value=${id} onChange=${({ target }) => go('reviews', 'product', target.value)}>
-        ${products.map(({ id: one, name, title }) => html`<option key=${one} value=${String(one)}>${name ?? title ?? one}</option>`)}</select></label>`
+        ${products.map((one) => html`<option key=${one.id} value=${one.id}>${REVIEWS.rated(one)}</option>`)}</select></label>`
       }
       <form class="line" onSubmit=${open}><label>${REVIEWS.number} <input name="product-id" size="6" value=${typed} onInput=${({ target }) => setTyped(target.value)} /></label>
         <button type="submit">${REVIEWS.open}</button></form>
@@ -92,6 +105,7 @@ function Product({ id, user, filter, setFilter, say }) {
   const { review } = me;
   return html`
     ${list.last && html`<${Summary} summary=${list.last.summary} chosen=${rating} onChoose=${(next) => setFilter({ ...filter, rating: next })} />`}
+    <${Policy} />
     <section ref=${own} class="card" tabindex="-1" aria-label=${REVIEWS.own}>
       <h3>${REVIEWS.own}</h3>
       ${me.error && html`<p class="note" role="alert">${me.error}</p>`}

@@ -1,5 +1,7 @@
 /** How a product is rated. */
+import { useState } from 'preact/hooks';
 import { classes, html } from '../dom.js';
+import { call } from '../public-api.js';
 import { REVIEWS } from '../strings/reviews.js';
 
 export const Stars = ({ rating }) =>
@@ -27,4 +29,17 @@ export function Summary({ summary, chosen, onChoose }) {
         <span>${rating} ★</span><meter aria-hidden="true" min="0" max=${Math.max(1, count)} value=${histogram[rating]}></meter><span>${histogram[rating]}</span></button></li>`,
     )}</ol>
   </section>`;
+}
+
+/** What the shop has to tell of its reviews; asked for when it is opened. */
+export function Policy() {
+  const [policy, setPolicy] = useState({});
+  const open = ({ target }) => {
+    if (target.open)
+      call(null, 'GET', '/api/product-reviews/policy').then(setPolicy, ({ message }) =>
+        setPolicy({ message }),
+      );
+  };
+  return html`<details onToggle=${open}><summary>${REVIEWS.policy}</summary>
+    ${Object.entries(policy).map(([name, sentence]) => html`<p key=${name} class="prose">${sentence}</p>`)}</details>`;
 }

@@ -4,12 +4,14 @@ export const REVIEWS = {
   views: 'Views of the reviews',
   viewNames: { product: 'Product', mine: 'My reviews', seller: 'Of my products', moderation: 'Moderation' },
   product: 'Product',
+  rated: ({ name, avg_rating: average, count }) => (count === 0 ? name : `${name} · ${average} ★ (${count})`),
   number: 'or its id',
   open: 'Open',
   summary: 'Summary',
   stars: (rating) => `${rating} of 5 stars`,
   figures: (count, verified, media, score) =>
     `${count === 1 ? '1 review' : `${count} reviews`}, ${verified} verified, ${media} with media, score ${score.toFixed(2)}`,
+  policy: 'What customers are told about reviews',
   onlyRating: (rating) => `Only those with ${rating} ★`,
   own: 'My review of it',
   mayNot: {
