@@ -148,9 +148,12 @@ async function openConsole(
   return opened;
 }
 
-/** For webhooks, unless they go to a receiver of the developer's own. */
+/**
+ * For webhooks, unless they go to a receiver of the developer's own. What waits in a database of the developer's own may be for
+ * somebody else: whoever delivers it here takes it away from there.
+ */
 async function openReceiver({ settings, parts }: PartContext): Promise<Webhooks | undefined> {
-  if (settings.EVENTS_WEBHOOK_URL !== undefined) return undefined;
+  if (settings.EVENTS_WEBHOOK_URL !== undefined || settings.DATABASE_URL !== undefined) return undefined;
   const { openWebhooks } = await import('./dev/console/state/webhooks.ts');
   const opened = await openWebhooks();
   parts.onStop(opened.stop);

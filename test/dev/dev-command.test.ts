@@ -1,10 +1,10 @@
 /** `npm run dev`, run as a developer runs it, in a copy of the project. */
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { closedFolder, defaultStateFolder } from '../../scripts/dev/state-place.ts';
@@ -14,9 +14,8 @@ import { until } from '../../scripts/lab/programs.ts';
 import { tokenFor } from '../../scripts/lab/tokens.ts';
 import { api } from '../support/api.ts';
 import { requireTools } from '../support/requirements.ts';
-import { type DevCommand, runDev } from './run-dev.ts';
+import { copyProject, type DevCommand, runDev } from './run-dev.ts';
 
-const REPOSITORY = resolve(import.meta.dirname, '../..');
 /** More than the sidecar takes to start. */
 const SAVE_AGAIN_MS = 20_000;
 const review = { rating: 4, text: 'kept' };
@@ -32,13 +31,7 @@ describe('npm run dev', () => {
   };
 
   before(async () => {
-    project = await mkdtemp(join(tmpdir(), 'sidecar-test-dev-'));
-    // As root PostgreSQL runs as another user, who has to get in.
-    await chmod(project, 0o755);
-    for (const name of ['src', 'scripts', 'package.json']) {
-      await cp(join(REPOSITORY, name), join(project, name), { recursive: true });
-    }
-    await symlink(join(REPOSITORY, 'node_modules'), join(project, 'node_modules'));
+    project = await copyProject();
     const [port = 0, backendPort = 0] = await freePorts(2);
     env = { PORT: String(port), BACKEND_URL: `http://127.0.0.1:${backendPort}` };
   });
@@ -188,29 +181,6 @@ describe('npm run dev', () => {
       own.close();
       own.closeAllConnections();
     }
-  });
-
-  test('without its console it serves all the same, and nothing of it is there', async () => {
-    const command = dev(['--no-console', '--no-watch']);
-    const { url } = await command.ready();
-    assert.doesNotMatch(command.output(), /console/);
-    const page = await fetch(`${url}/dev`);
-    assert.deepEqual([page.status, await page.json()], [404, { detail: 'Not Found', code: 'not_found' }]);
-    assert.equal((await api('GET', `${url}/api/products`)).status, 200);
-    await command.end();
-  });
-
-  test('removes the data when asked to, and puts demo data in', async () => {
-    const command = dev(['--reset', '--demo', '--no-watch']);
-    const { url } = await command.ready();
-    assert.match(command.output(), /removing the data in /);
-    assert.deepEqual((await api('GET', `${url}/api/products/2/reviews`)).body.items, []);
-    assert.match(command.output(), /There are 50 products, 2000 reviews, \d+ pictures now/);
-    const { body: products } = await api('GET', `${url}/api/products`);
-    const ids = products.slice(3).map(({ id }: { id: number }) => id);
-    const { body } = await api('GET', `${url}/api/product-reviews/summary?product_ids=${ids}`);
-    const counts = ids.map((id: number) => body.summaries[id].count);
-    assert.ok(counts.reduce((sum: number, count: number) => sum + count, 0) > 1_900, String(counts));
   });
 
   test('stops in order when a supervisor ends npm alone', async () => {

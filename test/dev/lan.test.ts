@@ -1,15 +1,14 @@
 /** `npm run dev -- --lan`: devices reach the sidecar and put files into its storage. The device is this machine, by 127.0.0.2. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
 import { type IncomingMessage, request } from 'node:http';
-import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { addressesOf } from '../../scripts/dev/lan/addresses.ts';
 import { freePorts } from '../../scripts/lab/ports.ts';
-import { makeScratchFolder } from '../../scripts/lab/scratch-folder.ts';
 import { api } from '../support/api.ts';
-import { type DevCommand, type ReadyDev, runDev } from './run-dev.ts';
+import { copyProject, type DevCommand, type ReadyDev, runDev } from './run-dev.ts';
 
 const DEVICE = '127.0.0.2';
 const PNG = Buffer.from(
@@ -20,22 +19,23 @@ const image = {
   ...{ kind: 'product_image', filename: 'a.png', content_type: 'image/png', size_bytes: PNG.length },
 };
 
+let project: string;
 let command: DevCommand;
 let dev: ReadyDev;
 let port: number;
-const folder = makeScratchFolder('lan');
 
 before(async () => {
+  project = await copyProject();
   const [own = 0, backendPort = 0] = await freePorts(2);
   port = own;
   const settings = { PORT: String(own), BACKEND_URL: `http://127.0.0.1:${backendPort}` };
-  const args = ['--no-watch', '--state', folder.path, '--lan-address', DEVICE];
-  command = runDev(resolve(import.meta.dirname, '../..'), { args, settings });
+  const args = ['--no-watch', '--lan-address', DEVICE];
+  command = runDev(project, { args, settings });
   dev = await command.ready();
 });
 after(async () => {
   await command.end();
-  folder.remove();
+  await rm(project, { recursive: true, force: true });
 });
 
 const urlOf = (host: string) => `http://${host}:${port}`;

@@ -1,6 +1,9 @@
 /** `npm run dev` as a child process, with what it prints. */
 import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
+import { chmod, cp, mkdtemp, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 
 /** A slow machine may take its time, ms. */
 const PATIENCE_MS = 60_000;
@@ -28,6 +31,19 @@ export interface DevCommand {
   kill(signal: NodeJS.Signals, group?: boolean): void;
   /** Stops it in any case. */
   end(): Promise<void>;
+}
+
+const REPOSITORY = resolve(import.meta.dirname, '../..');
+
+/** A project without what a developer may have in it, such as .env. @returns its folder, which the caller removes */
+export async function copyProject(): Promise<string> {
+  const project = await mkdtemp(join(tmpdir(), 'sidecar-test-dev-'));
+  // As root PostgreSQL runs as another user, who has to get in.
+  await chmod(project, 0o755);
+  for (const name of ['src', 'scripts', 'docs', 'package.json'])
+    await cp(join(REPOSITORY, name), join(project, name), { recursive: true });
+  await symlink(join(REPOSITORY, 'node_modules'), join(project, 'node_modules'));
+  return project;
 }
 
 /** Starts it with no other settings than the given ones. @param viaNpm through npm and its shell */

@@ -44,7 +44,8 @@ export const STATE = {
   webhooksAbout:
     'Events of uploads and reviews come to a receiver of npm run dev, which checks their signature. The latest 200 are kept.',
   webhooksElsewhere: 'They go to EVENTS_WEBHOOK_URL, which you have set, and not here.',
-  noReceiver: 'There is no receiver.',
+  noReceiver:
+    'Nothing is received: the database is your own, and what waits in it may be for somebody else. Set EVENTS_WEBHOOK_URL to get it.',
   noWebhooks: 'None yet: complete an upload, or write a review.',
   answerWith: 'Answer with',
   answers: { 204: '204, taken', 500: '500, to be tried again', 410: '410, never again' },
