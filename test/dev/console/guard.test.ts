@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { after, before, test } from 'node:test';
+import { contentSecurityPolicy } from '../../../scripts/dev/console/api/page-files.ts';
 import { exchangeRaw } from '../../../scripts/lab/raw-connection.ts';
 import { type ConsoleScene, startConsoleScene } from './console-scene.ts';
 
@@ -90,6 +91,15 @@ test('the page runs no script but its own', async () => {
   assert.match(policy, /default-src 'none'/);
   assert.doesNotMatch(policy, /unsafe|\*|https?:/);
   assert.doesNotMatch(text, /https?:|style=|onclick/);
+});
+
+test('files go to the storage and are shown from it; nothing else is', () => {
+  const storage = 'http://127.0.0.1:9100';
+  const named = contentSecurityPolicy([storage])
+    .split('; ')
+    .filter((directive) => directive.includes(storage))
+    .map((directive) => directive.split(' ')[0]);
+  assert.deepEqual(named, ['img-src', 'media-src', 'connect-src']);
 });
 
 test('paths that only begin like it are the sidecar’s, and none leads out of its folder', async () => {
