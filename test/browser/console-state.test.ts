@@ -94,6 +94,13 @@ test('the parts say how they are, and one that is switched off what to do', { sk
   await part('database').locator('.state.ok').waitFor();
 });
 
+test('the doctor examines all of it', { skip }, async () => {
+  await press('Examine');
+  const health = section('Doctor').locator('li', { hasText: 'backend: health' });
+  await health.locator('.state.ok').waitFor(PATIENCE);
+  await section('Doctor').locator('li', { hasText: 'work: events' }).waitFor();
+});
+
 test('a set is saved, brought back and removed; everything is reset; with the keyboard', {
   skip,
 }, async () => {
@@ -154,6 +161,8 @@ for (const colorScheme of ['light', 'dark'] as const)
     await section('Parts').waitFor();
     await page.getByLabel('only those that are set').uncheck();
     await section('Webhooks received').locator('summary').first().click();
+    await press('Examine');
+    await section('Doctor').locator('li').first().waitFor(PATIENCE);
     for (const width of [1280, 380]) {
       await page.setViewportSize({ width, height: 760 });
       assert.deepEqual(await seriousFindings(page), [], `at ${width}`);

@@ -20,7 +20,7 @@ import {
   SWAGGER_HTML,
   SWAGGER_POLICY,
 } from './page-files.ts';
-import { changeData, setWebhooks, state, webhooks } from './state.ts';
+import { changeData, examine, setWebhooks, state, webhooks } from './state.ts';
 
 type Handler = (api: ConsoleApi, call: Call) => Promise<void> | void;
 
@@ -39,6 +39,7 @@ const ROUTES: readonly (readonly [method: string, pattern: RegExp, handle: Handl
   ['GET', /^\/har$/, har],
   ['POST', /^\/clear$/, clear],
   ['GET', /^\/state$/, state],
+  ['POST', /^\/doctor$/, examine],
   ['POST', /^\/data$/, changeData],
   ['GET', /^\/webhooks$/, webhooks],
   ['PUT', /^\/webhooks$/, setWebhooks],

@@ -6,6 +6,11 @@ export async function state(api: ConsoleApi, { res }: Call): Promise<void> {
   json(res, 200, await api.state.look(api.faults));
 }
 
+export async function examine(api: ConsoleApi, { req, res }: Call): Promise<void> {
+  await readJson(req);
+  json(res, 200, { results: await api.state.examine() });
+}
+
 /** Begins; how it goes on is in the state. */
 export async function changeData({ state: { data } }: ConsoleApi, { req, res }: Call): Promise<void> {
   const { action, name } = (await readJson(req)) as { action?: unknown; name?: unknown };

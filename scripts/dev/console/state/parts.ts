@@ -31,7 +31,8 @@ export interface PartsOptions {
 
 type Found = Pick<PartState, 'state' | 'detail' | 'remedy'>;
 
-const PATIENCE_MS = 2_000;
+/** More than a busy machine takes. */
+const PATIENCE_MS = 4_000;
 const silent = { warn() {}, info() {} };
 const NGINX_PORTS = [80, 443];
 

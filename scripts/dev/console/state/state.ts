@@ -1,6 +1,7 @@
 /** What the page State shows, put together. */
 import { parseSetting, parseUploadsConfig } from '../../../../src/config/config.ts';
 import { createDatabase } from '../../../../src/infra/postgres/database.ts';
+import type { Result } from '../../../doctor/output.ts';
 import type { DemoData, DemoTask } from '../../demo/data.ts';
 import type { SetFacts } from '../../demo/sets.ts';
 import type { Faults } from '../faults.ts';
@@ -29,6 +30,8 @@ export interface StateView {
 
 export interface State {
   look(faults: Faults): Promise<StateView>;
+  /** Takes some seconds. */
+  examine(): Promise<readonly Result[]>;
   readonly webhooks: Webhooks | null;
   readonly data: DemoData | null;
   close(): Promise<void>;
@@ -78,6 +81,11 @@ export function createState(
         },
         data: data === undefined ? null : { task: data.task(), sets: sets ?? null },
       };
+    },
+    async examine() {
+      // It loads what the sidecar itself is made of.
+      const { askDoctor } = await import('./doctor.ts');
+      return askDoctor(env, sourceOf);
     },
     async close() {
       parts.close();

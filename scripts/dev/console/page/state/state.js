@@ -41,6 +41,7 @@ export function Page({ say, faultVersion }) {
     ${
       view &&
       html`<${Parts} parts=${view.parts} />
+      <${Doctor} say=${say} />
       <${Data} data=${view.data} again=${again} say=${say} />
       <${Work} work=${view.work} />
       <${Webhooks} facts=${view.webhooks} again=${again} say=${say} />
@@ -55,6 +56,32 @@ function Parts({ parts }) {
       ({ name, state, where, detail, remedy }) => html`<li key=${name} data-part=${name}>
         <div class="line"><span class=${`state ${state}`}>${STATE.states[state]}</span> <b>${STATE.partNames[name]}</b>
           <span class="quiet filename">${[where, detail].filter(Boolean).join(' · ')}</span></div>
+        ${remedy && html`<p class="note">${remedy}</p>`}
+      </li>`,
+    )}</ul></section>`;
+}
+
+const CHIPS = { ok: 'ok', wrong: 'down' };
+
+function Doctor({ say }) {
+  const [results, setResults] = useState([]);
+  const [isBusy, setBusy] = useState(false);
+  const examine = async () => {
+    setBusy(true);
+    try {
+      setResults((await ask('/doctor', { method: 'POST', json: {} })).results);
+    } catch (error) {
+      say(error.message);
+    }
+    setBusy(false);
+  };
+  return html`<section class="card" aria-label=${STATE.doctor}><h3>${STATE.doctor}</h3>
+    <p class="quiet">${STATE.doctorAbout}</p>
+    <div class="line"><button type="button" disabled=${isBusy} onClick=${examine}>${isBusy ? STATE.examining : STATE.examine}</button></div>
+    <ul class="parts" aria-live="polite">${results.map(
+      ({ area, name, status, text, remedy }) => html`<li key=${`${area} ${name}`}>
+        <div class="line"><span class=${`state ${CHIPS[status] ?? ''}`}>${STATE.findings[status]}</span> <b>${area}: ${name}</b>
+          <span class="quiet filename">${text}</span></div>
         ${remedy && html`<p class="note">${remedy}</p>`}
       </li>`,
     )}</ul></section>`;

@@ -13,6 +13,12 @@ export const STATE = {
     nginx: 'Nginx',
   },
   states: { ok: 'ok', down: 'down', absent: 'none' },
+  doctor: 'Doctor',
+  doctorAbout:
+    'Everything that npm run doctor looks at on a server and that there is here: rights, tables, the bucket and its rules, shared routes. Some seconds; it changes nothing.',
+  examine: 'Examine',
+  examining: 'Examining…',
+  findings: { ok: 'ok', wrong: 'wrong', 'not applicable': 'not here', 'could not check': 'not checked' },
   data: 'Demo data',
   dataAbout:
     '50 products, 2,000 reviews in Russian, Uzbek and English, with replies, votes and pictures. Always the same; what is there stays.',
