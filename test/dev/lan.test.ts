@@ -11,6 +11,8 @@ import { api } from '../support/api.ts';
 import { copyProject, type DevCommand, type ReadyDev, runDev } from './run-dev.ts';
 
 const DEVICE = '127.0.0.2';
+/** Elsewhere only 127.0.0.1 is there without being asked for. */
+const skip = process.platform === 'linux' ? false : 'all of 127.0.0.0/8 is this machine on Linux alone';
 const PNG = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==',
   'base64',
@@ -25,6 +27,7 @@ let dev: ReadyDev;
 let port: number;
 
 before(async () => {
+  if (skip) return;
   project = await copyProject();
   const [own = 0, backendPort = 0] = await freePorts(2);
   port = own;
@@ -34,6 +37,7 @@ before(async () => {
   dev = await command.ready();
 });
 after(async () => {
+  if (skip) return;
   await command.end();
   await rm(project, { recursive: true, force: true });
 });
@@ -54,7 +58,7 @@ async function ask(host: string, path: string, { method = 'GET', body = '', to =
   return { status: answer.statusCode, body: JSON.parse(await text(answer)) };
 }
 
-test('it prints an address for each kind of device', () => {
+test('it prints an address for each kind of device', { skip }, () => {
   const output = command.output();
   for (const words of [
     `http://10.0.2.2:${port} +Android emulator`,
@@ -65,7 +69,9 @@ test('it prints an address for each kind of device', () => {
   assert.match(output, /Everybody in this network/);
 });
 
-test('a device is given a URL that it can put the file to, and the file is read by it', async () => {
+test('a device is given a URL that it can put the file to, and the file is read by it', {
+  skip,
+}, async () => {
   const { status, body } = await issue(DEVICE, image);
   assert.equal(status, 200);
   assert.equal(new URL(body.upload_url).hostname, DEVICE);
@@ -80,7 +86,7 @@ test('a device is given a URL that it can put the file to, and the file is read 
   assert.deepEqual(Buffer.from(await stored.arrayBuffer()), PNG);
 });
 
-test('so are the parts of a video, and a URL that is asked for anew', async () => {
+test('so are the parts of a video, and a URL that is asked for anew', { skip }, async () => {
   const video = { ...image, kind: 'reel_video', content_type: 'video/mp4', multipart: true };
   const { body } = await issue(DEVICE, video);
   assert.equal(new URL(body.multipart.parts[0].upload_url).hostname, DEVICE);
@@ -91,7 +97,7 @@ test('so are the parts of a video, and a URL that is asked for anew', async () =
   assert.equal(new URL(again.body.upload_url).hostname, DEVICE);
 });
 
-test('each request has the address that it came by, and no other one’s', async () => {
+test('each request has the address that it came by, and no other one’s', { skip }, async () => {
   const json = JSON.stringify(image);
   const hosts = ['127.0.0.1', '10.0.2.2', DEVICE, '127.0.0.1'];
   const answers = await Promise.all(
@@ -103,7 +109,7 @@ test('each request has the address that it came by, and no other one’s', async
   );
 });
 
-test('an emulator, which arrives on loopback by another name, can put its file, too', async () => {
+test('an emulator, which arrives on loopback by another name, can put its file, too', { skip }, async () => {
   const { body } = await ask(`10.0.2.2:${port}`, '/api/uploads', {
     method: 'POST',
     body: JSON.stringify(image),
@@ -120,14 +126,14 @@ test('an emulator, which arrives on loopback by another name, can put its file, 
   assert.equal(answer.statusCode, 200);
 });
 
-test('nothing is signed for the Host of a stranger', async () => {
+test('nothing is signed for the Host of a stranger', { skip }, async () => {
   for (const host of ['evil.example', `evil.example:${port}`, '192.0.2.1', '10.0.2.2.evil.example', '']) {
     const { body } = await ask(host, '/api/uploads', { method: 'POST', body: JSON.stringify(image) });
     assert.equal(new URL(body.upload_url).hostname, '127.0.0.1', host);
   }
 });
 
-test('the console stays with this machine, and says where it is', async () => {
+test('the console stays with this machine, and says where it is', { skip }, async () => {
   for (const host of [DEVICE, '10.0.2.2']) {
     const { status, body } = await ask(`${host}:${port}`, '/dev');
     assert.equal(status, 403);
