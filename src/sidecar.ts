@@ -95,10 +95,11 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
       ...{ limits: config.uploads, ...config.uploads },
     });
   const moderation = createModerationSetting(database, config.reviews.moderation);
+  const namedUser = createNamedUser(config.token);
   const routes = [
-    ...uploadRoutes({ uploads, requireUser, namedUser: createNamedUser(config.token) }),
+    ...uploadRoutes({ uploads, requireUser, namedUser }),
     ...reviewRoutes({
-      ...{ pages, summaries, requireUser, database, views },
+      ...{ pages, summaries, requireUser, namedUser, runForUser: users.runFor, database, views },
       ...{ sink: eventWriter, events: createReviewEvents(eventWriter), rewriteEvents },
       moderation,
       ...{ settings: config.reviews, languageOf, readyOf: uploads?.readyOf },

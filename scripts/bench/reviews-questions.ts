@@ -65,7 +65,8 @@ export const summaryQuestions = (): Question[] =>
 export const postQuestions = (): Question[] => {
   const first = Math.floor(Math.random() * 1e6);
   return Array.from({ length: 8_000 }, (_, i) => {
-    const user = 1 + ((first + i * 61) % 20_000);
+    // Not the seller of them all, who is user 2.
+    const user = 3 + ((first + i * 61) % 20_000);
     const product = FIRST_WRITTEN + ((first * 31 + i * 7919) % FIRST_WRITTEN);
     return {
       path: pathOf(product),

@@ -55,3 +55,18 @@ function userIdOf(claims: Claims): number {
   if (typeof id !== 'number' || !Number.isSafeInteger(id) || id < 1) throw new AppError('invalid_token');
   return id;
 }
+
+/** Runs work before a user is looked at: what is wrong with a request is said to whom a user's requests are for. */
+export type UserFirst = <T>(request: IncomingMessage, work: () => Promise<T>) => Promise<T>;
+
+/** 429 and above is said by who has looked. */
+export const createUserFirst =
+  (requireUser: RequireUser): UserFirst =>
+  async (request, work) => {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof AppError && error.status < 429) await requireUser(request);
+      throw error;
+    }
+  };

@@ -1,7 +1,8 @@
 /** What people do to reviews, put together: their own, votes, reports, replies. */
-import type { RequireUser } from '../../edge/auth.ts';
+import type { NamedUser, RequireUser } from '../../edge/auth.ts';
 import type { Route } from '../../edge/route.ts';
 import type { Database } from '../../infra/postgres/database.ts';
+import type { RunForUser } from '../../infra/user-directory.ts';
 import { meRoutes } from './me/routes.ts';
 import { replyRoutes } from './reply/routes.ts';
 import { reportRoutes } from './reports/routes.ts';
@@ -12,7 +13,7 @@ import { voteRoutes } from './votes/routes.ts';
 import { createBlockedWords } from './write/blocked-words.ts';
 import type { ReadyOf } from './write/media.ts';
 import type { ModerationSetting } from './write/moderation-setting.ts';
-import { createPerform, type Perform } from './write/perform.ts';
+import { createPerform, createPerformAsNamed, type Perform, type PerformAsNamed } from './write/perform.ts';
 import { writeRoutes } from './write/routes.ts';
 
 export interface WritingOptions {
@@ -21,6 +22,8 @@ export interface WritingOptions {
   readonly summaries: Summaries;
   readonly sink: EventSink;
   readonly requireUser: RequireUser;
+  readonly namedUser: NamedUser;
+  readonly runForUser: RunForUser;
   /** undefined: there are no uploads in this installation. */
   readonly readyOf: ReadyOf | undefined;
   readonly settings: ReviewSettings;
@@ -45,10 +48,16 @@ export function writingRoutes({ settings, moderation, ...options }: WritingOptio
     moderation.start();
     return run(...given);
   };
+  const runAsNamed = createPerformAsNamed(options, options.runForUser);
+  const performAsNamed: PerformAsNamed = (...given) => {
+    moderation.start();
+    return runAsNamed(...given);
+  };
   const given = {
     ...options,
     ...settings,
     perform,
+    performAsNamed,
     hasBlockedWord: settings.blockedWords.length > 0 ? createBlockedWords(settings.blockedWords) : undefined,
   };
   return [

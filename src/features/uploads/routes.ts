@@ -1,7 +1,7 @@
 /** The routes under /api/uploads: who asks, what is asked, one call, the answer. */
 import { hash } from 'node:crypto';
 import type { Request, Response } from 'express';
-import type { NamedUser, RequireUser } from '../../edge/auth.ts';
+import { createUserFirst, type NamedUser, type RequireUser } from '../../edge/auth.ts';
 import { databaseAllowance, databaseTimeMs, withDatabaseDeadline } from '../../edge/deadline.ts';
 import type { Route, RouteMethod } from '../../edge/route.ts';
 import { parseInput, readJsonBody } from '../../edge/validate.ts';
@@ -48,15 +48,7 @@ export function uploadRoutes({ uploads, requireUser, namedUser }: UploadRoutesOp
     return { id, owner: user.role === 'admin' ? 'any' : user.id };
   };
 
-  /** What is wrong with a request is said to whom a user's requests are for; 429 is said by who has looked. */
-  const userFirst = async <T>(req: Request, work: () => Promise<T>): Promise<T> => {
-    try {
-      return await work();
-    } catch (error) {
-      if (error instanceof AppError && error.status < 429) await requireUser(req);
-      throw error;
-    }
-  };
+  const userFirst = createUserFirst(requireUser);
 
   return [
     route('POST', '/api/uploads', async ({ issue, issueMultipart }, req, res) => {

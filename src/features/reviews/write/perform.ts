@@ -1,10 +1,12 @@
 /** Runs what sql.ts describes, and answers with the review as its reader may see it: one statement, one round trip. */
 import type { Knex } from 'knex';
 import type { Database, RunOptions } from '../../../infra/postgres/database.ts';
+import type { RunForUser } from '../../../infra/user-directory.ts';
 import { retriedOnce, whatItMeans } from '../database-refusal.ts';
-import { type EventSink, eventData } from '../review-events.ts';
+import type { EventSink } from '../review-events.ts';
 import type { ReviewView, ReviewViews } from '../view.ts';
 import { refusalOf } from './refusals.ts';
+import { createStatements } from './statements.ts';
 
 type Value = string | number | null;
 
@@ -38,6 +40,17 @@ export interface Outcome {
 
 /** @throws AppError what the function refuses, 422 what the database cannot hold, 503 */
 export type Perform = (productId: string, action: Action, options?: RunOptions) => Promise<Outcome>;
+
+/**
+ * A review, or an edit, by somebody who has not been looked at, which is done in the same round trip. null: nothing was done; look at
+ * him, and `Perform` it. @throws as `Perform`
+ */
+export type PerformAsNamed = (
+  userId: number,
+  values: readonly [productId: string, change: string],
+  rules: Action['rules'],
+  untilMs: number,
+) => Promise<Outcome | null>;
 
 export interface PerformOptions {
   readonly database: Database;
@@ -78,7 +91,7 @@ export function createPerform({ database, views, sink }: PerformOptions): Perfor
     action: Action,
     options?: RunOptions,
   ): Promise<Answer | undefined> {
-    const text = statements(view, action);
+    const text = statements.of(view, action);
     const { first, judge } = action;
     const values = (rules = action.rules) => [
       ...action.values(),
@@ -137,40 +150,30 @@ const settle = (database: Database, productId: string, options?: RunOptions) =>
     ),
   );
 
-/** With the types of their functions, in which each parameter is named once: so Knex's ? can stand for $1, $2 … */
-const CALLS: Readonly<Record<Action['name'], string>> = {
-  write: 'write($1::text, $2::bigint, $3::text, $4::jsonb, $5::jsonb)',
-  withdraw: 'withdraw($1::text, $2::bigint, $3::jsonb)',
-  vote: 'vote($1::bigint, $2::text, $3::bigint, $4::jsonb)',
-  report: 'report($1::bigint, $2::text, $3::bigint, $4::jsonb)',
-  appeal: 'appeal($1::bigint, $2::bigint, $3::jsonb)',
-  reply: 'reply($1::bigint, $2::text, $3::bigint, $4::jsonb)',
-};
+/** These take more than one statement. */
+const LEFT_TO_PERFORM = new Set(['isolation', 'unsettled', 'unjudged']);
 
-/**
- * The row that the function gives back is made a row again, so that view.ts can read it: the statement itself does not see what
- * the function has changed. Its events are written in the same statement.
- */
-function createStatements(sink: EventSink): (view: ReviewView, action: Action) => string {
-  const made = new WeakMap<ReviewView, Map<string, string>>();
-  return (view, { name, json }) => {
-    const ofView = made.get(view) ?? new Map<string, string>();
-    made.set(view, ofView);
-    const text = ofView.get(name) ?? statement(sink, view, name, json);
-    ofView.set(name, text);
-    return text;
+export function createPerformAsNamed(
+  { views, sink }: Omit<PerformOptions, 'database'>,
+  runForUser: RunForUser,
+): PerformAsNamed {
+  const statements = createStatements(sink);
+  return async (userId, values, rules, untilMs) => {
+    const run = async (view: ReviewView) => {
+      // Without the backend's tables there is nobody to be looked at.
+      if (isStandalone(view)) return [];
+      const text = statements.writeAsNamed(view);
+      const given = [userId, ...values, JSON.stringify({ ...rules, standalone: false })];
+      return runForUser<Row>({ name: 'review_as_named', text, values: given }, untilMs);
+    };
+    try {
+      const [row] = await retriedOnce(() => views.using(run, { untilMs }));
+      const answer = row && toAnswer(row);
+      if (answer === undefined || LEFT_TO_PERFORM.has(answer.refusal ?? '')) return null;
+      if (answer.refusal !== null) throw refusalOf(answer.refusal, answer.retry_after);
+      return answer;
+    } catch (error) {
+      throw whatItMeans(error);
+    }
   };
 }
-
-const statement = (sink: EventSink, view: ReviewView, name: Action['name'], json: Action['json']) => `
-  WITH done AS MATERIALIZED (SELECT product_review_${CALLS[name]} AS answer),
-  told AS (${sink.insertFrom(`
-    SELECT 'review:' || r.id, event ->> 'type', ${eventData(view, "(event -> 'actor')::text")}, clock_timestamp()
-      FROM done
-     CROSS JOIN LATERAL jsonb_array_elements(done.answer -> 'events') WITH ORDINALITY AS listed (event, place)
-     CROSS JOIN LATERAL jsonb_populate_record(NULL::product_reviews, nullif(done.answer -> 'review', 'null')) AS r ${view.joinAuthor}
-     ORDER BY place`)})
-  SELECT (done.answer - '{review,events}'::text[])::text AS answer,
-         coalesce(r.status, 'published') AS status, CASE WHEN r.id IS NOT NULL THEN ${view[json]} END AS review
-    FROM done
-   CROSS JOIN LATERAL jsonb_populate_record(NULL::product_reviews, nullif(done.answer -> 'review', 'null')) AS r ${view.joinAuthor}`;

@@ -1,6 +1,7 @@
 /** POST P, PATCH and DELETE P/me: an author's one review of a product. */
 import type { RequestHandler } from 'express';
-import type { RequireUser } from '../../../edge/auth.ts';
+import type { z } from 'zod';
+import { createUserFirst, type NamedUser, type RequireUser } from '../../../edge/auth.ts';
 import { withDatabaseDeadline } from '../../../edge/deadline.ts';
 import type { Route } from '../../../edge/route.ts';
 import { parseInput, readJsonBody } from '../../../edge/validate.ts';
@@ -10,13 +11,15 @@ import type { Summaries } from '../summary/summaries.ts';
 import type { Summary } from '../summary/summary.ts';
 import type { HasBlockedWord } from './blocked-words.ts';
 import { noSuchUpload, type ReadyOf, readMedia } from './media.ts';
-import type { Outcome, Perform, Texts } from './perform.ts';
+import type { Outcome, Perform, PerformAsNamed, Texts } from './perform.ts';
 import { type Change, reviewBodySchema, reviewPatchSchema } from './schema.ts';
 
 export interface WriteRoutesOptions {
   readonly perform: Perform;
+  readonly performAsNamed: PerformAsNamed;
   readonly summaries: Summaries;
   readonly requireUser: RequireUser;
+  readonly namedUser: NamedUser;
   /** undefined: there are none. */
   readonly hasBlockedWord: HasBlockedWord | undefined;
   /** undefined: there are no uploads in this installation. */
@@ -30,28 +33,27 @@ const PATH = '/api/products/:productId/reviews';
 const MINE = `${PATH}/me`;
 
 export function writeRoutes(options: WriteRoutesOptions): Route[] {
-  const { perform, requireUser, summaries, writesPerMinute } = options;
+  const { perform, requireUser, namedUser, summaries, writesPerMinute } = options;
   const write = createWrite(options);
+  const userFirst = createUserFirst(requireUser);
 
-  const post: RequestHandler = async (req, res) => {
-    const user = await requireUser(req);
-    const productId = parseInput(productIdSchema, req.params.productId);
-    const change = await readJsonBody(req, res, reviewBodySchema);
-    sendJson(
-      res,
-      await withDatabaseDeadline(req, (untilMs) => write(productId, user, change, false, untilMs)),
-    );
-  };
-
-  const patch: RequestHandler = async (req, res) => {
-    const user = await requireUser(req);
-    const productId = parseInput(productIdSchema, req.params.productId);
-    const change = await readJsonBody(req, res, reviewPatchSchema);
-    sendJson(
-      res,
-      await withDatabaseDeadline(req, (untilMs) => write(productId, user, change, true, untilMs)),
-    );
-  };
+  /** A review, or parts of the one that must be there. */
+  const takes =
+    (schema: z.ZodType<Change>, mustExist: boolean): RequestHandler =>
+    async (req, res) => {
+      const userId = namedUser(req);
+      const [productId, change] = await userFirst(req, async () => [
+        parseInput(productIdSchema, req.params.productId),
+        await readJsonBody(req, res, schema),
+      ]);
+      const given = { productId, change, mustExist };
+      let answer = await withDatabaseDeadline(req, (untilMs) => write.asNamed(userId, given, untilMs));
+      if (answer === null) {
+        const user = await requireUser(req);
+        answer = await withDatabaseDeadline(req, (untilMs) => write.asKnown(user, given, untilMs));
+      }
+      sendJson(res, answer);
+    };
 
   const remove: RequestHandler = async (req, res) => {
     const { id } = await requireUser(req);
@@ -71,8 +73,8 @@ export function writeRoutes(options: WriteRoutesOptions): Route[] {
   };
 
   return [
-    { method: 'POST', path: PATH, handler: post },
-    { method: 'PATCH', path: MINE, handler: patch },
+    { method: 'POST', path: PATH, handler: takes(reviewBodySchema, false) },
+    { method: 'PATCH', path: MINE, handler: takes(reviewPatchSchema, true) },
     { method: 'DELETE', path: MINE, handler: remove },
   ];
 }
@@ -82,41 +84,66 @@ interface Author {
   readonly name: string;
 }
 
-/** @returns the answer, as JSON text */
+interface Given {
+  readonly productId: string;
+  readonly change: Change;
+  readonly mustExist: boolean;
+}
+
+/** Both answer with JSON text. */
 function createWrite(options: WriteRoutesOptions) {
-  const { perform, summaries, hasBlockedWord, readyOf } = options;
+  const { perform, performAsNamed, summaries, hasBlockedWord, readyOf } = options;
   const judge = ({ title, text }: Texts) =>
     hasBlockedWord === undefined ? {} : { judged: { title, text }, blocked: hasBlockedWord(title, text) };
-  return async (productId: string, author: Author, change: Change, mustExist: boolean, untilMs: number) => {
-    const { media_upload_ids: ids, display_name: displayName, ...content } = change;
-    let media: unknown = ids === undefined ? undefined : null;
-    const needsUploads = ids !== undefined && ids.length > 0;
-    if (needsUploads && readyOf === undefined) throw noSuchUpload();
-    const outcome = await perform(
-      productId,
-      {
-        ...{ name: 'write', json: 'ownJson' },
-        // Keys that are undefined are left out of JSON: they stay as they are.
-        values: () => [productId, author.id, author.name, JSON.stringify({ ...content, media })],
-        rules: {
-          per_minute: options.writesPerMinute,
-          require_purchase: options.requirePurchase,
-          moderation: options.moderation,
-          must_exist: mustExist,
-          ...judge({ title: content.title ?? null, text: content.text ?? null }),
-          ...(displayName === undefined ? {} : { display_short: displayName === 'short' }),
+  const rulesFor = ({ change: { title = null, text = null, display_name: name }, mustExist }: Given) => ({
+    per_minute: options.writesPerMinute,
+    require_purchase: options.requirePurchase,
+    moderation: options.moderation,
+    must_exist: mustExist,
+    ...judge({ title, text }),
+    ...(name === undefined ? {} : { display_short: name === 'short' }),
+  });
+  /** Keys that are undefined are left out of JSON: they stay as they are. */
+  const contentOf = ({ media_upload_ids: _, display_name: __, ...content }: Change, media: unknown) =>
+    JSON.stringify({ ...content, media });
+  const answered = async (outcome: Outcome, untilMs: number) =>
+    answerOf(outcome, await summaries.ofStats(outcome.stats, { untilMs }));
+
+  return {
+    /** null: nothing was written. */
+    async asNamed(userId: number, given: Given, untilMs: number): Promise<string | null> {
+      const { media_upload_ids: ids } = given.change;
+      // Whose they are is read first.
+      if (ids !== undefined && ids.length > 0) return null;
+      const content = contentOf(given.change, ids === undefined ? undefined : null);
+      const values = [given.productId, content] as const;
+      const outcome = await performAsNamed(userId, values, rulesFor(given), untilMs);
+      return outcome && answered(outcome, untilMs);
+    },
+    async asKnown(author: Author, given: Given, untilMs: number): Promise<string> {
+      const { productId, change } = given;
+      const { media_upload_ids: ids } = change;
+      let media: unknown = ids === undefined ? undefined : null;
+      const needsUploads = ids !== undefined && ids.length > 0;
+      if (needsUploads && readyOf === undefined) throw noSuchUpload();
+      const outcome = await perform(
+        productId,
+        {
+          ...{ name: 'write', json: 'ownJson' },
+          values: () => [productId, author.id, author.name, contentOf(change, media)],
+          rules: rulesFor(given),
+          judge,
+          first:
+            needsUploads && readyOf
+              ? async (trx) => {
+                  media = await readMedia(trx, readyOf, author.id, ids);
+                }
+              : undefined,
         },
-        judge,
-        first:
-          needsUploads && readyOf
-            ? async (trx) => {
-                media = await readMedia(trx, readyOf, author.id, ids);
-              }
-            : undefined,
-      },
-      { untilMs },
-    );
-    return answerOf(outcome, await summaries.ofStats(outcome.stats, { untilMs }));
+        { untilMs },
+      );
+      return answered(outcome, untilMs);
+    },
   };
 }
 
