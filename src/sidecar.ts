@@ -201,7 +201,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
       uploads: uploadPass && (() => ({ ...counts, ...uploadPass.due() })),
     });
     if (cluster.isWorker) reportMetrics = reportToPrimary(made.registry);
-    else metricsServer = await serveMetrics(port, () => made.registry.metrics());
+    else metricsServer = await serveMetrics(port, async () => made.registry().metrics());
     return made;
   }
   let metricsServer: { close(): void } | undefined;

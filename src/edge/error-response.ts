@@ -4,12 +4,12 @@
  * stack, answered 500 without a word about it.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Language } from '../config/settings.ts';
 import { AppError, reasonsOf } from '../errors.ts';
 import { lingerOn } from '../forward/linger.ts';
 import type { Log } from '../infra/logger.ts';
+import { http } from '../node-http.ts';
 import type { LanguageOf } from '../words/languages.ts';
 import { isWorded } from '../words/render.ts';
 import { loggedPath } from './access-log.ts';
@@ -110,7 +110,7 @@ export function endSocketWithError(
   socket.resume();
   const extra = Object.entries({ ...varying(error, undefined), ...error.headers });
   socket.write(
-    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ''}\r\n` +
+    `HTTP/1.1 ${error.status} ${http.STATUS_CODES[error.status] ?? ''}\r\n` +
       `Content-Type: application/json\r\nContent-Length: ${body.length}\r\nX-Request-Id: ${requestId}\r\n` +
       `${extra.map(([name, value]) => `${name}: ${value}\r\n`).join('')}Connection: close\r\n\r\n`,
   );

@@ -1,11 +1,12 @@
 /**
  * The listening side: limits, deadlines and events of node:http.
  */
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { AppError } from '../errors.ts';
 import { isWithinRequest } from '../forward/node-internals.ts';
+import { http } from '../node-http.ts';
 import { clientConnectionOf } from './client-connection.ts';
 import { ClientConnections } from './client-connections.ts';
 import {
@@ -60,7 +61,7 @@ export function createHttpServer(options: ServerOptions, deadlines = DEADLINES):
     clientConnectionOf(req.socket).onRequest();
     options.handleRequest(req, res);
   };
-  const server = createServer(
+  const server = http.createServer(
     {
       maxHeaderSize: MAX_HEAD_BYTES,
       highWaterMark: WRITE_AHEAD_BYTES,

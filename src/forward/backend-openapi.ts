@@ -2,8 +2,8 @@
  * Which routes the backend says it has: FastAPI describes itself at /openapi.json. Whatever comes instead is looked at
  * within limits, and nothing of it is believed beyond methods and paths.
  */
-import { request } from 'node:http';
 import type { BackendAddress } from '../config/values.ts';
+import { http } from '../node-http.ts';
 
 export interface BackendRoute {
   /** In capitals. */
@@ -35,7 +35,7 @@ export async function readBackendRoutes(
 function get(backend: BackendAddress, signal: AbortSignal): Promise<string | null> {
   return new Promise((resolve, reject) => {
     const where = backend.kind === 'unix' ? { socketPath: backend.path } : backend;
-    const asked = request(
+    const asked = http.request(
       {
         ...where,
         path: '/openapi.json',

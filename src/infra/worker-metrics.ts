@@ -18,9 +18,9 @@ interface Report {
  * In a worker: tells the primary whenever it asks.
  * @returns tells it once more, unasked, before the worker ends
  */
-export function reportToPrimary(registry: Registry): () => Promise<void> {
+export function reportToPrimary(registry: () => Registry): () => Promise<void> {
   const report = async () => {
-    const metrics = await registry.getMetricsAsJSON();
+    const metrics = await registry().getMetricsAsJSON();
     // An error means that the primary is gone.
     await new Promise<void>((resolve) => process.send?.({ metrics } satisfies Report, () => resolve()));
   };

@@ -15,6 +15,30 @@ test('--help explains itself, an unknown argument is refused', async () => {
   assert.equal((await runNode(MAIN, ['--nonsense'], {})).status, 2);
 });
 
+/** Told on stderr at the end: every module that was loaded, Node's own included. */
+const TELLS_MODULES = `data:text/javascript,${encodeURIComponent(`
+  import { registerHooks } from 'node:module';
+  const loaded = [];
+  registerHooks({ load: (url, context, next) => (loaded.push(url), next(url, context)) });
+  process.on('exit', () => process.stderr.write([...loaded, ...process.moduleLoadList].join('\\n')));
+`)}`;
+
+test('the start loads neither what forwarding does not need, nor undici, nor words of zod in other languages', async () => {
+  const { stderr } = await runNode('--import', [TELLS_MODULES, MAIN, '--help'], {});
+  const loaded = stderr.split('\n');
+  for (const needed of [/\/src\/sidecar\.ts$/, /\/zod\/v4\/locales\/en\.js$/, /^NativeModule http$/])
+    assert.ok(
+      loaded.some((name) => needed.test(name)),
+      `${needed} is how it is known`,
+    );
+  const spared =
+    /undici|\/node_modules\/(?:@aws-sdk|@opentelemetry|express|http-proxy-middleware|jsonwebtoken|knex|pg|prom-client)\/|\/locales\/(?!en\.js)/;
+  assert.deepEqual(
+    loaded.filter((name) => spared.test(name)),
+    [],
+  );
+});
+
 test('--check-config accepts a complete configuration and starts nothing', async () => {
   const run = await runNode(MAIN, ['--check-config'], baseEnv({}));
   assert.deepEqual([run.status, run.stdout], [0, 'The configuration is complete.\n']);

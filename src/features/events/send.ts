@@ -4,9 +4,10 @@
  * anything. The status decides; nothing else of the answer is used.
  */
 import { type LookupAddress, type LookupAllOptions, lookup } from 'node:dns';
-import http, { type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { LookupFunction } from 'node:net';
 import { loadPackage } from '../../load-package.ts';
+import { http } from '../../node-http.ts';
 import { parseRetryAfter } from './retry.ts';
 
 export interface Webhook {

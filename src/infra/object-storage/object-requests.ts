@@ -2,11 +2,11 @@
  * One request about an object past the SDK, which takes ten times the CPU for it (docs/decisions/0033): signed by our own arithmetic,
  * bounded in what it reads, failing as one of the SDK's does.
  */
-import http, { type ClientRequest, type IncomingMessage } from 'node:http';
-import https from 'node:https';
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { urlToHttpOptions } from 'node:url';
 import type { StorageConfig } from '../../config/config.ts';
+import { http } from '../../node-http.ts';
 import { createAuthorizer, type SignedRequest, type UnsignedRequest } from './authorization.ts';
 import { CONNECT_TIMEOUT_MS, MAX_SOCKETS } from './s3-calls.ts';
 import type { SigningPlace } from './signature.ts';
@@ -20,7 +20,7 @@ export interface ObjectRequest extends Omit<UnsignedRequest, 'signedAtMs'> {
 }
 
 export interface ObjectAnswer {
-  readonly headers: http.IncomingHttpHeaders;
+  readonly headers: IncomingHttpHeaders;
   readonly bytes: Buffer;
 }
 
@@ -79,7 +79,9 @@ export function createObjectRequests({ config, clock, tries, place }: ObjectRequ
 
 /** @param underWay holds every request until it is over */
 function createExchange(origin: string, underWay: Set<ClientRequest>): Exchange {
-  const { request: open, Agent } = origin.startsWith('https:') ? https : http;
+  const { request: open, Agent } = origin.startsWith('https:')
+    ? process.getBuiltinModule('node:https')
+    : http;
   const target = {
     ...urlToHttpOptions(new URL(origin)),
     agent: new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS }),
