@@ -37,7 +37,7 @@ over interleaved rounds. Takes five to eight minutes; progress on stderr, the ta
                      time goes
   --help             this text
 
-The Node peers are installed into .dev/bench on first use. nginx and haproxy take part when they are installed.
+The Node peers are installed into .dev/bench on first use; \`floor\` is no proxy, but what two reads and two writes cost on Node. nginx and haproxy take part when they are installed.
 The five million reviews of \`reviews\` are made on first use and stay in sidecar-bench-reviews below the temporary folder (4 GB).
 Exit status: 0 measured, 1 a proxy failed or answered wrongly, 2 wrong arguments, 130 stopped by Ctrl-C.
 `;
@@ -98,7 +98,7 @@ async function prepare({ profile, peers, rounds, quick, only }: Options): Promis
   say(cores.note);
   const isAlone = profile || only.every((name) => HAVE_PEERS_OF_THEIR_OWN.includes(name));
   const contenders = isAlone ? [sidecar] : chooseContenders(peers);
-  if (contenders.some(({ kind }) => kind === 'node')) installPeers(say);
+  if (nodePeers.some((peer) => contenders.includes(peer))) installPeers(say);
   const core = { core: cores.load };
   const upstream = startWorker<object, { port: number }>(
     import.meta.resolve('./bench/upstream/upstream.ts'),

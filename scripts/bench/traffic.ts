@@ -41,6 +41,12 @@ export function postRequest(product: number): Buffer {
   return Buffer.concat([head, patternSlice(0, POST_BYTES)]);
 }
 
+/** The upstream never answers it. */
+export const HANGING_PATH = '/api/hanging';
+
+export const hangingRequest = (): Buffer =>
+  Buffer.from(`GET ${HANGING_PATH} HTTP/1.1\r\n${BROWSER_HEADERS}\r\n\r\n`);
+
 export const uploadHead = (bytes: number): Buffer => postHead('/api/upload/video', 'video/mp4', bytes);
 
 function postHead(path: string, contentType: string, bytes: number): Buffer {

@@ -2,7 +2,7 @@
  * The Node proxies: programs in ../peers, run from a folder of the bench's own where their packages are installed.
  */
 import { join } from 'node:path';
-import { type Contender, startNodeProxy } from './contender.ts';
+import { type Contender, type NodeProxy, startNodeProxy } from './contender.ts';
 import { PACKAGES, PEER_FOLDER } from './install-peers.ts';
 
 const hpmVersion = `${PACKAGES['http-proxy-middleware']} on Express ${PACKAGES.express}`;
@@ -21,6 +21,15 @@ export const nodePeers: readonly Contender[] = [
     forwardsWebSockets: false,
   },
   nodePeer('pipe', process.version, 'bare node:http, both sides piped, keep-alive agent; no log'),
+  {
+    ...nodePeer(
+      'floor',
+      process.version,
+      'no proxy: bytes from one node:net socket to another, not looked at; no log',
+    ),
+    // What no proxy on Node can have is no goal.
+    kind: 'native',
+  },
 ];
 
 function nodePeer(name: string, version: string, setup: string): Contender {
@@ -30,10 +39,11 @@ function nodePeer(name: string, version: string, setup: string): Contender {
     kind: 'node',
     forwardsWebSockets: true,
     setup,
-    start: (place) =>
-      startNodeProxy(place, (port) => ({
-        args: [join(PEER_FOLDER, `${name}.mjs`)],
-        env: { NODE_ENV: 'production', PORT: String(port), UPSTREAM_PORT: String(place.upstreamPort) },
-      })),
+    start: (place) => startNodeProxy(place, (port) => peerProxy(name, port, place.upstreamPort)),
   };
 }
+
+export const peerProxy = (name: string, port: number, upstreamPort: number): NodeProxy => ({
+  args: [join(PEER_FOLDER, `${name}.mjs`)],
+  env: { NODE_ENV: 'production', PORT: String(port), UPSTREAM_PORT: String(upstreamPort) },
+});

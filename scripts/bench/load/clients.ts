@@ -17,13 +17,17 @@ import {
 import { acceptFor, clientFrame, SERVER_FRAME_BYTES, serverFrame } from '../websocket-frames.ts';
 import type { ApiRequest } from './api-requests.ts';
 import type { LoadClient, LoopEvents } from './closed-loop.ts';
+import type { LoadCommand } from './messages.ts';
 
 /** Of a wrong answer, in the error message. */
 const SHOWN_CHARS = 300;
 const OK = Buffer.from('HTTP/1.1 200 ');
 const NOT_MODIFIED = Buffer.from('HTTP/1.1 304 ');
+const UNAVAILABLE = Buffer.from('HTTP/1.1 503 ');
 const ACCEPTED = /^HTTP\/1\.1 101 .*\r\nsec-websocket-accept: *(\S+)/is;
 const EXPECTED_ACCEPT = acceptFor(WEBSOCKET_KEY);
+
+type HttpCommand = Extract<LoadCommand, { kind: 'open' }>;
 
 export type Answer = 'incomplete' | 'right' | { readonly wrong: string };
 
@@ -67,13 +71,13 @@ export function readAnswer(bytes: Buffer, expected: Buffer): Answer {
 function readApiAnswer(
   bytes: Buffer,
   { answerHas, isNotModified = false }: Omit<ApiRequest, 'bytes'>,
+  status = isNotModified ? NOT_MODIFIED : OK,
 ): Answer {
   const headEnd = bytes.indexOf('\r\n\r\n');
   if (headEnd === -1) return 'incomplete';
   const head = bytes.toString('latin1', 0, headEnd);
   const length = isNotModified ? 0 : Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1]);
   const end = headEnd + 4 + length;
-  const status = isNotModified ? NOT_MODIFIED : OK;
   if (bytes.length < end) return 'incomplete';
   const isRight =
     bytes.length === end &&
@@ -124,16 +128,19 @@ abstract class Client implements LoadClient {
 export class HttpClient extends Client {
   readonly opened: Promise<unknown>;
   readonly #expected: Buffer;
+  readonly #isRefused: boolean;
 
   /** @param index of the connection: decides which product it asks for */
-  constructor(port: number, method: 'GET' | 'POST', index: number) {
+  constructor({ port, method, isRefused }: HttpCommand, index: number) {
     const product = index % PRODUCTS;
     super(port, method === 'GET' ? getRequest(product) : postRequest(product));
+    this.#isRefused = isRefused === true;
     this.#expected = method === 'GET' ? productBody(product) : receivedBody(POST_BYTES);
     this.opened = once(this.socket, 'connect');
   }
 
   protected read(bytes: Buffer): Answer {
+    if (this.#isRefused) return readApiAnswer(bytes, { answerHas: '"code":"busy"' }, UNAVAILABLE);
     return readAnswer(bytes, this.#expected);
   }
 }

@@ -21,7 +21,7 @@ let asked = 0;
 async function perform(command: LoadCommand): Promise<LoadResult> {
   switch (command.kind) {
     case 'open':
-      return await open(command.connections, (i) => new HttpClient(command.port, command.method, i));
+      return await open(command.connections, (i) => new HttpClient(command, i));
     case 'open-api':
       return await open(command.connections, () => {
         const nextRequest = () => apiRequests[command.ask](1 + (asked++ % command.users));

@@ -11,6 +11,8 @@ export type LoadCommand =
       readonly port: number;
       readonly method: 'GET' | 'POST';
       readonly connections: number;
+      /** The right answer is a 503. */
+      readonly isRefused?: true;
     }
   /** Opens connections that will ask the sidecar's own routes, each time as the next of so many users. */
   | {

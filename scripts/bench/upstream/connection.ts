@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import {
   AUTHORIZATION,
   DOWNLOAD_PATH,
+  HANGING_PATH,
   isPattern,
   PRODUCT_PATH,
   patternSlice,
@@ -85,7 +86,7 @@ export class UpstreamConnection {
       this.#bodyDone = 0;
       this.#socket.write(downloadHead(this.#bodyBytes, this.#isLast));
       this.#sendDownload();
-    } else {
+    } else if (path !== HANGING_PATH) {
       this.#refuse('an unknown path');
     }
   }

@@ -5,7 +5,7 @@ import { bulk } from './bulk.ts';
 import { dueUploads } from './due-uploads.ts';
 import { oneConnection } from './one-connection.ts';
 import { reviews } from './reviews.ts';
-import { logAndMetrics, smallGets, smallPosts } from './small-requests.ts';
+import { logAndMetrics, refusals, smallGets, smallPosts } from './small-requests.ts';
 import { startup } from './startup.ts';
 import { uploads } from './uploads.ts';
 import { idleWebSockets, webSocketEcho } from './websockets.ts';
@@ -15,6 +15,7 @@ export const workloads = {
   GET: smallGets,
   log: logAndMetrics,
   POST: smallPosts,
+  refusal: refusals,
   latency: oneConnection,
   bulk,
   websocket: webSocketEcho,

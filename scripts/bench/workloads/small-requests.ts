@@ -1,7 +1,12 @@
 /**
- * Small GETs and 2 KB POSTs over 64 connections: CPU time of the proxy per request, and our log's part in it.
+ * Small GETs and 2 KB POSTs over 64 connections: CPU time of the proxy per request, our log's part in it, and what it costs to
+ * refuse one.
  */
-import { quietSidecar, sidecar } from '../contenders/sidecar.ts';
+import { until } from '../../lab/programs.ts';
+import { connectRaw, exchangeRaw } from '../../lab/raw-connection.ts';
+import type { Contender } from '../contenders/contender.ts';
+import { quietSidecar, sidecar, startSidecarWith } from '../contenders/sidecar.ts';
+import { getRequest, hangingRequest } from '../traffic.ts';
 import { prepareLoop, WALL_METRICS } from './closed-loop-load.ts';
 import { type Bench, inTurns, type Row, type Workload } from './workload.ts';
 
@@ -60,4 +65,41 @@ export const logAndMetrics: Workload = async (bench) => {
       rows: [{ contender: sidecar.name, kind: 'ours', samples }],
     },
   ];
+};
+
+/** A 503 at once beside a small GET that is forwarded: of four times the load three quarters are answered so. */
+export const refusals: Workload = async (bench) => {
+  const contenders = [fullSidecar, { ...sidecar, name: 'small GET', kind: 'native' as const }];
+  return [
+    {
+      name: 'refusal',
+      title: `Refusals, ${CONNECTIONS} connections`,
+      note: 'The same small GETs to a sidecar with MAX_IN_FLIGHT=1 and one request in flight: each is 503. Beside it the sidecar that forwards them.',
+      metrics: METRICS,
+      rows: await inTurns(bench, 'refusal', contenders, (proxy) =>
+        prepareLoop(bench, proxy, {
+          ...({ kind: 'open', port: proxy.port, method: 'GET', connections: CONNECTIONS } as const),
+          ...(full.has(proxy.port) ? { isRefused: true } : {}),
+        }),
+      ),
+    },
+  ];
+};
+
+/** Ports of those that are full. */
+const full = new Set<number>();
+
+const fullSidecar: Contender = {
+  ...sidecar,
+  name: 'refusal',
+  setup: 'MAX_IN_FLIGHT=1, one request in flight',
+  async start(place) {
+    const proxy = await startSidecarWith(place, { MAX_IN_FLIGHT: '1' });
+    (await connectRaw(proxy.port)).send(hangingRequest());
+    await until('a refusal', async () =>
+      (await exchangeRaw(proxy.port, getRequest(1).toString('latin1'))).startLine.includes(' 503 '),
+    );
+    full.add(proxy.port);
+    return proxy;
+  },
 };

@@ -49,7 +49,7 @@ export const idleWebSockets: Workload = async (bench) => {
     {
       name: 'idle',
       title: `Idle WebSockets, ${connections.toLocaleString('en')} open`,
-      note: 'Growth of RSS by opening them, per WebSocket; a new process each round, small GETs before and after.',
+      note: 'Growth of RSS by opening them, per WebSocket; a new process each round. Small GETs and some WebSockets before, which load what they need; small GETs after.',
       metrics: [
         { key: 'eachKb', title: 'KB each', digits: 1 },
         { key: 'beforeMb', title: 'RSS before, MB', digits: 1 },
@@ -63,7 +63,7 @@ export const idleWebSockets: Workload = async (bench) => {
 const withWebSockets = (bench: Bench) => bench.contenders.filter((contender) => contender.forwardsWebSockets);
 
 /**
- * The GETs before bring a process to the size that it has in service, the ones after collect what only the handshakes
+ * What comes before brings a process to the size that it has in service, the ones after collect what only the handshakes
  * needed. Both leave the WebSockets alone.
  */
 async function measureIdle(bench: Bench, contender: Contender, connections: number): Promise<Sample> {
@@ -73,6 +73,7 @@ async function measureIdle(bench: Bench, contender: Contender, connections: numb
   const gets = { kind: 'open', port, method: 'GET', connections: 64 } as const;
   const requests = bench.quick ? 500 : 5_000;
   try {
+    await runLoop(bench, proxy, { kind: 'open-websockets', port, connections: ECHO_CONNECTIONS }, requests);
     await runLoop(bench, proxy, gets, requests);
     await sleep(SETTLE_MS);
     const before = residentBytes(...proxy.pids);
