@@ -33,6 +33,13 @@ export const startSidecarWith = (
     return { args, env: { ...env, ...settings } };
   });
 
+/** Settings of a storage where nothing is stored: only URLs are made of them. */
+export const UNASKED_STORAGE = {
+  ...{ S3_ENDPOINT: 'http://127.0.0.1:9', S3_REGION: 'us-east-1', S3_BUCKET: 'bench', S3_UPLOAD_ACL: '' },
+  ...{ S3_ACCESS_KEY_ID: 'bench', S3_SECRET_ACCESS_KEY: 'bench' },
+  S3_PUBLIC_BASE_URL: 'https://cdn.example.com',
+};
+
 /** What the log and the metrics cost is the difference to this one. */
 export const quietSidecar: Contender = {
   ...sidecar,
