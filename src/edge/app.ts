@@ -69,7 +69,7 @@ export function createApp(options: AppOptions): RequestListener {
       return;
     }
     if (decision.kind === 'proxy') {
-      options.forward(req, res, forwardRequest(req, head, requestId, options.isTrustedPeer));
+      options.forward(req, res, () => forwardRequest(req, head, requestId, options.isTrustedPeer));
       return;
     }
     res.setHeader('X-Request-Id', requestId);

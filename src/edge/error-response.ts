@@ -49,7 +49,7 @@ export function createErrorResponder(options: ErrorResponderOptions): ErrorRespo
       ...error.headers,
     };
     res.writeHead(error.status, headers);
-    res.end(body);
+    res.end(body, 'latin1');
   };
 }
 
@@ -109,12 +109,12 @@ export function endSocketWithError(
   lingerOn(socket);
   socket.resume();
   const extra = Object.entries({ ...varying(error, undefined), ...error.headers });
-  socket.write(
+  socket.end(
     `HTTP/1.1 ${error.status} ${http.STATUS_CODES[error.status] ?? ''}\r\n` +
       `Content-Type: application/json\r\nContent-Length: ${body.length}\r\nX-Request-Id: ${requestId}\r\n` +
-      `${extra.map(([name, value]) => `${name}: ${value}\r\n`).join('')}Connection: close\r\n\r\n`,
+      `${extra.map(([name, value]) => `${name}: ${value}\r\n`).join('')}Connection: close\r\n\r\n${body}`,
+    'latin1',
   );
-  socket.end(body);
 }
 
 const isHeadersSent = (error: unknown) =>

@@ -50,18 +50,24 @@ export interface ForwardRequest {
   readonly requestId: string;
 }
 
-export type HttpForwarder = (req: IncomingMessage, res: ServerResponse, request: ForwardRequest) => void;
+/** @param makeRequest asked only when it is taken on: a refusal must be cheap */
+export type HttpForwarder = (
+  req: IncomingMessage,
+  res: ServerResponse,
+  makeRequest: () => ForwardRequest,
+) => void;
 
 /** Methods that may be sent twice (RFC 9110 §9.2.2); a POST or PATCH never is. */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 
 /** Creates the forwarder; it never throws and always ends the response. */
 export function createHttpForwarder(options: HttpForwarderOptions): HttpForwarder {
-  return (req, res, request) => {
+  return (req, res, makeRequest) => {
     if (options.counters.inFlight >= options.maxInFlight) {
       options.sendError(req, res, BUSY);
       return;
     }
+    const request = makeRequest();
     if (request.expectsContinue) res.writeContinue();
     new Forwarding(options, req, res, request).send(false);
   };
