@@ -1,8 +1,8 @@
 /** The reviews in the database: out of it, into it, and what is kept about them put right. */
 import { parseArgs } from 'node:util';
 import type { Knex } from 'knex';
-import { ConfigError, parseSetting } from '../src/config/config.ts';
 import type { DatabaseTarget } from '../src/config/database-url.ts';
+import { ConfigError, parseSetting } from '../src/config/read-settings.ts';
 import { operateReviews, sentenceOf } from '../src/features/reviews/operator/connect.ts';
 import { exportReviews } from '../src/features/reviews/operator/export.ts';
 import { refreshVerified } from '../src/features/reviews/operator/refresh-verified.ts';

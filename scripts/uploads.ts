@@ -1,7 +1,8 @@
 /** The bucket checked and mended, what in it is nobody's, and the uploads as an admin sees them. */
-import { type Config, ConfigError, parseSetting, parseUploadsConfig } from '../src/config/config.ts';
+import { type Config, parseUploadsConfig } from '../src/config/config.ts';
 import type { DatabaseTarget } from '../src/config/database-url.ts';
 import { keepOwnEnvironment } from '../src/config/environment.ts';
+import { ConfigError, parseSetting } from '../src/config/read-settings.ts';
 import { AppError } from '../src/errors.ts';
 import { createEventWriter } from '../src/features/events/writer.ts';
 import { operateUploads, type UploadOperator } from '../src/features/uploads/operator.ts';

@@ -2,9 +2,10 @@
  * The process that migrates the database and exits (Procfile: release). The running sidecar does the same beside its
  * work (MIGRATE_ON_START), so this is for those who want it before the start.
  */
-import { ConfigError, parseSetting } from './config/config.ts';
+
 import type { DatabaseTarget } from './config/database-url.ts';
 import { keepOwnEnvironment } from './config/environment.ts';
+import { ConfigError, parseSetting } from './config/read-settings.ts';
 import { migrateDatabase, rollBackDatabase, schemaStatus } from './infra/postgres/migrate.ts';
 import { schema } from './schema.ts';
 

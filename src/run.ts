@@ -4,8 +4,9 @@
  */
 import cluster from 'node:cluster';
 import { configAdvice } from './config/advice.ts';
-import { type Config, ConfigError, parseConfig } from './config/config.ts';
+import { type Config, parseConfig } from './config/config.ts';
 import { keepOwnEnvironment } from './config/environment.ts';
+import { ConfigError } from './config/read-settings.ts';
 import { reasonsOf } from './errors.ts';
 import { createLogger, type Log } from './infra/logger.ts';
 import { serveMetrics } from './infra/metrics.ts';

@@ -1,5 +1,5 @@
 /** What the checks of the doctor share. */
-import { ConfigError, parseSetting } from '../../src/config/config.ts';
+import { ConfigError, parseSetting } from '../../src/config/read-settings.ts';
 import type { Settings } from '../../src/config/settings.ts';
 import type { Check } from '../uploads/check.ts';
 import type { Options } from './arguments.ts';

@@ -1,6 +1,7 @@
 /** Every problem of the settings, and where each of them comes from. */
 import { readFileSync } from 'node:fs';
-import { ConfigError, parseConfig } from '../../src/config/config.ts';
+import { parseConfig } from '../../src/config/config.ts';
+import { ConfigError } from '../../src/config/read-settings.ts';
 import { SETTING_NAMES } from '../../src/config/settings.ts';
 import { notApplicable, ok, unchecked, wrong } from '../uploads/check.ts';
 import { holdersOf, listenersOn } from './listeners.ts';

@@ -1,5 +1,6 @@
 /** The bucket, by the checks of `npm run uploads -- doctor`: without --write-probe only those that put nothing. */
-import { type Config, ConfigError, parseUploadsConfig } from '../../src/config/config.ts';
+import { type Config, parseUploadsConfig } from '../../src/config/config.ts';
+import { ConfigError } from '../../src/config/read-settings.ts';
 import {
   type CheckOptions,
   type CheckResult,

@@ -2,9 +2,10 @@
  * What the commands have in common: arguments, help, DATABASE_URL, and the statuses 2 (wrong arguments), 78 (it is missing
  * or malformed) and 130 (stopped).
  */
-import { ConfigError, parseSetting } from '../../src/config/config.ts';
+
 import type { DatabaseTarget } from '../../src/config/database-url.ts';
 import { keepOwnEnvironment } from '../../src/config/environment.ts';
+import { ConfigError, parseSetting } from '../../src/config/read-settings.ts';
 
 const EX_CONFIG = 78;
 

@@ -1,10 +1,9 @@
 /**
  * The environment as one frozen value. Reads the given record, and the one file that it may name (blocked-words.ts), so that
- * `--check-config` and the tests see exactly what a start would see. Every problem is reported at once, none with a
- * value in it: a value may be a secret.
+ * `--check-config` and the tests see exactly what a start would see.
  */
-import { combinationProblems } from './checks.ts';
 import type { DatabaseTarget } from './database-url.ts';
+import { type Environment, readAll } from './read-settings.ts';
 import {
   isSharedSecret,
   type Language,
@@ -12,10 +11,9 @@ import {
   type Moderation,
   SETTING_NAMES,
   type Settings,
-  settings,
   type TokenAlgorithm,
 } from './settings.ts';
-import { type BackendAddress, MIB, pem, textProblem } from './values.ts';
+import { type BackendAddress, MIB, pem } from './values.ts';
 
 export interface StorageConfig {
   readonly endpoint: string;
@@ -89,21 +87,6 @@ export interface Config {
   readonly metricsPort: number | null;
 }
 
-/** Thrown by parseConfig; `problems` holds one sentence per problem, safe to print. */
-export class ConfigError extends Error {
-  readonly problems: readonly string[];
-
-  constructor(problems: readonly string[]) {
-    super(
-      `The configuration has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n- ${problems.join('\n- ')}`,
-    );
-    this.name = 'ConfigError';
-    this.problems = problems;
-  }
-}
-
-type Environment = Readonly<Record<string, string | undefined>>;
-
 /**
  * Reads and checks the settings. An empty value counts as unset (systemd's EnvironmentFile cannot unset a name).
  * @throws ConfigError with every problem
@@ -127,63 +110,6 @@ export function parseUploadsConfig(
     uploads: uploadsFrom(s),
     webhook: webhookFrom(s),
     corsAllowOrigins: s.CORS_ALLOW_ORIGINS,
-  });
-}
-
-/** @returns those that were named, and no other @throws ConfigError */
-function readAll(env: Environment, names: readonly (keyof Settings)[]): Settings {
-  const others = new Set<string>(SETTING_NAMES.filter((name) => !names.includes(name)));
-  const given = Object.fromEntries(
-    Object.entries(env).filter(([name, value]) => isGiven(value) && !others.has(name)),
-  );
-  const { values, problems } = readEach(given, names);
-  problems.unshift(...nameProblems(given));
-  problems.push(...combinationProblems(values, new Set(Object.keys(given))));
-  if (problems.length > 0) throw new ConfigError(problems);
-  return values as Settings;
-}
-
-/**
- * Reads one setting alone, for commands that need no other.
- * @throws ConfigError
- */
-export function parseSetting<Name extends keyof Settings>(env: Environment, name: Name): Settings[Name] {
-  const given = isGiven(env[name]) ? { [name]: env[name] } : {};
-  const { values, problems } = readEach(given, [name]);
-  if (problems.length > 0) throw new ConfigError(problems);
-  return values[name] as Settings[Name];
-}
-
-const KNOWN = new Set<string>(SETTING_NAMES);
-
-const isGiven = (value: string | undefined) => value !== undefined && value.trim() !== '';
-
-/** Setting by setting, so that one that cannot be read does not hide what is wrong with the others. */
-function readEach(
-  given: Environment,
-  names: readonly (keyof Settings)[],
-): { values: Partial<Settings>; problems: string[] } {
-  const problems: string[] = [];
-  const values: Record<string, unknown> = {};
-  for (const name of names) {
-    const text = given[name];
-    const wrong = text === undefined ? null : textProblem(text, KNOWN);
-    const result = settings.shape[name].safeParse(text);
-    if (wrong !== null) problems.push(`${name} ${wrong}`);
-    else if (result.success) values[name] = result.data;
-    else problems.push(`${name} ${result.error.issues[0]?.message ?? 'is not valid'}`);
-  }
-  return { values, problems };
-}
-
-/** `export PORT`, or a byte order mark before the first name of a file: such a setting would silently be its default. */
-function nameProblems(given: Environment): string[] {
-  return Object.keys(given).flatMap((name) => {
-    const meant = name.replace(/^\s*export\s/, '').replace(/[\s\p{Cc}\p{Cf}]/gu, '');
-    if (meant === name || !KNOWN.has(meant)) return [];
-    return [
-      `${meant} is written with something before or behind its name: "export", or an invisible character`,
-    ];
   });
 }
 

@@ -4,7 +4,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { makeScratchFolder } from '../../scripts/lab/scratch-folder.ts';
-import { ConfigError, parseConfig } from '../../src/config/config.ts';
+import { parseConfig } from '../../src/config/config.ts';
+import { ConfigError } from '../../src/config/read-settings.ts';
 import { SETTING_NAMES } from '../../src/config/settings.ts';
 
 const REQUIRED = { JWT_SECRET: 's', DATABASE_URL: 'postgresql://a:b@h/d' };

@@ -7,7 +7,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { parseSetting } from '../../../src/config/config.ts';
+import { parseSetting } from '../../../src/config/read-settings.ts';
 import { listen } from '../../lab/ports.ts';
 import { createConsoleServer } from './api/routes.ts';
 import { NO_FAULTS } from './faults.ts';

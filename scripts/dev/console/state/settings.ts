@@ -1,6 +1,6 @@
 /** Every setting with its value and where that comes from; secrets are not shown. */
 import { readFileSync } from 'node:fs';
-import { parseSetting } from '../../../../src/config/config.ts';
+import { parseSetting } from '../../../../src/config/read-settings.ts';
 import { SETTING_NAMES } from '../../../../src/config/settings.ts';
 import { parseEnvFile } from '../../../doctor/env-file.ts';
 import { createRedaction } from '../../../doctor/secrets.ts';

@@ -1,5 +1,6 @@
 /** What the page State shows, put together. */
-import { parseSetting, parseUploadsConfig } from '../../../../src/config/config.ts';
+import { parseUploadsConfig } from '../../../../src/config/config.ts';
+import { parseSetting } from '../../../../src/config/read-settings.ts';
 import { createDatabase } from '../../../../src/infra/postgres/database.ts';
 import type { Result } from '../../../doctor/output.ts';
 import type { DemoData, DemoTask } from '../../demo/data.ts';
