@@ -21,7 +21,7 @@ import { checkStorage, type StorageChecksOptions } from '../../scripts/uploads/s
 import type { StorageConfig } from '../../src/config/config.ts';
 import { createS3Calls } from '../../src/infra/object-storage/s3-calls.ts';
 import { createStorageClock } from '../../src/infra/object-storage/storage-clock.ts';
-import { type Fault, startFaultyStore } from '../support/faulty-store.ts';
+import { type Intervention, startFaultyStore } from '../support/faulty-store.ts';
 import { storageOf } from '../support/object-store-contract.ts';
 import { requireTools } from '../support/requirements.ts';
 
@@ -44,7 +44,11 @@ const diagnose = async (config: StorageConfig, more: Partial<StorageChecksOption
 };
 
 /** Its bucket has the rules that it needs. @param fault none: everything is passed on */
-async function faulty(t: TestContext, fault: Fault, ...options: Parameters<typeof startTestObjectStore>) {
+async function faulty(
+  t: TestContext,
+  fault: Intervention,
+  ...options: Parameters<typeof startTestObjectStore>
+) {
   const store = await startFaultyStore(fault, ...options);
   t.after(store.stop);
   await withStorage(store.behind, (storage) => storage.putLifecycleRules(withAbort([], DAYS), signal()));
@@ -71,12 +75,15 @@ const keysIn = (config: StorageConfig) =>
     return keys;
   });
 
-const isPut = ({ req }: Parameters<Fault>[0]) =>
+const isPut = ({ req }: Parameters<Intervention>[0]) =>
   req.method === 'PUT' && !/[?&](uploadId|cors|lifecycle)/.test(req.url ?? '');
-const isRead = ({ req, isSigned }: Parameters<Fault>[0]) => req.method === 'GET' && !isSigned;
+const isRead = ({ req, isSigned }: Parameters<Intervention>[0]) => req.method === 'GET' && !isSigned;
 
 /** What is wrong, which check says so, and what it says, remedy included. */
-const FAULTS: Record<string, [check: string, says: RegExp, fault: Fault, more?: Partial<StorageConfig>]> = {
+const FAULTS: Record<
+  string,
+  [check: string, says: RegExp, fault: Intervention, more?: Partial<StorageConfig>]
+> = {
   'a wrong region': [
     'connection',
     /the bucket is in eu-central-1.*S3_REGION=eu-central-1/,

@@ -6,7 +6,7 @@ import { until } from '../../../scripts/lab/programs.ts';
 import { startProcess } from '../../../scripts/lab/sidecar.ts';
 import { untilMigrated } from '../../../scripts/lab/until-migrated.ts';
 import { api } from '../../support/api.ts';
-import { startBrokenStore } from '../../support/broken-store.ts';
+import { startBrokenStore } from '../../support/faulty-store.ts';
 import { IMAGE, issue, type UploadScene, uploadScene } from '../../support/upload-scene.ts';
 
 let scene: UploadScene;

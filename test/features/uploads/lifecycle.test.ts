@@ -8,7 +8,7 @@ import { startProcess } from '../../../scripts/lab/sidecar.ts';
 import { decide } from '../../../src/features/uploads/lifecycle.ts';
 import type { UploadRow } from '../../../src/features/uploads/upload.ts';
 import { api } from '../../support/api.ts';
-import { type Fault, startBrokenStore } from '../../support/broken-store.ts';
+import { type Fault, startBrokenStore } from '../../support/faulty-store.ts';
 import type { TestSidecar } from '../../support/start-sidecar.ts';
 import { IMAGE, issue, type UploadScene, uploadScene } from '../../support/upload-scene.ts';
 import { WEBHOOK_SECRET } from '../../support/webhook-receiver.ts';

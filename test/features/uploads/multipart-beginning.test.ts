@@ -6,7 +6,7 @@ import { startProcess } from '../../../scripts/lab/sidecar.ts';
 import { createObjectStorage } from '../../../src/infra/object-storage/object-storage.ts';
 import { createStorageClock } from '../../../src/infra/object-storage/storage-clock.ts';
 import { api } from '../../support/api.ts';
-import { type Fault, startBrokenStore } from '../../support/broken-store.ts';
+import { type Fault, startBrokenStore } from '../../support/faulty-store.ts';
 import { withinTime } from '../../support/in-time.ts';
 import type { TestSidecar } from '../../support/start-sidecar.ts';
 import { issue, type UploadScene, uploadScene } from '../../support/upload-scene.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import pg from 'pg';
 import { type ApiAnswer, api } from '../../support/api.ts';
-import { type Fault, startBrokenStore } from '../../support/broken-store.ts';
+import { type Fault, startBrokenStore } from '../../support/faulty-store.ts';
 import { withinTime } from '../../support/in-time.ts';
 import type { TestSidecar } from '../../support/start-sidecar.ts';
 import { IMAGE, issue, type UploadScene, uploadScene } from '../../support/upload-scene.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { until } from '../../../../scripts/lab/programs.ts';
 import { api } from '../../../support/api.ts';
-import { type Fault, startBrokenStore } from '../../../support/broken-store.ts';
+import { type Fault, startBrokenStore } from '../../../support/faulty-store.ts';
 import { startSidecar, type TestSidecar } from '../../../support/start-sidecar.ts';
 import { issue, type UploadScene, uploadScene } from '../../../support/upload-scene.ts';
 import { WEBHOOK_SECRET } from '../../../support/webhook-receiver.ts';
