@@ -39,6 +39,7 @@ over interleaved rounds. Takes five to eight minutes; progress on stderr, the ta
 
 The Node peers are installed into .dev/bench on first use; \`floor\` is no proxy, but what two reads and two writes cost on Node. nginx and haproxy take part when they are installed.
 The five million reviews of \`reviews\` are made on first use and stay in sidecar-bench-reviews below the temporary folder (4 GB).
+\`console\` looks at its page in Chromium and is left out where that is not installed.
 Exit status: 0 measured, 1 a proxy failed or answered wrongly, 2 wrong arguments, 130 stopped by Ctrl-C.
 `;
 
@@ -91,7 +92,7 @@ async function main(): Promise<void> {
 }
 
 /** What forwards nothing needs no other proxies. */
-const HAVE_PEERS_OF_THEIR_OWN: readonly string[] = ['uploads', 'due', 'reviews'];
+const HAVE_PEERS_OF_THEIR_OWN: readonly string[] = ['uploads', 'due', 'reviews', 'console'];
 
 async function prepare({ profile, peers, rounds, quick, only }: Options): Promise<Bench> {
   const cores = chooseCores();

@@ -1,38 +1,11 @@
-/** Debian's Chromium without a window, and pages for it. */
-
+/** Pages for Chromium. */
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { stripTypeScriptTypes } from 'node:module';
 import { basename, join } from 'node:path';
-import { type BrowserContext, chromium, type Frame, type Page } from 'playwright-core';
+import type { BrowserContext, Frame, Page } from 'playwright-core';
 import { listen } from '../../scripts/lab/ports.ts';
-import { makeScratchFolder } from '../../scripts/lab/scratch-folder.ts';
-import { CHROMIUM } from '../../scripts/lab/tools.ts';
-
-/** It asks nobody but us, and Debian's needs no sandbox of its own as root. */
-const ARGS = [
-  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync'],
-  ...['--disable-background-networking', '--disable-component-update', '--disable-dev-shm-usage'],
-];
-
-export interface TestBrowser {
-  readonly context: BrowserContext;
-  stop(): Promise<void>;
-}
-
-export async function startChromium(): Promise<TestBrowser> {
-  const profile = makeScratchFolder('chromium');
-  const options = { executablePath: CHROMIUM, headless: true, args: ARGS };
-  const context = await chromium.launchPersistentContext(profile.path, options);
-  return {
-    context,
-    async stop() {
-      await context.close();
-      profile.remove();
-    },
-  };
-}
 
 /** A new page, and what it complains of from now on. */
 export async function watchedPage(context: BrowserContext) {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import type { Locator, Page } from 'playwright-core';
 import { writeSampleFile } from '../../scripts/dev/sample-file.ts';
+import { type RunningChromium, startChromium } from '../../scripts/lab/chromium.ts';
 import { startTestDatabase } from '../../scripts/lab/database.ts';
 import { startDemoBackend } from '../../scripts/lab/demo-backend/server.ts';
 import { makeScratchFolder } from '../../scripts/lab/scratch-folder.ts';
@@ -11,7 +12,7 @@ import { JWT_SECRET } from '../../scripts/lab/tokens.ts';
 import { type ConsoleScene, startConsoleScene } from '../dev/console/console-scene.ts';
 import { untilReady } from '../support/api.ts';
 import { type StorageGate, startStorageGate } from '../support/storage-gate.ts';
-import { seriousFindings, startChromium, type TestBrowser, watchedPage } from './chromium.ts';
+import { seriousFindings, watchedPage } from './chromium.ts';
 
 export interface ConsolePages {
   readonly scene: ConsoleScene;
@@ -33,7 +34,7 @@ export interface ConsolePages {
 export function consolePages(skip: string | false): ConsolePages {
   let scene: ConsoleScene;
   let gate: StorageGate;
-  let browser: TestBrowser;
+  let browser: RunningChromium;
   let page: Page;
   let complaints: string[] = [];
   const folder = makeScratchFolder('console-pages');

@@ -5,6 +5,7 @@ import type { Page } from 'playwright-core';
 import { openWebhooks } from '../../scripts/dev/console/state/webhooks.ts';
 import { createDemoData } from '../../scripts/dev/demo/data.ts';
 import { createSets } from '../../scripts/dev/demo/sets.ts';
+import { type RunningChromium, startChromium } from '../../scripts/lab/chromium.ts';
 import { query, startTestDatabase } from '../../scripts/lab/database.ts';
 import { startDemoBackend } from '../../scripts/lab/demo-backend/server.ts';
 import { until } from '../../scripts/lab/programs.ts';
@@ -14,14 +15,14 @@ import { JWT_SECRET } from '../../scripts/lab/tokens.ts';
 import { type ConsoleScene, startConsoleScene } from '../dev/console/console-scene.ts';
 import { api, untilReady } from '../support/api.ts';
 import { skipWithout } from '../support/requirements.ts';
-import { seriousFindings, startChromium, type TestBrowser, watchedPage } from './chromium.ts';
+import { seriousFindings, watchedPage } from './chromium.ts';
 
 const skip = skipWithout(['chromium']);
 /** Two thousand reviews take a busy machine its time, ms. */
 const PATIENCE = { timeout: 120_000 };
 
 let scene: ConsoleScene;
-let browser: TestBrowser;
+let browser: RunningChromium;
 let page: Page;
 let complaints: string[] = [];
 let databaseUrl: string;

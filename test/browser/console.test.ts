@@ -5,18 +5,19 @@ import { createServer } from 'node:http';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { promisify } from 'node:util';
 import type { Page } from 'playwright-core';
+import { type RunningChromium, startChromium } from '../../scripts/lab/chromium.ts';
 import { listen } from '../../scripts/lab/ports.ts';
 import { until } from '../../scripts/lab/programs.ts';
 import { tokenFor } from '../../scripts/lab/tokens.ts';
 import { type ConsoleScene, startConsoleScene } from '../dev/console/console-scene.ts';
 import { api } from '../support/api.ts';
 import { skipWithout } from '../support/requirements.ts';
-import { seriousFindings, startChromium, type TestBrowser, watchedPage } from './chromium.ts';
+import { seriousFindings, watchedPage } from './chromium.ts';
 
 const skip = skipWithout(['chromium']);
 
 let scene: ConsoleScene;
-let browser: TestBrowser;
+let browser: RunningChromium;
 let page: Page;
 let complaints: string[];
 const bodies: string[] = [];

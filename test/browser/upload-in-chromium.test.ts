@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import type { Page } from 'playwright-core';
+import { type RunningChromium, startChromium } from '../../scripts/lab/chromium.ts';
 import { until } from '../../scripts/lab/programs.ts';
 import { makeScratchFolder } from '../../scripts/lab/scratch-folder.ts';
 import { tokenFor } from '../../scripts/lab/tokens.ts';
@@ -9,7 +10,7 @@ import { api } from '../support/api.ts';
 import { skipWithout } from '../support/requirements.ts';
 import { type StorageGate, startStorageGate } from '../support/storage-gate.ts';
 import { type UploadScene, uploadScene } from '../support/upload-scene.ts';
-import { servePage, startChromium, type TestBrowser } from './chromium.ts';
+import { servePage } from './chromium.ts';
 import { PART_BYTES, THREE_PARTS, writeVideo } from './video-file.ts';
 
 const skip = skipWithout(['chromium']);
@@ -32,7 +33,7 @@ const SCRIPT = `
 
 let scene: UploadScene;
 let gate: StorageGate;
-let browser: TestBrowser;
+let browser: RunningChromium;
 let url: string;
 let page: Page;
 let complaints: string[];

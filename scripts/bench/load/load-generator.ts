@@ -11,6 +11,7 @@ import { download, upload } from './transfer.ts';
 
 /** Connections that are opened at a time: fewer than a listen backlog of Node's holds. */
 const OPEN_AT_ONCE = 100;
+const POSTS_ONE_IN = 5;
 const NOTHING: LoadResult = { wallUs: 0, p50Us: 0, p99Us: 0 };
 
 /** What is open, the last on top: idle WebSockets stay below the requests that are sent beside them. */
@@ -21,7 +22,7 @@ let asked = 0;
 async function perform(command: LoadCommand): Promise<LoadResult> {
   switch (command.kind) {
     case 'open':
-      return await open(command.connections, (i) => new HttpClient(command, i));
+      return await open(command.connections, (i) => new HttpClient(methodOf(command, i), i));
     case 'open-api':
       return await open(command.connections, () => {
         const nextRequest = () => apiRequests[command.ask](1 + (asked++ % command.users));
@@ -46,6 +47,14 @@ async function perform(command: LoadCommand): Promise<LoadResult> {
     case 'upload':
       return await upload(command.port, command.bytes);
   }
+}
+
+type OpenCommand = Extract<LoadCommand, { kind: 'open' }>;
+
+/** `mixed` is another method on each fifth connection. */
+function methodOf(command: OpenCommand, index: number): OpenCommand {
+  if (command.method !== 'mixed') return command;
+  return { ...command, method: index % POSTS_ONE_IN === 0 ? 'POST' : 'GET' };
 }
 
 async function open(connections: number, create: (index: number) => LoadClient): Promise<LoadResult> {

@@ -5,11 +5,11 @@
 import type { ApiRequestName, Question } from './api-requests.ts';
 
 export type LoadCommand =
-  /** Opens connections that will send small requests. */
+  /** Opens connections that will send small requests; `mixed`: every fifth one POSTs. */
   | {
       readonly kind: 'open';
       readonly port: number;
-      readonly method: 'GET' | 'POST';
+      readonly method: 'GET' | 'POST' | 'mixed';
       readonly connections: number;
       /** The right answer is a 503. */
       readonly isRefused?: true;

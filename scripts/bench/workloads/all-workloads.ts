@@ -2,6 +2,7 @@
  * The workloads by the names of the command line.
  */
 import { bulk } from './bulk.ts';
+import { developmentConsole } from './console.ts';
 import { dueUploads } from './due-uploads.ts';
 import { oneConnection } from './one-connection.ts';
 import { reviews } from './reviews.ts';
@@ -24,4 +25,5 @@ export const workloads = {
   uploads,
   due: dueUploads,
   reviews,
+  console: developmentConsole,
 } as const satisfies Record<string, Workload>;
