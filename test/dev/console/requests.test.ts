@@ -62,6 +62,15 @@ test('a forwarded request is a row with its user, and its heads as they were on 
   assert.ok(detail.marks.toBackend <= detail.marks.fromBackend && detail.marks.fromBackend <= detail.ms);
 });
 
+test('the head that went to the backend ends where the body begins, also where both went in one', async () => {
+  await api('POST', `${scene.url}/api/echo/small`, { json: { small: 'a body-of-its-own' } });
+  const { n } = await scene.untilRow(({ target }) => target === '/api/echo/small');
+  const { backendRequest, backendResponse } = await scene.detail(n, true);
+  assert.equal(backendRequest.line, 'POST /api/echo/small HTTP/1.1');
+  assert.doesNotMatch(JSON.stringify(backendRequest), /body-of-its-own/);
+  assert.equal(backendResponse.line, 'HTTP/1.1 200 OK');
+});
+
 test('the detail says what the sidecar changed on the way', async () => {
   await api('GET', `${scene.url}/api/changes`);
   const { n } = await scene.untilRow(({ target }) => target === '/api/changes');

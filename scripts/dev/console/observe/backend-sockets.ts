@@ -6,6 +6,7 @@ import { captureOfHead } from './under-way.ts';
 import { openLine } from './web-socket-lines.ts';
 
 const REQUEST_HEAD = /^[A-Z]+ \S+ HTTP\/1\.1\r\n/;
+const HEAD_END = '\r\n\r\n';
 
 /** A WebSocket's bytes go to the backend on a socket that nothing else uses. */
 const webSockets = new WeakSet<Capture>();
@@ -48,8 +49,10 @@ function listenIn(socket: Socket): void {
   const observedWrite = (...args: unknown[]): boolean => {
     const [chunk, encoding] = args;
     if (typeof chunk === 'string' && REQUEST_HEAD.test(chunk)) {
-      capture = captureOfHead(chunk);
-      capture?.toBackend(chunk);
+      // A small body may be behind it.
+      const head = chunk.slice(0, chunk.indexOf(HEAD_END) + HEAD_END.length);
+      capture = captureOfHead(head);
+      capture?.toBackend(head);
       if (capture !== undefined && webSockets.has(capture)) frames = openFrames(capture, socket, write);
     } else if (frames !== undefined) {
       capture?.pass('in', chunk, encoding);
@@ -64,6 +67,21 @@ function listenIn(socket: Socket): void {
   socket.push = (chunk: unknown, encoding?: BufferEncoding) => {
     if (Buffer.isBuffer(chunk)) capture?.fromBackend(chunk);
     return push.call(socket, chunk, encoding);
+  };
+  listenToReads(socket, (bytes) => capture?.fromBackend(bytes));
+}
+
+type OnRead = (count: number, memory: Uint8Array) => boolean;
+
+/** Reads into memory of the forwarder's own (`onread` of net.connect) are no push(): node:net calls what it has kept of the option. */
+function listenToReads(socket: Socket, onBytes: (bytes: Buffer) => void): void {
+  const fields = socket as unknown as Record<symbol, OnRead | null | undefined>;
+  const name = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'kBufferCb');
+  const onRead = name === undefined ? undefined : fields[name];
+  if (name === undefined || !onRead) return;
+  fields[name] = (count, memory) => {
+    onBytes(Buffer.from(memory.buffer, memory.byteOffset, count));
+    return onRead(count, memory);
   };
 }
 
