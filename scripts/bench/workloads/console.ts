@@ -17,8 +17,8 @@ import { median } from '../statistics.ts';
 import type { Bench, Sample, Workload } from './workload.ts';
 
 const PER_SECOND = 500;
-/** Enough of them for a second in which a core has other work. */
-const CONNECTIONS = 500;
+/** Enough of them for two seconds in which a core has other work. */
+const CONNECTIONS = 1_000;
 const WINDOW_SECONDS = 8;
 const QUICK_WINDOW_SECONDS = 1;
 /** In front of each window: connections and the page have just been opened. */

@@ -72,3 +72,17 @@ test('listeners hear of what has gone', () => {
   for (let id = 1; id <= 5; id += 1) pass(id);
   assert.deepEqual(gone, [1, 2]);
 });
+
+test('what the log says of a request counts, whether it comes before the end or after it', () => {
+  const { records } = filled({ ...ROOM, ordinary: 100 });
+  const line = (id: number) => ({ id: `r${id}`, method: 'GET', path: `/${id}`, kind: 'rejected' });
+  for (const id of [1, 2]) records.take(started(id));
+  records.hear(line(1));
+  records.take(ended(1, 200));
+  records.take(ended(2, 200));
+  records.hear(line(2));
+  assert.deepEqual(
+    [...records.all()].map(({ kind }) => kind),
+    ['rejected', 'rejected'],
+  );
+});

@@ -12,4 +12,6 @@ export function duration(ms) {
   return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
 }
 
-export const clock = (at) => new Date(at).toLocaleTimeString('en-GB');
+const CLOCK = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
+
+export const clock = (at) => CLOCK.format(at);

@@ -16,7 +16,7 @@ export function RequestList({ rows, selected, onSelect, onOpen }) {
     getScrollElement: () => scroller.current,
     estimateSize: () => ROW_PX,
     getItemKey: (index) => rows[index]?.n ?? index,
-    overscan: 12,
+    overscan: 6,
     observeElementRect,
     observeElementOffset,
     scrollToFn: elementScroll,
@@ -26,7 +26,7 @@ export function RequestList({ rows, selected, onSelect, onOpen }) {
   virtual.current.setOptions(options);
   useEffect(() => virtual.current._didMount(), []);
   useLayoutEffect(() => virtual.current._willUpdate());
-  keepInPlace(scroller, rows);
+  keepInPlace(scroller, rows, virtual.current);
 
   useEffect(() => {
     const index = rows.findIndex(({ n }) => n === selected);
@@ -51,12 +51,13 @@ export function RequestList({ rows, selected, onSelect, onOpen }) {
 }
 
 /** Whoever has scrolled down reads: new rows above must not push what is read away. */
-function keepInPlace(scroller, rows) {
+function keepInPlace(scroller, rows, { scrollOffset }) {
   const before = useRef({ first: undefined });
   useLayoutEffect(() => {
     const first = before.current.first;
     const grown = first === undefined ? 0 : rows.findIndex(({ n }) => n === first);
-    if (grown > 0 && scroller.current.scrollTop > ROW_PX) scroller.current.scrollTop += grown * ROW_PX;
+    // Asked of the element, it would be a layout at once, and another one behind it.
+    if (grown > 0 && scrollOffset > ROW_PX) scroller.current.scrollTop += grown * ROW_PX;
     before.current.first = rows[0]?.n;
   }, [rows]);
 }
@@ -65,7 +66,7 @@ function Row({ row, start, isSelected, onSelect }) {
   const { n, kind, method, target, status, ms, bytesOut, user, isAborted, isPinned, at } = row;
   const bad = status >= 500 ? 'bad' : status >= 400 ? 'warn' : status >= 300 ? 'quiet' : 'good';
   return html`<div id=${`row-${n}`} role="option" aria-selected=${isSelected}
-      class=${classes('row', isSelected && 'selected')} style=${{ transform: `translateY(${start}px)` }} onClick=${onSelect}>
+      class=${classes('row', isSelected && 'selected')} style=${{ top: `${start}px` }} onClick=${onSelect}>
     <span class="c-time">${clock(at)}</span>
     <span class=${`c-kind kind-${kind}`}>${STRINGS.kinds[kind] ?? kind}</span>
     <span class="c-method">${method}</span>

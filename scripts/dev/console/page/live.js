@@ -34,16 +34,27 @@ class Rows {
   }
 }
 
+/** @returns draws with the next frame: what comes together, and what comes while nobody sees the page, is drawn once */
+function useDrawing() {
+  const [, redraw] = useState(0);
+  const frame = useRef(null);
+  return () => {
+    frame.current ??= requestAnimationFrame(() => {
+      frame.current = null;
+      redraw((count) => count + 1);
+    });
+  };
+}
+
 /** @param query of the filter @param isPaused what comes waits */
 export function useLive(query, isPaused) {
   const rows = useRef(new Rows());
   const waiting = useRef([]);
   const paused = useRef(isPaused);
   paused.current = isPaused;
-  const [, redraw] = useState(0);
-  const [state, setState] = useState({ kept: 0, bytes: 0, dropped: 0 });
+  const state = useRef({ kept: 0, bytes: 0, dropped: 0 });
   const [isConnected, setConnected] = useState(true);
-  const draw = () => redraw((count) => count + 1);
+  const draw = useDrawing();
 
   const apply = ({ type, data }) => {
     if (type === 'first') rows.current.clear();
@@ -61,7 +72,10 @@ export function useLive(query, isPaused) {
     };
     waiting.current = [];
     for (const type of ['first', 'rows', 'gone']) source.addEventListener(type, take);
-    source.addEventListener('state', ({ data }) => setState(JSON.parse(data)));
+    source.addEventListener('state', ({ data }) => {
+      state.current = JSON.parse(data);
+      draw();
+    });
     source.onopen = () => setConnected(true);
     source.onerror = () => setConnected(false);
     return () => source.close();
@@ -79,5 +93,5 @@ export function useLive(query, isPaused) {
   );
   const known = new Set(isPaused ? rows.current.list().map(({ n }) => n) : []);
   const count = [...fresh].filter((n) => !known.has(n)).length;
-  return { rows: rows.current.list(), state, isConnected, waiting: count };
+  return { rows: rows.current.list(), state: state.current, isConnected, waiting: count };
 }

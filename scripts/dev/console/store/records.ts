@@ -34,6 +34,8 @@ export class Records {
   readonly #retention: Retention;
   readonly #listeners = new Set<RecordsListener>();
   readonly #log: LogEntry[] = [];
+  /** Lines that tell of a request whose end has not been told to us yet. */
+  readonly #early = new Map<string, LogEntry>();
   /** Local ports of requests that we send again. */
   readonly #resent = new Map<number, number>();
   #count = 0;
@@ -103,7 +105,8 @@ export class Records {
     record.ended = ended;
     record.weight += 2 * ended.responseHead.length + ended.backendRequestHead.length;
     this.#byId.delete(record.started.id);
-    const logged = this.#log.findLast((line) => line.id === ended.requestId && isAccess(line));
+    const logged = this.#early.get(ended.requestId);
+    this.#early.delete(ended.requestId);
     if (logged !== undefined) record.loggedKind = logged.kind as Kind;
     else if (ended.requestId !== '') this.#byRequestId.set(ended.requestId, record);
     if (!record.started.isWebSocket && record.unkept('in') === 0 && ended.bytesIn > IN_MEMORY_BYTES)
@@ -132,9 +135,15 @@ export class Records {
   hear(line: LogEntry): void {
     if (typeof line.id !== 'string') return;
     this.#log.push(line);
-    if (this.#log.length > MAX_LOG_LINES) this.#log.splice(0, MAX_LOG_LINES / 10);
-    const record = isAccess(line) ? this.#byRequestId.get(line.id) : undefined;
-    if (record === undefined) return;
+    if (this.#log.length > MAX_LOG_LINES) {
+      for (const { id } of this.#log.splice(0, MAX_LOG_LINES / 10)) this.#early.delete(String(id));
+    }
+    if (!isAccess(line)) return;
+    const record = this.#byRequestId.get(line.id);
+    if (record === undefined) {
+      this.#early.set(line.id, line);
+      return;
+    }
     this.#byRequestId.delete(line.id);
     record.loggedKind = line.kind as Kind;
     this.#tell(record);
