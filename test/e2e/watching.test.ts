@@ -70,6 +70,9 @@ test('every query of the dashboard and of the rules finds its figures in a live 
   };
   try {
     await untilListening('prometheus', prometheus, port ?? 0);
+    // It listens before it answers questions.
+    const ready = `http://127.0.0.1:${port}/-/ready`;
+    await until('prometheus to be ready', async () => (await fetch(ready)).ok);
     const request = async () => {
       for (const path of ['/api/x', '/api/products/1/reviews'])
         await (await fetch(sidecar.url + path)).text();
