@@ -24,6 +24,9 @@ const AXE = readFileSync(new URL(import.meta.resolve('axe-core/axe.min.js')), 'u
 /** What axe-core finds serious. The page's own policy lets no script in; a debugger may evaluate one. */
 export async function seriousFindings(page: Page | Frame): Promise<string[]> {
   await page.evaluate(`${AXE}; undefined`);
+  // A colour that is on its way to another one is neither.
+  await page.evaluate(`Promise.allSettled(document.getAnimations()
+    .filter(({ effect }) => Number.isFinite(effect.getComputedTiming().endTime)).map(({ finished }) => finished)).then(() => undefined)`);
   return page.evaluate<string[]>(`axe.run().then(({ violations }) => violations
     .filter(({ impact }) => ['serious', 'critical'].includes(impact))
     .map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html.slice(0, 150)).join(' | ')))`);
