@@ -59,6 +59,7 @@ test('a buyer writes a review with a picture, a seller replies, others vote and 
   await press('Hide', review('Warm and soft'));
   await page.getByRole('form', { name: 'Hide' }).getByLabel('Reason').selectOption('off_topic');
   await press('Send', review('Warm and soft'));
+  await page.getByRole('form', { name: 'Hide' }).waitFor({ state: 'detached' });
   await press('Hidden');
   await review('Warm and soft').getByText('hidden: off_topic').waitFor();
 
@@ -67,6 +68,7 @@ test('a buyer writes a review with a picture, a seller replies, others vote and 
   await press('Appeal', review('Warm and soft'));
   await page.getByRole('form', { name: 'Appeal' }).getByRole('textbox').fill('It is about the scarf');
   await press('Send', review('Warm and soft'));
+  await page.getByRole('form', { name: 'Appeal' }).waitFor({ state: 'detached' });
 
   await as('Admin');
   await page.getByRole('link', { name: 'Moderation' }).click();
