@@ -5,40 +5,24 @@ import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { after, afterEach, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { closedFolder, defaultStateFolder } from '../../scripts/dev/state-place.ts';
-import { freePorts, isListening } from '../../scripts/lab/ports.ts';
+import { isListening } from '../../scripts/lab/ports.ts';
 import { commandOf } from '../../scripts/lab/proc.ts';
 import { until } from '../../scripts/lab/programs.ts';
 import { tokenFor } from '../../scripts/lab/tokens.ts';
 import { api } from '../support/api.ts';
 import { requireTools } from '../support/requirements.ts';
-import { copyProject, type DevCommand, runDev } from './run-dev.ts';
+import { devProject } from './run-dev.ts';
 
 /** More than the sidecar takes to start. */
 const SAVE_AGAIN_MS = 20_000;
 const review = { rating: 4, text: 'kept' };
 
 describe('npm run dev', () => {
-  let project: string;
-  let env: Record<string, string>;
-  const running: DevCommand[] = [];
-  const dev = (args: string[] = [], settings: Record<string, string> = {}, viaNpm = false) => {
-    const command = runDev(project, { args, settings: { ...env, ...settings }, viaNpm });
-    running.push(command);
-    return command;
-  };
-
-  before(async () => {
-    project = await copyProject();
-    const [port = 0, backendPort = 0] = await freePorts(2);
-    env = { PORT: String(port), BACKEND_URL: `http://127.0.0.1:${backendPort}` };
-  });
-  afterEach(async () => {
-    for (const command of running.splice(0)) await command.end();
-  });
-  after(() => rm(project, { recursive: true, force: true }));
+  const project = devProject();
+  const dev = project.run;
 
   test('prints a token and three commands that work when pasted as they are', async (t) => {
     if (!requireTools(t, ['bash', 'curl'])) return;
@@ -77,13 +61,13 @@ describe('npm run dev', () => {
     assert.equal((await api('GET', `${url}/api/auth/me`, { token })).status, 200);
     second.kill('SIGTERM');
     assert.equal(await second.exited, 0);
-    assert.equal(await isListening(Number(env.PORT)), false);
+    assert.equal(await isListening(Number(project.env.PORT)), false);
   });
 
   test('restarts the sidecar when a file changes, also after a mistake in it', async () => {
     const command = dev();
     const { url, sidecarPid } = await command.ready();
-    const file = join(project, 'src/errors.ts');
+    const file = join(project.folder, 'src/errors.ts');
     const source = await readFile(file, 'utf8');
     await writeFile(file, `${source}\nexport const = 1;\n`);
     await command.says(/SyntaxError/);
@@ -108,10 +92,10 @@ describe('npm run dev', () => {
       assert.equal(await twin.exited, 1);
       assert.match(twin.output(), /already runs with this state folder \(process \d+\)/);
     }
-    const elsewhere = dev(['--state', join(project, 'elsewhere')]);
+    const elsewhere = dev(['--state', join(project.folder, 'elsewhere')]);
     assert.equal(await elsewhere.exited, 1);
-    assert.match(elsewhere.output(), new RegExp(`Port ${env.PORT} is taken.*PORT=\\d+ npm run dev`));
-    assert.equal((await api('GET', `http://127.0.0.1:${env.PORT}/livez`)).status, 200);
+    assert.match(elsewhere.output(), new RegExp(`Port ${project.env.PORT} is taken.*PORT=\\d+ npm run dev`));
+    assert.equal((await api('GET', `http://127.0.0.1:${project.env.PORT}/livez`)).status, 200);
   });
 
   test('after a kill -9 the next start stops what was left, and runs on the same port', async () => {
@@ -128,7 +112,7 @@ describe('npm run dev', () => {
 
   test('numbers left in files that are other programs’ now stop nothing and keep nobody out', async () => {
     const other = spawn('sleep', ['600'], { argv0: 'postgres -D /var/lib/elsewhere -p 5432' });
-    const state = join(project, 'stale');
+    const state = join(project.folder, 'stale');
     await mkdir(join(state, 'postgres'), { recursive: true });
     for (const file of ['dev.pid', 'sidecar.pid', 'postgres/postmaster.pid']) {
       await writeFile(join(state, file), `${other.pid}\n`);
@@ -155,8 +139,8 @@ describe('npm run dev', () => {
     assert.equal(await command.exited, 1);
     assert.doesNotMatch(command.output(), /starting/);
     assert.match(command.output(), /LOG_LEVEL must be one of[\s\S]*S3_ENDPOINT is missing/);
-    assert.equal(await isListening(Number(env.PORT)), false);
-    assert.equal(await isListening(Number(URL.parse(env.BACKEND_URL ?? '')?.port)), false);
+    assert.equal(await isListening(Number(project.env.PORT)), false);
+    assert.equal(await isListening(Number(URL.parse(project.env.BACKEND_URL ?? '')?.port)), false);
   });
 
   test('uses the backend and the secret that .env names; the environment wins', async () => {
@@ -164,7 +148,7 @@ describe('npm run dev', () => {
     await new Promise((listening) => own.once('listening', listening));
     const address = own.address();
     assert.ok(typeof address === 'object' && address !== null);
-    await writeFile(join(project, '.env'), 'JWT_SECRET=from the file\nPORT=1\n');
+    await writeFile(join(project.folder, '.env'), 'JWT_SECRET=from the file\nPORT=1\n');
     try {
       const command = dev(['--no-watch'], { BACKEND_URL: `http://127.0.0.1:${address.port}` });
       const { url } = await command.ready();
@@ -177,7 +161,7 @@ describe('npm run dev', () => {
       command.kill('SIGHUP');
       assert.equal(await command.exited, 0);
     } finally {
-      await rm(join(project, '.env'));
+      await rm(join(project.folder, '.env'));
       own.close();
       own.closeAllConnections();
     }
@@ -194,20 +178,20 @@ describe('npm run dev', () => {
   });
 
   test('says where it cannot keep data, and finds a place when only root can enter the project', async () => {
-    const file = join(project, 'package.json');
+    const file = join(project.folder, 'package.json');
     const command = dev(['--state', join(file, 'state')]);
     assert.equal(await command.exited, 1);
     assert.match(command.output(), /The state folder .* cannot be made/);
 
-    assert.equal(defaultStateFolder(project, true), join(project, '.dev'));
-    await chmod(project, 0o700);
-    assert.equal(closedFolder(join(project, 'src')), project);
+    assert.equal(defaultStateFolder(project.folder, true), join(project.folder, '.dev'));
+    await chmod(project.folder, 0o700);
+    assert.equal(closedFolder(join(project.folder, 'src')), project.folder);
     assert.match(
-      defaultStateFolder(project, true),
+      defaultStateFolder(project.folder, true),
       /^\/var\/lib\/gogomarket-dev\/sidecar-test-dev-.*-[0-9a-f]{8}$/,
     );
-    assert.equal(defaultStateFolder(project, false), join(project, '.dev'));
-    await chmod(project, 0o755);
+    assert.equal(defaultStateFolder(project.folder, false), join(project.folder, '.dev'));
+    await chmod(project.folder, 0o755);
   });
 
   test('explains itself', async () => {

@@ -1,32 +1,14 @@
 /** What `npm run dev` does when it is told to: without a console, with demo data, with a database of one's own. */
 import assert from 'node:assert/strict';
-import { rm } from 'node:fs/promises';
-import { after, afterEach, before, test } from 'node:test';
+import { test } from 'node:test';
 import type { StateView } from '../../scripts/dev/console/state/state.ts';
 import { startTestDatabase } from '../../scripts/lab/database.ts';
-import { freePorts } from '../../scripts/lab/ports.ts';
 import { until } from '../../scripts/lab/programs.ts';
 import { api } from '../support/api.ts';
-import { copyProject, type DevCommand, runDev } from './run-dev.ts';
+import { devProject } from './run-dev.ts';
 
-let project: string;
-let env: Record<string, string>;
-const running: DevCommand[] = [];
-const dev = (args: string[], settings: Record<string, string> = {}) => {
-  const command = runDev(project, { args, settings: { ...env, ...settings } });
-  running.push(command);
-  return command;
-};
-
-before(async () => {
-  project = await copyProject();
-  const [port = 0, backendPort = 0] = await freePorts(2);
-  env = { PORT: String(port), BACKEND_URL: `http://127.0.0.1:${backendPort}` };
-});
-afterEach(async () => {
-  for (const command of running.splice(0)) await command.end();
-});
-after(() => rm(project, { recursive: true, force: true }));
+const project = devProject();
+const dev = project.run;
 
 test('without its console it serves all the same, and nothing of it is there', async () => {
   const command = dev(['--no-console', '--no-watch']);

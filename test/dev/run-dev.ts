@@ -1,9 +1,11 @@
 /** `npm run dev` as a child process, with what it prints. */
 import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { chmod, cp, mkdtemp, symlink } from 'node:fs/promises';
+import { chmod, cp, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { after, afterEach, before } from 'node:test';
+import { freePorts } from '../../scripts/lab/ports.ts';
 
 /** A slow machine may take its time, ms. */
 const PATIENCE_MS = 60_000;
@@ -123,4 +125,28 @@ function readBanner(output: string): ReadyDev {
     ports: [...new Set(places.map(([, port]) => Number(port)))],
     sidecarPid: Number(/listening.*pid=(\d+)/.exec(output)?.[1]),
   };
+}
+
+/** A project with ports of its own, for the tests of one file or suite; what a test runs in it ends with the test. */
+export function devProject() {
+  const running: DevCommand[] = [];
+  const project = {
+    folder: '',
+    env: {} as Record<string, string>,
+    run(args: string[] = [], settings: Record<string, string> = {}, viaNpm = false): DevCommand {
+      const command = runDev(project.folder, { args, settings: { ...project.env, ...settings }, viaNpm });
+      running.push(command);
+      return command;
+    },
+  };
+  before(async () => {
+    project.folder = await copyProject();
+    const [port = 0, backendPort = 0] = await freePorts(2);
+    project.env = { PORT: String(port), BACKEND_URL: `http://127.0.0.1:${backendPort}` };
+  });
+  afterEach(async () => {
+    for (const command of running.splice(0)) await command.end();
+  });
+  after(() => rm(project.folder, { recursive: true, force: true }));
+  return project;
 }
