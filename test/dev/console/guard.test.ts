@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { after, before, test } from 'node:test';
-import { contentSecurityPolicy } from '../../../scripts/dev/console/api/page-files.ts';
+import { contentSecurityPolicy, folderOf } from '../../../scripts/dev/console/api/page-files.ts';
 import { exchangeRaw } from '../../../scripts/lab/raw-connection.ts';
 import { type ConsoleScene, startConsoleScene } from './console-scene.ts';
 
@@ -116,4 +116,8 @@ test('paths that only begin like it are the sidecar’s, and none leads out of i
     const answer = await get(`Host: 127.0.0.1:${scene.port}\r\n`, path);
     assert.match(answer.startLine, / 404 /, path);
   }
+});
+
+test('a package of the page that is not installed is a sentence with the command', () => {
+  assert.throws(() => folderOf('no-such-package'), { status: 503, message: /no-such-package.*npm ci/ });
 });

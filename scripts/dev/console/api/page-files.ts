@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { findPackageJSON, stripTypeScriptTypes } from 'node:module';
 import { dirname, join } from 'node:path';
 import { CONSOLE_PATH } from '../guard.ts';
+import { Refused } from './call.ts';
 
 const PAGE = join(import.meta.dirname, '../page');
 const DOCS = join(import.meta.dirname, '../../../../docs');
@@ -18,7 +19,14 @@ const TYPES: Readonly<Record<string, string>> = {
   json: 'application/json',
 };
 
-const folderOf = (name: string) => dirname(findPackageJSON(name, import.meta.url) ?? '');
+/** @throws Refused when it is not there: packages may have come with a later commit than node_modules */
+export function folderOf(name: string): string {
+  try {
+    return dirname(findPackageJSON(name, import.meta.url) ?? '');
+  } catch {
+    throw new Refused(503, `The package ${name} is not installed. Run npm ci, then npm run dev again.`);
+  }
+}
 
 /** By the names that the modules import them by; below the folder of the first, others may be imported relatively. */
 const PACKAGES: Readonly<Record<string, readonly [folder: () => string, file: string]>> = {
@@ -81,8 +89,13 @@ export const PAGE_HTML = `<!doctype html>
 
 const SWAGGER = `${LIBRARY}swagger-ui-dist/swagger-ui`;
 
-/** The description of the API as Swagger UI shows it, in a frame: its styles would be everybody's. */
-export const SWAGGER_HTML = `<!doctype html>
+/** The description of the API as Swagger UI shows it, in a frame: its styles would be everybody's. @throws Refused without the package */
+export function swaggerHtml(): string {
+  folderOf('swagger-ui-dist');
+  return SWAGGER_HTML;
+}
+
+const SWAGGER_HTML = `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">

@@ -13,13 +13,7 @@ import { harOf } from './har.ts';
 import { headerValue } from './heads.ts';
 import { sendLive } from './live.ts';
 import { maskers } from './mask.ts';
-import {
-  contentSecurityPolicy,
-  PAGE_HTML,
-  readPageFile,
-  SWAGGER_HTML,
-  SWAGGER_POLICY,
-} from './page-files.ts';
+import { contentSecurityPolicy, PAGE_HTML, readPageFile, SWAGGER_POLICY, swaggerHtml } from './page-files.ts';
 import { changeData, examine, setWebhooks, state, webhooks } from './state.ts';
 
 type Handler = (api: ConsoleApi, call: Call) => Promise<void> | void;
@@ -82,8 +76,9 @@ async function answer(api: ConsoleApi, req: IncomingMessage, res: ServerResponse
   }
   if (path === '' || path === '/') send(res, 'text/html; charset=utf-8', PAGE_HTML);
   else if (path === '/swagger') {
+    // First: what is refused is shown in the frame as well.
     res.setHeader('Content-Security-Policy', SWAGGER_POLICY);
-    send(res, 'text/html; charset=utf-8', SWAGGER_HTML);
+    send(res, 'text/html; charset=utf-8', swaggerHtml());
   } else {
     const file = readPageFile(path);
     if (file === null) throw new Refused(404, 'There is no such file.');
