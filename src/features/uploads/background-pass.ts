@@ -36,6 +36,9 @@ const BATCH = 32;
 const APART_MS = { least: 2, most: 20, forEachLate: 4 };
 /** Timers have whole milliseconds. */
 const NOT_LATE_MS = 1;
+/** How long to wait for the next look after one whose turn came so late, ms. */
+export const apartAfter = (lateMs: number): number =>
+  Math.min(Math.max(APART_MS.least, (lateMs - NOT_LATE_MS) * APART_MS.forEachLate), APART_MS.most);
 const POLL_MS = 1_000;
 const LONGEST_BACKOFF_MS = 10_000;
 /** Less than the lease. */
@@ -71,8 +74,7 @@ export function createBackgroundPass({
   async function takeTurn(): Promise<void> {
     const turnAt = performance.now() + apartMs;
     await pause(apartMs, stopping.signal);
-    const lateMs = performance.now() - turnAt - NOT_LATE_MS;
-    apartMs = Math.min(Math.max(APART_MS.least, lateMs * APART_MS.forEachLate), APART_MS.most);
+    apartMs = apartAfter(performance.now() - turnAt);
   }
 
   /** @returns whether all went well */

@@ -37,7 +37,7 @@ const LIFETIME = `interval '1 second' * $3::integer`;
  * uploads those only that were there when it began. So it does with an upload that leaves room in the rate by being old enough: one that it
  * does not see may be a minute old or a moment. Single PUTs only.
  */
-const ISSUE_TO_NAMED = {
+export const ISSUE_TO_NAMED = {
   name: 'issue_to_named',
   text: forWelcomeUser(`,
   counted AS (

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { until } from '../../../scripts/lab/programs.ts';
 import { startProcess } from '../../../scripts/lab/sidecar.ts';
+import { apartAfter } from '../../../src/features/uploads/background-pass.ts';
 import { decide } from '../../../src/features/uploads/lifecycle.ts';
 import type { UploadRow } from '../../../src/features/uploads/upload.ts';
 import { api } from '../../support/api.ts';
@@ -365,4 +366,9 @@ test('the table of changes', () => {
   ] as const) {
     assert.deepEqual(decide(from, found), to, `${JSON.stringify(from)} ${JSON.stringify(found)}`);
   }
+});
+
+test('the later the process is with its other work, the longer the next look waits, within limits', () => {
+  const waits = [0, 1, 2, 3, 5, 1_000].map(apartAfter);
+  assert.deepEqual(waits, [2, 2, 4, 8, 16, 20]);
 });

@@ -1,8 +1,14 @@
-/** How PostgreSQL reads a page of uploads: the store's own statement, explained while it runs. */
+/** How PostgreSQL reads a page of uploads, and issues one: the feature's own statements, explained while they run. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { query, startTestDatabase, type TestDatabaseServer } from '../../../scripts/lab/database.ts';
+import {
+  createBackendTables,
+  query,
+  startTestDatabase,
+  type TestDatabaseServer,
+} from '../../../scripts/lab/database.ts';
 import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
+import { ISSUE_TO_NAMED } from '../../../src/features/uploads/issue-rows.ts';
 import { type ListQuery, listStatement } from '../../../src/features/uploads/list.ts';
 import { uploadTables } from '../../../src/features/uploads/tables/upload-tables.ts';
 import { createDatabase, type Database } from '../../../src/infra/postgres/database.ts';
@@ -18,17 +24,20 @@ before(async () => {
   server = await startTestDatabase();
   const url = await server.createDatabase();
   const target = parseDatabaseUrl(url);
+  await createBackendTables(url);
   await migrateDatabase(target, [uploadTables]);
   await query(
     url,
-    `INSERT INTO sidecar_uploads (id, user_id, number, kind, filename, content_type, size_bytes, key, status,
+    `INSERT INTO users (email, name) SELECT n || '@example.com', 'User ' || n FROM generate_series(6, 5000) AS n;
+     INSERT INTO sidecar_upload_usage (user_id, last_number) SELECT n, ${UPLOADS / 2} FROM generate_series(1, 5000) AS n;
+     INSERT INTO sidecar_uploads (id, user_id, number, kind, filename, content_type, size_bytes, key, status,
                                   created_at, expires_at, settles_at)
      SELECT gen_random_uuid(), CASE WHEN n <= ${UPLOADS / 2} THEN 1 ELSE n % 1000 + 2 END, n,
             CASE WHEN n <= 10 THEN 'review_video' ELSE 'product_image' END, 'a', 'image/png', 10, 'k',
             CASE WHEN n <= 10 THEN 'rejected' ELSE 'ready' END, at, at, at
        FROM generate_series(1, ${UPLOADS}) n, LATERAL (SELECT now() - (${UPLOADS} - n) * interval '1 second' AS at) AS times`,
   );
-  await query(url, 'VACUUM ANALYZE sidecar_uploads');
+  await query(url, 'VACUUM ANALYZE');
   database = createDatabase(target, { poolMax: 1 });
 });
 after(async () => {
@@ -53,14 +62,20 @@ async function readsOf(asked: Omit<ListQuery, 'limit'>) {
     knex.raw(`EXPLAIN (ANALYZE, FORMAT JSON) ${sql}`, values as string[]),
   );
   const [{ Plan: top }] = rows[0]['QUERY PLAN'];
-  const flat = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(flat)];
+  return { shown: top['Actual Rows'] as number, read: rowsRead(top) };
+}
+
+const flat = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(flat)];
+
+/** Of tables, those included that a filter removed. */
+function rowsRead(top: PlanNode): number {
   const read = flat(top)
     .filter((node) => node['Relation Name'] !== undefined)
     .map((node) => {
       const passed = (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0);
       return (node['Actual Rows'] + passed) * node['Actual Loops'];
     });
-  return { shown: top['Actual Rows'] as number, read: read.reduce((sum, count) => sum + count, 0) };
+  return read.reduce((sum, count) => sum + count, 0);
 }
 
 const RARE = [
@@ -98,5 +113,27 @@ test('a page reads no more uploads than it shows, however rare what is asked for
         if (owner !== 7) assert.equal(found.shown, shown, what);
         assert.ok(found.read <= PAGE, what);
       }
+  }
+});
+
+test('an upload is issued by looking at one row of its user, of the usage, and of the uploads, however it is planned', async () => {
+  const file = `[{"id":"00000000-0000-4000-8000-00000000000%","kind":"product_image","filename":"a","content_type":"image/png","size_bytes":10,"key":"k"}]`;
+  const explained = (mode: string, n: number) =>
+    database.run(async (knex) => {
+      await knex.raw(`SET plan_cache_mode = ${mode}`);
+      await knex.raw(`PREPARE issue AS ${ISSUE_TO_NAMED.text}`);
+      const { rows } = await knex.raw(
+        `EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE issue (1, '${file.replace('%', String(n))}', 900, 30, 1000000000, 1, 10)`,
+      );
+      await knex.raw('DEALLOCATE issue');
+      return rows[0]['QUERY PLAN'][0].Plan as PlanNode;
+    });
+  for (const [n, mode] of ['force_custom_plan', 'force_generic_plan'].entries()) {
+    const plan = await explained(mode, n);
+    const nodes = JSON.stringify(plan);
+    assert.doesNotMatch(nodes, /"Seq Scan"/, mode);
+    assert.match(nodes, /"Operation":"Insert"/, mode);
+    // The user, the usage, the upload that the rate is judged by; and the two rows that are written.
+    assert.equal(rowsRead(plan), 5, `${mode} ${nodes}`);
   }
 });
