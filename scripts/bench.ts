@@ -4,6 +4,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { Contender } from './bench/contenders/contender.ts';
+import { floors } from './bench/contenders/floors.ts';
 import { installPeers } from './bench/contenders/install-peers.ts';
 import { NATIVE_PEERS, nativePeers } from './bench/contenders/native-peers.ts';
 import { nodePeers } from './bench/contenders/node-peers.ts';
@@ -20,7 +21,7 @@ import { startWorker } from './lab/worker.ts';
 import { endBySignals, namesFrom, numberFrom, readCommandLine } from './lib/command-line.ts';
 
 const WORKLOADS = Object.keys(workloads) as (keyof typeof workloads)[];
-const PEERS = [...nodePeers.map(({ name }) => name), ...NATIVE_PEERS];
+const PEERS = [...[...nodePeers, ...floors].map(({ name }) => name), ...NATIVE_PEERS];
 
 const HELP = `Usage: npm run bench -- [options]
 
@@ -37,7 +38,8 @@ over interleaved rounds. Takes five to eight minutes; progress on stderr, the ta
                      time goes
   --help             this text
 
-The Node peers are installed into .dev/bench on first use; \`floor\` is no proxy, but what two reads and two writes cost on Node. nginx and haproxy take part when they are installed.
+The Node peers are installed into .dev/bench on first use; nginx and haproxy take part when they are installed. \`floor\` and
+\`floor-http\` are the least that Node can do: bytes from socket to socket, and the same behind a server of node:http.
 The five million reviews of \`reviews\` are made on first use and stay in sidecar-bench-reviews below the temporary folder (4 GB).
 \`console\` looks at its page in Chromium and is left out where that is not installed.
 Exit status: 0 measured, 1 a proxy failed or answered wrongly, 2 wrong arguments, 130 stopped by Ctrl-C.
@@ -91,8 +93,8 @@ async function main(): Promise<void> {
   process.exit();
 }
 
-/** What forwards nothing needs no other proxies. */
-const HAVE_PEERS_OF_THEIR_OWN: readonly string[] = ['uploads', 'due', 'reviews', 'console'];
+/** What is held against something else needs no other proxies. */
+const HAVE_PEERS_OF_THEIR_OWN: readonly string[] = ['routes', 'uploads', 'due', 'reviews', 'console'];
 
 async function prepare({ profile, peers, rounds, quick, only }: Options): Promise<Bench> {
   const cores = chooseCores();
@@ -115,7 +117,7 @@ async function prepare({ profile, peers, rounds, quick, only }: Options): Promis
 
 const chooseContenders = (peers: readonly string[]): Contender[] => [
   sidecar,
-  ...nodePeers.filter(({ name }) => peers.includes(name)),
+  ...[...nodePeers, ...floors].filter(({ name }) => peers.includes(name)),
   ...nativePeers(peers, say),
 ];
 

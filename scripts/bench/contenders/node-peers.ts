@@ -21,15 +21,6 @@ export const nodePeers: readonly Contender[] = [
     forwardsWebSockets: false,
   },
   nodePeer('pipe', process.version, 'bare node:http, both sides piped, keep-alive agent; no log'),
-  {
-    ...nodePeer(
-      'floor',
-      process.version,
-      'no proxy: bytes from one node:net socket to another, not looked at; no log',
-    ),
-    // What no proxy on Node can have is no goal.
-    kind: 'native',
-  },
 ];
 
 function nodePeer(name: string, version: string, setup: string): Contender {

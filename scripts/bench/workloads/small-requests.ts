@@ -5,6 +5,7 @@
 import { until } from '../../lab/programs.ts';
 import { connectRaw, exchangeRaw } from '../../lab/raw-connection.ts';
 import type { Contender } from '../contenders/contender.ts';
+import { refusalFloor } from '../contenders/floors.ts';
 import { quietSidecar, sidecar, startSidecarWith } from '../contenders/sidecar.ts';
 import { getRequest, hangingRequest } from '../traffic.ts';
 import { prepareLoop, WALL_METRICS } from './closed-loop-load.ts';
@@ -69,25 +70,37 @@ export const logAndMetrics: Workload = async (bench) => {
 
 /** A 503 at once beside a small GET that is forwarded: of four times the load three quarters are answered so. */
 export const refusals: Workload = async (bench) => {
-  const contenders = [fullSidecar, { ...sidecar, name: 'small GET', kind: 'native' as const }];
+  const smallGet = { ...sidecar, name: 'small GET', kind: 'native' as const };
+  const contenders = [refusing(fullSidecar), smallGet, refusing(refusalFloor)];
   return [
     {
       name: 'refusal',
       title: `Refusals, ${CONNECTIONS} connections`,
-      note: 'The same small GETs to a sidecar with MAX_IN_FLIGHT=1 and one request in flight: each is 503. Beside it the sidecar that forwards them.',
+      note:
+        'The same small GETs to a sidecar with MAX_IN_FLIGHT=1 and one request in flight: each is 503. Beside it the sidecar ' +
+        'that forwards them, and a bare node:http that answers everything with one constant.',
       metrics: METRICS,
       rows: await inTurns(bench, 'refusal', contenders, (proxy) =>
         prepareLoop(bench, proxy, {
           ...({ kind: 'open', port: proxy.port, method: 'GET', connections: CONNECTIONS } as const),
-          ...(full.has(proxy.port) ? { isRefused: true } : {}),
+          ...(refusingPorts.has(proxy.port) ? { isRefused: true } : {}),
         }),
       ),
     },
   ];
 };
 
-/** Ports of those that are full. */
-const full = new Set<number>();
+const refusingPorts = new Set<number>();
+
+/** Its right answer is a 503. */
+const refusing = (contender: Contender): Contender => ({
+  ...contender,
+  async start(place) {
+    const proxy = await contender.start(place);
+    refusingPorts.add(proxy.port);
+    return proxy;
+  },
+});
 
 const fullSidecar: Contender = {
   ...sidecar,
@@ -99,7 +112,6 @@ const fullSidecar: Contender = {
     await until('a refusal', async () =>
       (await exchangeRaw(proxy.port, getRequest(1).toString('latin1'))).startLine.includes(' 503 '),
     );
-    full.add(proxy.port);
     return proxy;
   },
 };
