@@ -23,13 +23,14 @@ export const sidecar: Contender = {
   start: (place) => startNodeProxy(place, (port) => sidecarProxy(port, place.upstreamPort)),
 };
 
-/** On what its own routes need: a database, a storage. */
+/** On what its own routes need: a database, a storage. @param nodeFlags in front of the script */
 export const startSidecarWith = (
   place: Place,
   settings: Readonly<Record<string, string>>,
+  nodeFlags: readonly string[] = [],
 ): Promise<RunningProxy> =>
   startNodeProxy(place, (port) => {
-    const { args, env } = sidecarProxy(port, place.upstreamPort);
+    const { args, env } = sidecarProxy(port, place.upstreamPort, nodeFlags);
     return { args, env: { ...env, ...settings } };
   });
 

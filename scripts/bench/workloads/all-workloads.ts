@@ -6,6 +6,7 @@ import { developmentConsole } from './console.ts';
 import { dueUploads } from './due-uploads.ts';
 import { oneConnection } from './one-connection.ts';
 import { reviews } from './reviews.ts';
+import { routes } from './routes.ts';
 import { logAndMetrics, refusals, smallGets, smallPosts } from './small-requests.ts';
 import { startup } from './startup.ts';
 import { uploads } from './uploads.ts';
@@ -17,6 +18,7 @@ export const workloads = {
   log: logAndMetrics,
   POST: smallPosts,
   refusal: refusals,
+  routes,
   latency: oneConnection,
   bulk,
   websocket: webSocketEcho,
