@@ -107,7 +107,9 @@ const fullSidecar: Contender = {
   name: 'refusal',
   setup: 'MAX_IN_FLIGHT=1, one request in flight',
   async start(place) {
-    const proxy = await startSidecarWith(place, { MAX_IN_FLIGHT: '1' });
+    // Longer than any bench: it must stay in flight.
+    const timeout = { BACKEND_HEADERS_TIMEOUT_MS: '3600000' };
+    const proxy = await startSidecarWith(place, { MAX_IN_FLIGHT: '1', ...timeout });
     (await connectRaw(proxy.port)).send(hangingRequest());
     await until('a refusal', async () =>
       (await exchangeRaw(proxy.port, getRequest(1).toString('latin1'))).startLine.includes(' 503 '),
