@@ -23,15 +23,17 @@ export interface FinishedRequest {
 /** What is said of a request: what was decided, or that its head is not valid. */
 export type LoggedDecision = Decision | { readonly kind: 'rejected'; readonly reason: 'invalid' };
 
+export interface Arrival {
+  readonly requestId: string;
+  readonly decision: LoggedDecision;
+  /** On performance.now()'s clock. */
+  readonly arrivedAt: number;
+  readonly traceId?: string | undefined;
+}
+
 export interface AccessLog {
   /** Call once when a request arrives; the line is written when its response closes. */
-  watch(
-    req: IncomingMessage,
-    res: ServerResponse,
-    requestId: string,
-    decision: LoggedDecision,
-    traceId?: string,
-  ): void;
+  watch(req: IncomingMessage, res: ServerResponse, arrival: Arrival): void;
   /** Writes the line of what was rejected on a socket without a response. */
   rejected(request: NamedRequest, status: number): void;
   /** Writes the line of an upgrade, when its socket has closed. */
@@ -64,8 +66,7 @@ export function createAccessLog(log: Log, count: (finished: FinishedRequest) => 
     );
   };
   return {
-    watch(req, res, requestId, decision, traceId) {
-      const startedAt = performance.now();
+    watch(req, res, { requestId, decision, arrivedAt, traceId }) {
       // Not once(): it comes once, and the wrapper costs more than the listener.
       res.on('close', () => {
         const finished = {
@@ -75,7 +76,7 @@ export function createAccessLog(log: Log, count: (finished: FinishedRequest) => 
           route: decision.kind === 'local' ? decision.route.path : undefined,
           // 499 as in Nginx's log: the client left before there was a status.
           status: res.headersSent ? res.statusCode : 499,
-          durationMs: performance.now() - startedAt,
+          durationMs: performance.now() - arrivedAt,
           aborted: !res.writableFinished,
         };
         write(req.url ?? '', requestId, finished, traceId);

@@ -28,7 +28,7 @@ export interface AppOptions {
   readonly cors: CorsPolicy;
   readonly isTrustedPeer: IsTrustedPeer;
   readonly isDraining: () => boolean;
-  readonly isOverloaded: () => boolean;
+  readonly isOverloaded: (nowMs: number) => boolean;
 }
 
 /** Creates the request listener of the server. It never throws. */
@@ -43,6 +43,7 @@ export function createApp(options: AppOptions): RequestListener {
   };
 
   function handle(req: IncomingMessage, res: ServerResponse): void {
+    const arrivedAt = performance.now();
     const connection = clientConnectionOf(req.socket);
     if (!connection.takesRequests) {
       req.resume();
@@ -53,7 +54,7 @@ export function createApp(options: AppOptions): RequestListener {
     try {
       head = readRequestHead(req);
     } catch (error) {
-      rejectHead(req, res, error);
+      rejectHead(req, res, arrivedAt, error);
       return;
     }
     // We ignore it. node:http then drops what came in the same packet, perhaps the beginning of the next request.
@@ -62,8 +63,8 @@ export function createApp(options: AppOptions): RequestListener {
     setRequestId(req, requestId);
     const decision = decide(req.method ?? '', head.target, preflightMethod(req));
     if (head.contentLength !== 0) connection.waitForBody(res);
-    accessLog.watch(req, res, requestId, decision, head.traceId);
-    if (options.isOverloaded() && decision.kind !== 'health') {
+    accessLog.watch(req, res, { requestId, decision, arrivedAt, traceId: head.traceId });
+    if (options.isOverloaded(arrivedAt) && decision.kind !== 'health') {
       // Health checks are still answered: a busy process is alive, and a restart would make it worse.
       sendError(req, res, BUSY);
       return;
@@ -98,8 +99,8 @@ export function createApp(options: AppOptions): RequestListener {
     }
   }
 
-  function rejectHead(req: IncomingMessage, res: ServerResponse, error: unknown): void {
-    accessLog.watch(req, res, requestIdOf(req), INVALID);
+  function rejectHead(req: IncomingMessage, res: ServerResponse, arrivedAt: number, error: unknown): void {
+    accessLog.watch(req, res, { requestId: requestIdOf(req), decision: INVALID, arrivedAt });
     clientConnectionOf(req.socket).endWith(res);
     sendError(req, res, error);
   }

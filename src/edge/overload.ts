@@ -9,8 +9,8 @@
  */
 
 export interface OverloadWatch {
-  /** Ask once for each request, when it arrives. */
-  isOverloaded(): boolean;
+  /** Ask once for each request. @param nowMs when it arrived, for who has looked at the clock already */
+  isOverloaded(nowMs?: number): boolean;
   start(): void;
   stop(): void;
 }
@@ -53,8 +53,7 @@ export function createOverloadWatch(
   };
 
   /** Half of the delay is for requests; the refusals of the others must still fit in, or the timer would be late, too. */
-  const isBehindInTurn = () => {
-    const now = nowMs();
+  const isBehindInTurn = (now: number) => {
     if (turnBeganAt === undefined) {
       turnBeganAt = now;
       // Runs when everything that was ready has been read.
@@ -69,7 +68,7 @@ export function createOverloadWatch(
   };
 
   return {
-    isOverloaded: () => timer !== undefined && (lateTicks >= LATE_TICKS || isBehindInTurn()),
+    isOverloaded: (now = nowMs()) => timer !== undefined && (lateTicks >= LATE_TICKS || isBehindInTurn(now)),
     start() {
       if (maxDelayMs === 0) return;
       expectedAt = nowMs() + LOOK_EVERY_MS;

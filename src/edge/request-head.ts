@@ -20,7 +20,8 @@ export interface RequestHead {
   readonly offersUpgrade: boolean;
   /** The client waits for a 100 before it sends the body. */
   readonly expectsContinue: boolean;
-  readonly hasHost: boolean;
+  /** Undefined on HTTP/1.0 only. */
+  readonly host: string | undefined;
 }
 
 /** RFC 3986 host with optional port; the reg-name alphabet without percent-encoding, or a bracketed address. */
@@ -49,7 +50,7 @@ export function readRequestHead(req: IncomingMessage): RequestHead {
     traceId: fields.traceparent === undefined ? undefined : TRACEPARENT.exec(fields.traceparent)?.[1],
     offersUpgrade: fields.offersUpgrade,
     expectsContinue: expects,
-    hasHost: fields.hosts > 0,
+    host: fields.host,
   };
 }
 

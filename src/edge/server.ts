@@ -5,7 +5,7 @@ import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { AppError } from '../errors.ts';
-import { isWithinRequest } from '../forward/node-internals.ts';
+import { createRequestClass, isWithinRequest, takeRequest } from '../forward/node-internals.ts';
 import { http } from '../node-http.ts';
 import { clientConnectionOf } from './client-connection.ts';
 import { ClientConnections } from './client-connections.ts';
@@ -58,11 +58,13 @@ export function createHttpServer(options: ServerOptions, deadlines = DEADLINES):
     onBodyStalled: (res) => options.rejectBody(res, new AppError('request_timeout')),
   });
   const handleRequest: RequestListener = (req, res) => {
+    takeRequest(req);
     clientConnectionOf(req.socket).onRequest();
     options.handleRequest(req, res);
   };
   const server = http.createServer(
     {
+      IncomingMessage: createRequestClass(),
       maxHeaderSize: MAX_HEAD_BYTES,
       highWaterMark: WRITE_AHEAD_BYTES,
       insecureHTTPParser: false,

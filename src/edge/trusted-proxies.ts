@@ -50,15 +50,15 @@ export function forwardedBy(
   requestId: string,
   isTrustedPeer: IsTrustedPeer,
 ): Forwarded {
-  const { socket } = req;
-  const peer = {
-    address: socket.remoteAddress ?? UNKNOWN,
-    host: req.headers.host ?? '',
-    port: socket.localPort,
-  };
   return {
-    untrustedPeer: isTrustedPeer(socket) ? null : peer,
-    ...(head.requestId === undefined ? { addRequestId: requestId } : {}),
-    ...(head.hasHost ? {} : { addHost: true }),
+    untrustedPeer: isTrustedPeer(req.socket) ? null : peerOf(req.socket, head.host),
+    addRequestId: head.requestId === undefined ? requestId : undefined,
+    addHost: head.host === undefined,
   };
 }
+
+const peerOf = ({ remoteAddress, localPort }: Socket, host: string | undefined) => ({
+  address: remoteAddress ?? UNKNOWN,
+  host: host ?? '',
+  port: localPort,
+});

@@ -28,9 +28,11 @@ const NOT_REMOVABLE = new Set([
   'x-request-id',
 ]);
 
-/** Lengths of the names that the filters know; any other name passes without being lower-cased. */
-const lengthsOf = (names: Iterable<string>) => new Set(Array.from(names, (name) => name.length));
-const HOP_LENGTHS = lengthsOf(HOP_BY_HOP);
+/** Length and first letter, in one number: names of a shape that no filter knows pass without being lower-cased. */
+const shapeOf = (name: string) => name.length * 32 + (name.charCodeAt(0) & 31);
+const shapesOf = (names: Iterable<string>) => new Set(Array.from(names, shapeOf));
+const REQUEST_SHAPES = shapesOf([...HOP_BY_HOP, 'expect', 'x-request-id']);
+const RESPONSE_SHAPES = shapesOf([...HOP_BY_HOP, 'expect', 'x-request-id', 'content-length']);
 
 export interface Forwarded {
   /** Replaces the peer's own X-Forwarded-*; null for a trusted proxy, whose own pass. Never left out by mistake. */
@@ -40,9 +42,9 @@ export interface Forwarded {
     readonly port: number | undefined;
   } | null;
   /** Sent on in place of whatever the client sent when that was missing or unusable. */
-  readonly addRequestId?: string;
+  readonly addRequestId: string | undefined;
   /** HTTP/1.0 needs no Host, but what we send is HTTP/1.1: an empty one says that it is unknown (RFC 9112 §3.2). */
-  readonly addHost?: boolean;
+  readonly addHost: boolean;
 }
 
 /** What an untrusted peer could use to pass for another client, or for TLS. */
@@ -54,26 +56,25 @@ const isForwardedName = (name: string) => name.startsWith('x-forwarded-') || FOR
  * it ourselves), everything else exactly as sent.
  */
 export function requestHeaders(raw: readonly string[], forwarded: Forwarded): string[] {
-  const listed = connectionOptions(raw);
   const { untrustedPeer, addRequestId } = forwarded;
-  const out: string[] = [];
+  const passed: string[] = [];
+  let listed: Set<string> | null = null;
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string;
-    if (
-      HOP_LENGTHS.has(name.length) ||
-      name.length === 6 ||
-      listed !== null ||
-      addRequestId !== undefined ||
-      untrustedPeer
-    ) {
+    const value = raw[i + 1] as string;
+    if (REQUEST_SHAPES.has(shapeOf(name)) || untrustedPeer !== null) {
       const lower = name.toLowerCase();
-      if (HOP_BY_HOP.has(lower) || lower === 'expect') continue;
-      if (listed?.has(lower) && !NOT_REMOVABLE.has(lower) && !isForwardedName(lower)) continue;
-      if (addRequestId !== undefined && lower === 'x-request-id') continue;
-      if (untrustedPeer && isForwardedName(lower)) continue;
+      if (HOP_BY_HOP.has(lower)) {
+        listed = withOptions(listed, lower, value);
+        continue;
+      }
+      if (lower === 'expect' || (lower === 'x-request-id' && addRequestId !== undefined)) continue;
+      if (untrustedPeer !== null && isForwardedName(lower)) continue;
     }
-    out.push(name, raw[i + 1] as string);
+    passed.push(name, value);
   }
+  // Behind the loop, since a list may stand behind what it lists.
+  const out = listed === null ? passed : without(passed, listed, isRemovable);
   if (untrustedPeer) {
     out.push('X-Forwarded-For', untrustedPeer.address, 'X-Forwarded-Proto', 'http');
     out.push('X-Forwarded-Host', untrustedPeer.host);
@@ -97,48 +98,66 @@ export interface ResponseHeaders {
  * reported, not copied: whoever writes the response adds Transfer-Encoding.
  */
 export function responseHeaders(raw: readonly string[]): ResponseHeaders {
-  const listed = connectionOptions(raw);
   const headers: string[] = [];
+  let listed: Set<string> | null = null;
   let contentLength: number | null = null;
   let hasRequestId = false;
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string;
     const value = raw[i + 1] as string;
-    if (RESPONSE_LENGTHS.has(name.length) || listed !== null) {
+    if (RESPONSE_SHAPES.has(shapeOf(name))) {
       const lower = name.toLowerCase();
+      if (HOP_BY_HOP.has(lower)) {
+        listed = withOptions(listed, lower, value);
+        continue;
+      }
       // Expect means nothing in a response, and node:http would send the head at once, as UTF-8.
-      if (HOP_BY_HOP.has(lower) || lower === 'expect') continue;
-      if (listed?.has(lower) && lower !== 'content-length') continue;
+      if (lower === 'expect') continue;
       if (lower === 'content-length') contentLength = Number(value);
       else if (lower === 'x-request-id') hasRequestId = true;
     }
     headers.push(name, value);
   }
-  return { headers, contentLength, hasRequestId };
+  if (listed === null) return { headers, contentLength, hasRequestId };
+  hasRequestId &&= !listed.has('x-request-id');
+  return { headers: without(headers, listed, isNotLength), contentLength, hasRequestId };
 }
-
-const RESPONSE_LENGTHS = lengthsOf([...HOP_BY_HOP, 'expect', 'content-length', 'x-request-id']);
 
 /**
- * Names listed in Connection (and Proxy-Connection) in lower case; null when there are none worth a look, which is the
- * usual case (`keep-alive`, `close`, `Upgrade`).
+ * What Connection and Proxy-Connection list, in lower case; null while that is nothing worth a look, which is the usual
+ * case (`keep-alive`, `close`, `Upgrade`).
+ * @param name of a hop-by-hop field, in lower case
  */
-function connectionOptions(raw: readonly string[]): Set<string> | null {
-  let listed: Set<string> | null = null;
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = raw[i] as string;
-    if (name.length !== 10 && name.length !== 16) continue;
-    const lower = name.toLowerCase();
-    if (lower !== 'connection' && lower !== 'proxy-connection') continue;
-    for (const option of (raw[i + 1] as string).toLowerCase().split(',')) {
-      const token = option.trim();
-      if (token === '' || token === 'keep-alive' || token === 'close' || token === 'upgrade') continue;
-      listed ??= new Set();
-      listed.add(token);
-    }
+function withOptions(listed: Set<string> | null, name: string, value: string): Set<string> | null {
+  if (name !== 'connection' && name !== 'proxy-connection') return listed;
+  if (value === 'keep-alive' || value === 'close') return listed;
+  let all = listed;
+  for (const option of value.toLowerCase().split(',')) {
+    const token = option.trim();
+    if (token === '' || token === 'keep-alive' || token === 'close' || token === 'upgrade') continue;
+    all ??= new Set();
+    all.add(token);
   }
-  return listed;
+  return all;
 }
+
+/** Flat pairs without those of these names that may go. */
+function without(
+  headers: readonly string[],
+  names: ReadonlySet<string>,
+  mayGo: (name: string) => boolean = () => true,
+): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    const lower = name.toLowerCase();
+    if (!names.has(lower) || !mayGo(lower)) kept.push(name, headers[i + 1] as string);
+  }
+  return kept;
+}
+
+const isRemovable = (name: string) => !NOT_REMOVABLE.has(name) && !isForwardedName(name);
+const isNotLength = (name: string) => name !== 'content-length';
 
 /** RFC 9110 §8.6: a 204 has no Content-Length. 205 has no content either, which `0` says best (§15.3.6). */
 export function withoutForbiddenLength(status: number, headers: string[]): string[] {
@@ -147,14 +166,8 @@ export function withoutForbiddenLength(status: number, headers: string[]): strin
 }
 
 /** Flat pairs without Content-Length. */
-export function withoutLength(headers: readonly string[]): string[] {
-  const kept: string[] = [];
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i] as string;
-    if (name.toLowerCase() !== 'content-length') kept.push(name, headers[i + 1] as string);
-  }
-  return kept;
-}
+export const withoutLength = (headers: readonly string[]) => without(headers, LENGTH);
+const LENGTH = new Set(['content-length']);
 
 /** Flat pairs with an X-Request-Id: their own, or else this one. */
 export function withRequestId(headers: readonly string[], requestId: string): string[] {

@@ -5,13 +5,22 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { globSync, readFileSync } from 'node:fs';
-import { type ClientRequest, createServer, request, type Server, type ServerResponse } from 'node:http';
+import {
+  type ClientRequest,
+  createServer,
+  type IncomingMessage,
+  request,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http';
 import { type AddressInfo, connect, createServer as createNetServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { connectRaw, type RawConnection } from '../../scripts/lab/raw-connection.ts';
 import { connectOptions } from '../../src/forward/http1/connection.ts';
 import {
   agentOf,
+  createRequestClass,
   isWithinRequest,
   mayHaveBody,
   onDestroy,
@@ -25,6 +34,7 @@ import {
   setRequestHead,
   setResponseHead,
   setTrailers,
+  takeRequest,
   withoutBody,
   withoutTimer,
 } from '../../src/forward/node-internals.ts';
@@ -37,8 +47,9 @@ type OnRequest = (res: ServerResponse, socket: Socket) => void;
 async function serving(
   onRequest: OnRequest,
   run: (client: RawConnection, peer: Socket, server: Server) => Promise<void>,
+  options: ServerOptions = {},
 ): Promise<void> {
-  const server = createServer({ keepAliveTimeout: 60_000 }, (_req, res) => {
+  const server = createServer({ keepAliveTimeout: 60_000, ...options }, (_req, res) => {
     if (res.socket !== null) onRequest(res, res.socket);
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
@@ -113,6 +124,51 @@ test('a connection knows the request within whose body the parser is, and whethe
     assert.deepEqual([error.code?.slice(0, 4), socket], ['HPE_', peer]);
   });
 });
+
+test('of the headers of a request node:http looks for nothing but framing before it is taken, and then all are there', async () => {
+  const Request = createRequestClass();
+  const headersOf = Object.getOwnPropertyDescriptor(Request.prototype, 'headers')?.get;
+  assert.ok(headersOf !== undefined, 'IncomingMessage.headers is no longer made when it is asked for');
+  const asked = new Set<PropertyKey>();
+  const recording = { has: note(asked, Reflect.has), get: note(asked, Reflect.get) };
+  class Recorded extends Request {}
+  Object.defineProperty(Recorded.prototype, 'headers', {
+    get(this: IncomingMessage) {
+      return new Proxy(headersOf.call(this), recording);
+    },
+  });
+  const seen: unknown[] = [];
+  const onRequest: OnRequest = ({ req }, socket) => {
+    seen.push({ ...headersOf.call(req) });
+    takeRequest(req);
+    seen.push({ ...headersOf.call(req) });
+    socket.write('HTTP/1.1 204 \r\n\r\n');
+  };
+  const onServer = async (client: RawConnection, _peer: Socket, server: Server) => {
+    server.on('checkContinue', (_req, res) => onRequest(res, res.socket as Socket));
+    const expecting =
+      'POST /x HTTP/1.1\r\nHost: a\r\nCookie: b=1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi';
+    await client.send(expecting).take('\r\n\r\n');
+  };
+  const options = { IncomingMessage: Recorded, optimizeEmptyRequests: true, requireHostHeader: false };
+  await serving(onRequest, onServer, options);
+  const framing = { expect: '100-continue', 'content-length': '2' };
+  assert.deepEqual(seen, [framing, { host: 'a', cookie: 'b=1', ...framing }]);
+  await serving(
+    onRequest,
+    (client) => client.send('GET /x HTTP/1.0\r\n\r\n').take('\r\n\r\n').then(),
+    options,
+  );
+  assert.deepEqual([...asked].toSorted(), ['content-length', 'expect', 'te', 'transfer-encoding']);
+});
+
+/** Notes the property that a handler of a Proxy is asked for. */
+const note =
+  <T>(asked: Set<PropertyKey>, answer: (of: object, key: PropertyKey) => T) =>
+  (of: object, key: PropertyKey): T => {
+    asked.add(key);
+    return answer(of, key);
+  };
 
 test('node:http calls destroySoon() of the socket behind a last answer, and only there', async () => {
   let calls = 0;
