@@ -100,6 +100,8 @@ export function takeRequest(req: IncomingMessage & { [TAKEN]?: true }): void {
 interface MessageInternals {
   _header: string | null;
   _hasBody: boolean;
+  _expect_continue: boolean;
+  _sent100: boolean;
   _last: boolean;
   _trailer: string;
 }
@@ -108,6 +110,12 @@ const message = (of: ServerResponse | ClientRequest) => of as unknown as Message
 
 /** False for the answer to a HEAD. */
 export const mayHaveBody = (res: ServerResponse) => message(res)._hasBody;
+
+/**
+ * The client waits for a 100 that has not been sent. Behind any other answer nobody can tell whether its body still comes, so
+ * the connection ends (RFC 9110 §10.1.1).
+ */
+export const owesContinue = (res: ServerResponse) => message(res)._expect_continue && !message(res)._sent100;
 
 /** From now on what is written as its body is dropped. */
 export function withoutBody(res: ServerResponse): void {

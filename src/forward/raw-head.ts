@@ -5,7 +5,14 @@
  */
 import type { ClientRequest, ServerResponse } from 'node:http';
 import { headLines } from './headers.ts';
-import { mayHaveBody, setRequestHead, setResponseHead, setTrailers, withoutBody } from './node-internals.ts';
+import {
+  mayHaveBody,
+  owesContinue,
+  setRequestHead,
+  setResponseHead,
+  setTrailers,
+  withoutBody,
+} from './node-internals.ts';
 
 /**
  * Framing is decided as writeHead() does: chunked where the length is unknown, by the end of the connection for
@@ -25,7 +32,7 @@ export function setRawResponseHead(
   const hasUnknownLength = !hasLength && mayHaveBody(res);
   const chunked = hasUnknownLength && isHttp11;
   const endsWithConnection = hasUnknownLength && !isHttp11;
-  const keepAlive = res.shouldKeepAlive && !endsWithConnection;
+  const keepAlive = res.shouldKeepAlive && !endsWithConnection && !owesContinue(res);
   let head = `HTTP/1.1 ${status} ${reason}\r\n${headLines(headers)}`;
   if (!keepAlive) head += 'Connection: close\r\n';
   else if (!isHttp11) head += 'Connection: keep-alive\r\n';

@@ -25,6 +25,7 @@ import {
   mayHaveBody,
   onDestroy,
   onLastAnswer,
+  owesContinue,
   readOn,
   requestUnderWay,
   resetOnDestroy,
@@ -224,6 +225,26 @@ test('an answer before the 100 that its request waits for ends the connection', 
       assert.equal(await client.closed(), '');
     },
   );
+});
+
+test('a response knows whether its client still waits for a 100', async () => {
+  const owed: boolean[] = [];
+  const look = (res: ServerResponse) => owed.push(owesContinue(res));
+  const onRequest: OnRequest = (res) => {
+    look(res);
+    res.end();
+  };
+  await serving(onRequest, async (client, _peer, server) => {
+    server.on('checkContinue', (_req, res: ServerResponse) => {
+      look(res);
+      res.writeContinue();
+      look(res);
+      res.end();
+    });
+    await client.send(GET).message();
+    await client.send(POST.replace('Host', 'Expect: 100-continue\r\nHost')).take('\r\n\r\n');
+  });
+  assert.deepEqual(owed, [false, true, false], 'response._expect_continue or _sent100 say something else');
 });
 
 test('a response takes a head as it is, and frames what follows as it is told', async () => {
