@@ -9,6 +9,7 @@ import { AppError } from '../../errors.ts';
 import { isStandalone } from '../../infra/postgres/backend-tables.ts';
 import type { Database, RunOptions } from '../../infra/postgres/database.ts';
 import { isUndefinedTable } from '../../infra/postgres/failure.ts';
+import { anyTimeJson, timeJson, timeOfText } from './view-times.ts';
 
 /** SQL for one database as it is. `r` is a row of product_reviews. */
 export interface ReviewView {
@@ -16,6 +17,8 @@ export interface ReviewView {
   readonly joinAuthor: string;
   /** JSON text that everybody may see. Needs `joinAuthor`; `::json` makes an object of it for node-postgres. */
   readonly publicJson: string;
+  /** The same for many rows of one product, whose id as JSON is `r.product_json`. */
+  readonly itemJson: string;
   /** The same with what only the author and admins see: status, reason, pending_edit. */
   readonly ownJson: string;
 }
@@ -90,59 +93,63 @@ export interface ViewShape {
 
 export function reviewView({ hasUsers, hasOddTimes, publicBaseUrl }: ViewShape): ReviewView {
   const files = (media: string) => (publicBaseUrl === null ? `'[]'` : filesJson(media, publicBaseUrl));
-  const createdAt = hasOddTimes ? READABLE_TIME : 'r.created_at::timestamptz';
-  const fields = [
-    ['id', 'r.id'],
-    ['product_id', jsonOf('r.product_id')],
-    ['author_id', jsonOf('r.author_id')],
-    ['author_name', jsonOf(hasUsers ? nameOfToday : shown(STORED_NAME))],
-    ['author_avatar_url', hasUsers ? jsonOrNull('author.avatar_url') : `'null'`],
+  const createdAt = hasOddTimes
+    ? anyTimeJson(timeOfText('r.created_at'))
+    : timeJson('r.created_at::timestamptz');
+  const publicFields = (productId: string) => [
+    `'{"id":' || r.id`,
+    field('product_id', productId),
+    field('author_id', hasUsers ? ID_OF_AUTHOR : jsonOf('r.author_id')),
+    field('author_name', jsonOf(hasUsers ? nameOfToday : shown(STORED_NAME))),
+    hasUsers
+      ? field('author_avatar_url', jsonOf('author.avatar_url'), 'null')
+      : `',"author_avatar_url":null'`,
     // As product_review_stars() in the database: the old module did not check ratings.
-    ['rating', 'least(5, greatest(1, r.rating))'],
-    ['title', jsonOrNull('r.title')],
-    ['text', jsonOrNull('r.text')],
-    ['verified_purchase', 'coalesce(r.verified, false)'],
-    ['incentivized', 'coalesce(r.incentivized, false)'],
-    ['media', `CASE WHEN r.media IS NULL THEN '[]' ELSE ${files('r.media')} END`],
-    ['helpful_count', 'coalesce(r.helpful_count, 0)'],
-    ['reply', `coalesce((r.reply - 'author_id')::text, 'null')`],
-    ['created_at', `'"' || coalesce(${iso(createdAt)}, '${EPOCH}') || '"'`],
-    ['edited_at', `coalesce('"' || ${iso('r.edited_at::timestamptz')} || '"', 'null')`],
-  ] as const;
+    field('rating', 'least(5, greatest(1, r.rating))'),
+    field('title', jsonOf('r.title'), 'null'),
+    field('text', jsonOf('r.text'), 'null'),
+    flag('verified_purchase', 'r.verified'),
+    flag('incentivized', 'r.incentivized'),
+    field('media', files('r.media'), '[]'),
+    field('helpful_count', 'r.helpful_count', '0'),
+    field('reply', `(r.reply - 'author_id')::text`, 'null'),
+    field('created_at', createdAt, '"1970-01-01T00:00:00.000Z"'),
+    field('edited_at', timeJson('r.edited_at::timestamptz'), 'null'),
+  ];
+  const fields = publicFields(jsonOf('r.product_id'));
   const ownFields = [
-    ['status', `'"' || coalesce(r.status, 'published') || '"'`],
-    ['reason', jsonOrNull('r.status_reason')],
-    ['pending_edit', `CASE WHEN r.pending_edit IS NULL THEN 'null' ELSE ${pendingJson(files)} END`],
-  ] as const;
+    field('status', `'"' || coalesce(r.status, 'published') || '"'`),
+    field('reason', jsonOf('r.status_reason'), 'null'),
+    field('pending_edit', `CASE WHEN r.pending_edit IS NOT NULL THEN ${pendingJson(files)} END`, 'null'),
+  ];
   return {
     joinAuthor: hasUsers ? JOIN_AUTHOR : '',
     publicJson: objectOf(fields),
+    itemJson: objectOf(publicFields('r.product_json')),
     ownJson: objectOf([...fields, ...ownFields]),
   };
 }
 
-const EPOCH = '1970-01-01T00:00:00.000Z';
+/** Joined by halves: from left to right, each step would copy all that stands before it. */
+const objectOf = (fields: readonly string[]) => joined([...fields, `'}'`]);
+const joined = (texts: readonly string[]): string => {
+  const half = Math.ceil(texts.length / 2);
+  return texts.length === 1
+    ? `${texts[0]}`
+    : `(${joined(texts.slice(0, half))} || ${joined(texts.slice(half))})`;
+};
 
-const objectOf = (fields: readonly (readonly [name: string, json: string])[]) =>
-  `(${fields.map(([name, json], i) => `'${i === 0 ? '{' : ','}"${name}":' || ${json}`).join(' || ')} || '}')`;
+/** @param absent JSON for a value that is null, which most are: then there is nothing left to join */
+const field = (name: string, json: string, absent?: string) =>
+  absent === undefined
+    ? `',"${name}":' || ${json}`
+    : `coalesce(',"${name}":' || ${json}, ',"${name}":${absent}')`;
+const flag = (name: string, sql: string) =>
+  `CASE WHEN ${sql} THEN ',"${name}":true' ELSE ',"${name}":false' END`;
 const jsonOf = (sql: string) => `to_json(${sql})::text`;
-const jsonOrNull = (sql: string) => `coalesce(${jsonOf(sql)}, 'null')`;
 
-/** In UTC, as the session is (infra/postgres/connection.ts). Null for an infinite one. */
-const iso = (time: string) => `to_char(${time}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
-
-/**
- * ISO text without a zone is UTC (docs/contract.md, 4), as the session is; what nobody can read is the epoch rather than an
- * error. CASE, since AND promises no order.
- */
-const TIME_TEXT = 'r.created_at::text';
-const READABLE_TIME = `CASE
-    WHEN ${TIME_TEXT} !~* '^\\s*[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]+){0,1}){0,1}){0,1}\\s*(Z|[+-](0[0-9]|1[0-4])(:{0,1}[0-5][0-9]){0,1}){0,1}\\s*$'
-      OR btrim(${TIME_TEXT}) LIKE '0000%' THEN NULL
-    WHEN substr(btrim(${TIME_TEXT}), 9, 2)::integer
-       > extract(day FROM make_date(left(btrim(${TIME_TEXT}), 4)::integer, substr(btrim(${TIME_TEXT}), 6, 2)::integer, 1)
-                          + interval '1 month - 1 day') THEN NULL
-    ELSE r.created_at::timestamptz END`;
+/** Whoever is found by it has one of digits alone. */
+const ID_OF_AUTHOR = `CASE WHEN author.id IS NULL THEN ${jsonOf('r.author_id')} ELSE '"' || r.author_id || '"' END`;
 
 const BLANKS = `E' \\t\\n\\r\\f\\v'`;
 const unlessBlank = (name: string) => `nullif(btrim(${name}::text, ${BLANKS}), '')`;
@@ -151,11 +158,11 @@ const NO_NAME = `'User ' || r.author_id`;
 const STORED_NAME = `coalesce(${unlessBlank('r.author_name')}, ${NO_NAME})`;
 
 /** In full, or the first word and the next one's initial; where there is no name there is none to shorten. At most 99 characters. */
-const shown = (name: string) => `left(CASE WHEN r.display_short AND ${name} <> ${NO_NAME}
-    THEN regexp_replace(${name}, '^(\\S{1,96})\\S*\\s+(\\S).*$', '\\1 \\2.') ELSE ${name} END, 99)`;
+const shown = (name: string) => `(CASE WHEN r.display_short IS TRUE AND ${name} <> ${NO_NAME}
+    THEN regexp_replace(${name}, '^(\\S{1,96})\\S*\\s+(\\S).*$', '\\1 \\2.') ELSE ${name} END)::varchar(99)`;
 
 /** author_id is text and may be no number at all: then it never was a user of the backend's. */
-const IS_NUMBER = `length(r.author_id) BETWEEN 1 AND 18 AND translate(r.author_id, '0123456789', '') = ''`;
+const IS_NUMBER = `octet_length(r.author_id) BETWEEN 1 AND 18 AND translate(r.author_id, '0123456789', '') = ''`;
 const nameOfToday = `CASE WHEN author.id IS NULL AND ${IS_NUMBER} THEN 'Deleted user'
     ELSE ${shown(`coalesce(${unlessBlank('author.name')}, ${STORED_NAME})`)} END`;
 
@@ -174,16 +181,18 @@ const JOIN_AUTHOR = `
  * is a value of theirs each quote has a backslash before it. The keys need no escaping in a URL (features/uploads/issue.ts).
  */
 const filesJson = (media: string, publicBaseUrl: string) =>
-  `replace(((${media})${WITHOUT_UPLOAD_IDS})::text, '"key": "', ${literal(`"url": ${JSON.stringify(`${publicBaseUrl}/`).slice(0, -1)}`)})`;
+  `replace((${withoutUploadIds(media)})::text, '"key": "', ${literal(`"url": ${JSON.stringify(`${publicBaseUrl}/`).slice(0, -1)}`)})`;
 
-/** A third of what a regular expression costs. What is not there is no error. */
+/** A third of what a regular expression costs. What is not there is no error, but costs as much; most have one file. */
+const withoutUploadIds = (media: string) =>
+  `CASE WHEN ${media} -> 1 IS NULL THEN ${media} #- '{0,upload_id}' ELSE ${media}${WITHOUT_EACH} END`;
 const MAX_FILES = 6;
-const WITHOUT_UPLOAD_IDS = Array.from({ length: MAX_FILES }, (_, i) => ` #- '{${i},upload_id}'`).join('');
+const WITHOUT_EACH = Array.from({ length: MAX_FILES }, (_, i) => ` #- '{${i},upload_id}'`).join('');
 
 const pendingJson = (files: (media: string) => string) => `'{"rating":'
     || coalesce((r.pending_edit -> 'rating')::text, 'null') || ',"title":' || coalesce((r.pending_edit -> 'title')::text, 'null')
     || ',"text":' || coalesce((r.pending_edit -> 'text')::text, 'null') || ',"media":'
-    || CASE jsonb_typeof(r.pending_edit -> 'media') WHEN 'array' THEN ${files(`r.pending_edit -> 'media'`)} ELSE '[]' END || '}'`;
+    || CASE jsonb_typeof(r.pending_edit -> 'media') WHEN 'array' THEN ${files(`(r.pending_edit -> 'media')`)} ELSE '[]' END || '}'`;
 
 /** As a string with escapes, so that it has neither a question mark nor a quote in it. */
 const literal = (text: string) =>

@@ -82,12 +82,16 @@ async function nodesOf(database: Database, productId: string, listing: Listing, 
 const rowsSeen = (node: PlanNode) =>
   (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)) * node['Actual Loops'];
 
-function checkPlan(nodes: readonly PlanNode[], what: string): void {
+/** Ratings are gone through one after the other, which PostgreSQL does not take for an order. */
+const mayBeSorted = ({ sort }: Listing) => sort === 'highest' || sort === 'lowest';
+
+function checkPlan(nodes: readonly PlanNode[], listing: Listing, what: string): void {
   let reviewsRead = 0;
   for (const node of nodes) {
     const where = `${what}: ${JSON.stringify({ ...node, Plans: undefined })}`;
     assert.ok(!/Bitmap|Hash Join/.test(node['Node Type']), where);
-    if (node['Node Type'].endsWith('Sort')) assert.ok(node['Actual Rows'] <= ROWS + 1, where);
+    if (node['Node Type'].endsWith('Sort'))
+      assert.ok(mayBeSorted(listing) && node['Actual Rows'] <= ROWS, where);
     const relation = node['Relation Name'];
     if (relation === undefined) continue;
     // An empty table is read as a whole, whatever its indexes.
@@ -119,7 +123,7 @@ for (const mode of ['force_generic_plan', 'force_custom_plan']) {
             for (const productId of ['busy', 'old', '7', 'unknown']) {
               for (const from of productId === 'busy' ? [undefined, DEEP] : [undefined]) {
                 const nodes = await nodesOf(database, productId, listing, from);
-                checkPlan(nodes, `${JSON.stringify(listing)} of ${productId} from ${from?.id}`);
+                checkPlan(nodes, listing, `${JSON.stringify(listing)} of ${productId} from ${from?.id}`);
               }
             }
           }

@@ -179,6 +179,52 @@ for (const type of ['timestamptz', 'timestamp', 'text', 'varchar(40)']) {
   });
 }
 
+const iso = (time: string) => `to_char(${time}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+type Shown = Readonly<Record<'json' | 'created' | 'edited', string>>;
+
+for (const type of ['timestamptz', 'timestamp']) {
+  test(`a ${type} is what to_char() makes of it, cut to milliseconds, from the first to the last that there is`, async () => {
+    await withTable('bigint', type);
+    const seconds = [
+      '1999-12-31 23:59:59',
+      '2000-01-01',
+      '2001-01-01',
+      '2024-02-29 23:59:59',
+      '9999-12-30 12:00',
+    ];
+    const fractions = ['0', '1', '499', '500', '501', '999', '1000', '999000', '999499', '999500', '999999'];
+    const ends = ['4713-01-01 BC', '0001-12-31 23:59:59.9999 BC', '0001-01-01', '1582-10-15', '9999-12-31'];
+    const beyond = [
+      '9999-12-31 23:59:59.999999',
+      '10000-01-01',
+      '294276-12-31 23:59:59.999999',
+      'infinity',
+      '-infinity',
+    ];
+    await query(
+      url,
+      `INSERT INTO product_reviews (id, product_id, author_id, created_at, edited_at)
+       SELECT row_number() OVER (), '1', '1', time, time
+         FROM (SELECT s::${type} + f::integer * interval '1 microsecond' AS time FROM unnest($1::text[]) AS s, unnest($2::text[]) AS f
+                UNION ALL SELECT t::${type} FROM unnest($3::text[]) AS t
+                UNION ALL SELECT '1990-01-01'::${type} + n * interval '9 days 7 hours 1.234567 seconds' FROM generate_series(1, 2000) AS n) AS times`,
+      [seconds, fractions, [...ends, ...beyond]],
+    );
+    const shown = await views.using(async (view) => {
+      const { rows } = await database.run((knex) =>
+        knex.raw(`SELECT ${view.publicJson} AS json, ${iso('r.created_at')} AS created, ${iso('r.edited_at')} AS edited
+                    FROM product_reviews AS r ${view.joinAuthor}`),
+      );
+      return rows.map((row: Shown) => ({ ...row, ...JSON.parse(row.json) }));
+    });
+    assert.equal(shown.length, 55 + 10 + 2000);
+    for (const { created_at, edited_at, created, edited } of shown) {
+      assert.equal(created_at, created ?? '1970-01-01T00:00:00.000Z');
+      assert.equal(edited_at, edited);
+    }
+  });
+}
+
 test('a text that is no time is the epoch, and the others stay what they are', async () => {
   await withTable('integer', 'text');
   views = createReviewViews(database, BASE);

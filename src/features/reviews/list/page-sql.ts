@@ -19,12 +19,13 @@ export interface PageStatement {
   readonly values: readonly unknown[];
 }
 
-/** Its first row has the figures as `json`, the others are reviews. */
+/** The only row: one for each review would cost the sidecar as much as all else that it does for a page. */
 export interface PageRow {
-  readonly rank: number | null;
-  /** bigint, as text. */
-  readonly id: string | null;
-  readonly json: string;
+  readonly figures: string;
+  /** Reviews as JSON with commas between them, one more than the page has where there is a next one; null: there are none. */
+  readonly items: string | null;
+  /** Where the page ends when there is a next one: `rank.id`. */
+  readonly last: string | null;
 }
 
 /** Longest page, and the row behind it that tells of a next one. */
@@ -39,7 +40,7 @@ const VERIFIED = 8;
 const WITH_MEDIA = 16;
 const HELPFUL = 'coalesce(r.helpful_count, 0)';
 const PLACE = 'r.id + 0';
-const COLUMNS = `r.id, r.product_id, r.author_id, r.author_name, r.rating, r.text, r.created_at, r.edited_at, r.title,
+const COLUMNS = `r.id, r.author_id, r.author_name, r.rating, r.text, r.created_at, r.edited_at, r.title,
          r.verified, r.incentivized, r.display_short, r.media, r.helpful_count, r.reply`;
 const SHOWN = 'FROM product_reviews AS r WHERE r.product_id = $1::text AND r.superseded_at IS NULL';
 
@@ -61,11 +62,11 @@ export function pageStatement(
 }
 
 const ORDERS = {
-  newest: 'id DESC NULLS FIRST',
-  oldest: 'id ASC NULLS FIRST',
-  highest: 'rank DESC NULLS FIRST, id DESC NULLS FIRST',
-  lowest: 'rank ASC NULLS FIRST, id DESC NULLS FIRST',
-  helpful: 'rank DESC NULLS FIRST, id DESC NULLS FIRST',
+  newest: 'place DESC',
+  oldest: 'place ASC',
+  highest: 'rank DESC, place DESC',
+  lowest: 'rank ASC, place DESC',
+  helpful: 'rank DESC, place DESC',
 };
 
 const texts = new WeakMap<ReviewView, Map<string, string>>();
@@ -78,13 +79,18 @@ function textOf(view: ReviewView, key: string, page: () => string, order: string
   return text;
 }
 
-/** A page is at most MAX_ROWS whatever the planner thinks, so that it looks authors up one by one. */
-const wholeStatement = ({ publicJson, joinAuthor }: ReviewView, page: string, order: string) => `
-  SELECT NULL::integer AS rank, NULL::bigint AS id, ${figuresSql('$1::text')} AS json
-   UNION ALL
-  SELECT r.rank, r.place, ${publicJson}
-    FROM (SELECT * FROM (${page}) AS page LIMIT ${MAX_ROWS}) AS r ${joinAuthor}
-   ORDER BY ${order}`;
+/**
+ * A page is at most MAX_ROWS whatever the planner thinks, so that it looks authors up one by one. What is in order is said
+ * to be so once more at every level, or it would be sorted by the next.
+ */
+const wholeStatement = ({ itemJson, joinAuthor }: ReviewView, page: string, order: string) => `
+  SELECT ${figuresSql('$1::text')} AS figures, items,
+         CASE WHEN cardinality(ids) = $2::integer THEN ranks[$2::integer - 1] || '.' || ids[$2::integer - 1] END AS last
+    FROM (SELECT string_agg(json, ',') AS items, array_agg(rank) AS ranks, array_agg(place) AS ids
+            FROM (SELECT rank, place, ${itemJson} AS json
+                    FROM (SELECT *, (SELECT to_json($1::text)::text) AS product_json FROM (${page}) AS page
+                           ORDER BY ${order} LIMIT ${MAX_ROWS}) AS r ${joinAuthor}
+                   ORDER BY ${order}) AS in_order) AS whole`;
 
 interface Page {
   /** Names the shape of the statement; the same key is the same text. */

@@ -6,7 +6,7 @@ import { settleProducts } from '../summary/settle.ts';
 import { areUnsettled, type Summaries } from '../summary/summaries.ts';
 import { type Figures, toFigures, toSummary } from '../summary/summary.ts';
 import type { ReviewView, ReviewViews } from '../view.ts';
-import { encodeCursor } from './cursor.ts';
+import { encodeCursor, type Listing, type Position } from './cursor.ts';
 import { type PageRow, pageStatement } from './page-sql.ts';
 import type { PageQuery } from './schema.ts';
 
@@ -39,25 +39,24 @@ export interface ReviewPagesOptions {
 }
 
 export function createReviewPages({ database, views, summaries }: ReviewPagesOptions): ReviewPages {
-  const rowsOf = (productId: string, query: PageQuery, options: RunOptions | undefined) =>
+  const rowOf = (productId: string, query: PageQuery, options: RunOptions | undefined) =>
     views.using(async (view) => {
-      const rows = await database.query<PageRow>(
+      const [row] = await database.query<PageRow>(
         pageStatement(view, productId, query, query.limit + 1),
         options,
       );
-      return { view, rows };
+      return { view, row };
     }, options);
 
   async function read(productId: string, query: PageQuery, options: RunOptions | undefined): Promise<Page> {
-    let { view, rows } = await rowsOf(productId, query, options);
-    if (areUnsettled(rows[0]?.json ?? '')) {
+    let { view, row } = await rowOf(productId, query, options);
+    if (areUnsettled(row?.figures ?? '')) {
       await settleProducts(database, [productId], options);
-      ({ view, rows } = await rowsOf(productId, query, options));
+      ({ view, row } = await rowOf(productId, query, options));
     }
-    const [first, ...found] = rows;
-    const figures = toFigures(first?.json);
+    const figures = toFigures(row?.figures);
     const mean = await summaries.mean(figures.count > 0, options);
-    return { json: pageJson(query, found, figures, mean), etag: etagOf(figures, mean, view) };
+    return { json: pageJson(query.listing, row, figures, mean), etag: etagOf(figures, mean, view) };
   }
 
   const orWhatItMeans =
@@ -78,17 +77,19 @@ export function createReviewPages({ database, views, summaries }: ReviewPagesOpt
   };
 }
 
-function pageJson(
-  { listing, limit }: PageQuery,
-  found: readonly PageRow[],
-  figures: Figures,
-  mean: number,
-): string {
-  const shown = found.slice(0, limit);
-  const last = found.length > limit ? shown.at(-1) : undefined;
-  const next = last === undefined ? null : encodeCursor(listing, { rank: last.rank ?? 0, id: last.id ?? '' });
-  const items = shown.map(({ json }) => json).join(',');
-  return `{"items":[${items}],"next_cursor":${JSON.stringify(next)},"summary":${JSON.stringify(toSummary(figures, mean))}}`;
+function pageJson(listing: Listing, row: PageRow | undefined, figures: Figures, mean: number): string {
+  const { items, last } = row ?? {};
+  const shown = last ? items?.slice(0, items.lastIndexOf(NEXT_ITEM)) : items;
+  const next = last ? JSON.stringify(encodeCursor(listing, positionOf(last))) : null;
+  return `{"items":[${shown ?? ''}],"next_cursor":${next},"summary":${JSON.stringify(toSummary(figures, mean))}}`;
+}
+
+/** Nothing else in a review looks like this: in its texts a quote has a backslash before it. */
+const NEXT_ITEM = ',{"id":';
+
+function positionOf(last: string): Position {
+  const [rank = '', id = ''] = last.split('.');
+  return { rank: Number(rank), id };
 }
 
 const releases = new WeakMap<ReviewView, string>();
@@ -99,7 +100,7 @@ const releases = new WeakMap<ReviewView, string>();
  */
 function etagOf(figures: Figures, mean: number, view: ReviewView): string {
   const release =
-    releases.get(view) ?? createHash('sha256').update(view.publicJson).digest('base64url').slice(0, 8);
+    releases.get(view) ?? createHash('sha256').update(view.itemJson).digest('base64url').slice(0, 8);
   releases.set(view, release);
   return `W/"${figures.version}-${toSummary(figures, mean).score}-${release}"`;
 }
