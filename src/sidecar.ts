@@ -36,6 +36,7 @@ import { createUploadPass, createUploads } from './features/uploads/service.ts';
 import { createHttpForwarder } from './forward/http.ts';
 import { createHttp1Client } from './forward/http1/client.ts';
 import { pingBackend } from './forward/ping.ts';
+import { withSecondLook } from './forward/second-look.ts';
 import { createWebSocketForwarder } from './forward/websocket.ts';
 import type { Log } from './infra/logger.ts';
 import { createMetrics, type Metrics, serveMetrics } from './infra/metrics.ts';
@@ -151,7 +152,10 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
     handleRequest: createApp({
       decide,
       localRoutes: createLocalRoutes({ cors: config.corsAllowOrigins, sendError }),
-      forward: createHttpForwarder({ client: backend, maxInFlight: config.maxInFlight, sendError, counters }),
+      forward: withSecondLook(
+        createHttpForwarder({ client: backend, maxInFlight: config.maxInFlight, sendError, counters }),
+        () => counters.inFlight >= config.maxInFlight,
+      ),
       health,
       accessLog,
       sendError,

@@ -5,6 +5,7 @@ import { databaseRestart } from './drills/database-restart.ts';
 import { hostDies } from './drills/host-dies.ts';
 import { idleRace } from './drills/idle-race.ts';
 import { overload } from './drills/overload.ts';
+import { overloadCheap } from './drills/overload-cheap.ts';
 import { overloadCpu } from './drills/overload-cpu.ts';
 import { primaryDies, primaryDiesAsynchronous, primaryDiesBehindPgBouncer } from './drills/primary-dies.ts';
 import { resetMidBody } from './drills/reset-mid-body.ts';
@@ -34,5 +35,6 @@ export const ALL_DRILLS: readonly Drill[] = [
   workerKilled,
   overload,
   overloadCpu,
+  overloadCheap,
   slowConnections,
 ];

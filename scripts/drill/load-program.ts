@@ -1,49 +1,59 @@
 /**
- * Sends uploads from a process of its own, so that neither the drill nor the sidecar shares its core.
+ * Sends requests from a process of its own, so that neither the drill nor the sidecar shares its core.
  */
 import { serveCommands } from '../lab/worker.ts';
+import { type Ask, requestsOf } from './ask.ts';
 import { KeepAliveClient } from './client.ts';
-import { type ArrivalResult, arrivals, loadFor } from './load.ts';
-import { uploads } from './uploads.ts';
+import { type ArrivalResult, arrivals, closedLoop, type LoadClient } from './load.ts';
+import { QuickClient } from './quick-client.ts';
 
-export type LoadCommand = { readonly port: number } & (
-  | /** Opens the connections of the open loop ahead of it. */
-  { readonly kind: 'open'; readonly connections: number }
-  /** So many clients, each sending its next upload when it has the answer to the one before. */
-  | { readonly kind: 'closed-loop'; readonly token: string; readonly clients: number; readonly forMs: number }
-  /** Uploads at a fixed rate over the open connections, whatever becomes of them; closes the connections. */
-  | { readonly kind: 'open-loop'; readonly token: string; readonly perSecond: number; readonly forMs: number }
-);
+export type LoadCommand =
+  /** Opens the connections of what comes next. */
+  | { readonly kind: 'open'; readonly port: number; readonly ask: Ask; readonly connections: number }
+  /** Each connection sends its next request when it has the answer to the one before; closes them. */
+  | { readonly kind: 'closed-loop'; readonly ask: Ask; readonly forMs: number }
+  /** Requests at a fixed rate, whatever becomes of them; closes the connections. */
+  | { readonly kind: 'open-loop'; readonly ask: Ask; readonly perSecond: number; readonly forMs: number };
 
 /** Connections that are opened at a time: fewer than a listen backlog of Node's holds. */
 const OPEN_AT_ONCE = 100;
 
 /** Connections that wait for requests. */
-let clients: readonly KeepAliveClient[] = [];
+let clients: readonly OpenClient[] = [];
 
-async function perform(command: LoadCommand): Promise<ArrivalResult> {
-  const { port, kind } = command;
-  if (kind === 'open') {
-    clients = await openClients(port, command.connections);
-    return { samples: [], unsent: 0, sendingMs: 0 };
-  }
-  const { forMs, token } = command;
-  const next = uploads(token);
-  if (kind === 'open-loop') {
-    return await arrivals({ port, perSecond: command.perSecond, forMs, maxConnections: 0, clients, next });
-  }
-  const samples = await loadFor(forMs, { port, clients: command.clients, everyMs: 0, next });
-  return { samples, unsent: 0, sendingMs: forMs };
+interface OpenClient extends LoadClient {
+  open(): Promise<void>;
 }
 
-async function openClients(port: number, count: number): Promise<readonly KeepAliveClient[]> {
-  const opened: KeepAliveClient[] = [];
-  while (opened.length < count) {
-    const size = Math.min(OPEN_AT_ONCE, count - opened.length);
-    const batch = Array.from({ length: size }, () => new KeepAliveClient(port));
+async function perform(command: LoadCommand): Promise<ArrivalResult> {
+  if (command.kind === 'open') {
+    clients = await openClients(command);
+    return { samples: [], unsent: 0, sendingMs: 0 };
+  }
+  const { forMs, ask } = command;
+  const next = requestsOf(ask);
+  if (command.kind === 'closed-loop') return closedLoop({ clients, forMs, next });
+  return arrivals({
+    port: Number.NaN,
+    perSecond: command.perSecond,
+    forMs,
+    maxConnections: 0,
+    clients,
+    next,
+  });
+}
+
+async function openClients({ port, ask, connections }: Extract<LoadCommand, { kind: 'open' }>) {
+  const Client = ask.kind === 'upload' ? KeepAliveClient : QuickClient;
+  const opened: OpenClient[] = [];
+  while (opened.length < connections) {
+    const size = Math.min(OPEN_AT_ONCE, connections - opened.length);
+    const batch = Array.from({ length: size }, () => new Client(port));
     await Promise.all(batch.map((client) => client.open()));
     opened.push(...batch);
   }
+  // The kernel takes connections in advance. When the last one is answered, the sidecar has taken all of them.
+  await opened.at(-1)?.perform(requestsOf(ask)());
   return opened;
 }
 

@@ -64,14 +64,39 @@ export async function loadFor(ms: number, options: LoadOptions): Promise<readonl
   return load.stop();
 }
 
+/** One kept connection, one request at a time. */
+export interface LoadClient {
+  perform(request: LoadRequest): Promise<Sample>;
+  close(): void;
+}
+
+export interface ClosedLoopOptions {
+  readonly clients: readonly LoadClient[];
+  readonly forMs: number;
+  readonly next: () => LoadRequest;
+}
+
+/** Each sends its next request as soon as it has the answer to the one before; closes them. */
+export async function closedLoop({ clients, forMs, next }: ClosedLoopOptions): Promise<ArrivalResult> {
+  const samples: Sample[] = [];
+  const until = performance.now() + forMs;
+  const run = async (client: LoadClient) => {
+    while (performance.now() < until) samples.push(await client.perform(next()));
+    client.close();
+  };
+  await Promise.all(clients.map(run));
+  return { samples, unsent: 0, sendingMs: forMs };
+}
+
 export interface ArrivalOptions {
+  /** Where new connections go. */
   readonly port: number;
   readonly perSecond: number;
   readonly forMs: number;
   /** Connections that the generator may hold; an arrival beyond it is counted in `unsent`. */
   readonly maxConnections: number;
   /** Clients that are connected already, besides those. */
-  readonly clients?: readonly KeepAliveClient[];
+  readonly clients?: readonly LoadClient[];
   readonly next: () => LoadRequest;
 }
 
@@ -95,7 +120,7 @@ export async function arrivals({
   next,
 }: ArrivalOptions): Promise<ArrivalResult> {
   const samples: Sample[] = [];
-  const free = [...clients];
+  const free: LoadClient[] = [...clients];
   const underWay = new Set<Promise<void>>();
   let made = 0;
   let unsent = 0;
@@ -105,7 +130,7 @@ export async function arrivals({
     made += 1;
     return new KeepAliveClient(port);
   };
-  const send = (client: KeepAliveClient) => {
+  const send = (client: LoadClient) => {
     const work = client.perform(next()).then((sample) => {
       samples.push(sample);
       free.push(client);

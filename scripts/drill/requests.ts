@@ -2,8 +2,7 @@
  * Requests to the drill's backend: the query says what the backend shall do, and the answer repeats the id, so that an
  * answer to somebody else's request is noticed.
  */
-import type { RawMessage } from '../lab/raw-connection.ts';
-import { type LoadRequest, parseJson } from './sample.ts';
+import { type Answer, type LoadRequest, parseJson } from './sample.ts';
 
 /**
  * - `answer`: 200 with `bytes` of padding after `delayMs`
@@ -43,7 +42,7 @@ export function backendRequest(method: 'GET' | 'POST', wish: BackendWish = {}): 
   };
 }
 
-function isEcho(answer: RawMessage, id: string, received: number, bytes: number): boolean {
+function isEcho(answer: Answer, id: string, received: number, bytes: number): boolean {
   const echo = parseJson(answer.body);
   return echo?.id === id && echo.received === received && String(echo.padding).length === bytes;
 }

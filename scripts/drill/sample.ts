@@ -3,6 +3,9 @@
  */
 import type { RawMessage } from '../lab/raw-connection.ts';
 
+/** What is looked at of a whole response. */
+export type Answer = Pick<RawMessage, 'startLine' | 'body' | 'header'>;
+
 export interface LoadRequest {
   /** Unique; the backend writes down every id that reaches it. */
   readonly id: string;
@@ -14,7 +17,7 @@ export interface LoadRequest {
   /** Of a right answer that is no 2xx. */
   readonly rightStatus?: number;
   /** Whether a 2xx, or one of that status, is the right answer to exactly this request, whole. */
-  readonly isRight: (answer: RawMessage) => boolean;
+  readonly isRight: (answer: Answer) => boolean;
 }
 
 /**
@@ -54,10 +57,7 @@ export const REASON = {
 } as const;
 
 /** Judges a whole response. */
-export function judge(
-  request: LoadRequest,
-  answer: RawMessage,
-): Pick<Sample, 'outcome' | 'status' | 'reason'> {
+export function judge(request: LoadRequest, answer: Answer): Pick<Sample, 'outcome' | 'status' | 'reason'> {
   const status = Number(answer.startLine.split(' ')[1]);
   if ((status >= 200 && status < 300) || status === request.rightStatus) {
     return request.isRight(answer)
@@ -72,7 +72,7 @@ export function judge(
 }
 
 /** docs/forwarding.md, 16. */
-function refusalLacks(status: number, answer: RawMessage): string | null {
+function refusalLacks(status: number, answer: Answer): string | null {
   if (!answer.header('content-type')?.startsWith('application/json')) return 'a JSON body';
   const body = parseJson(answer.body);
   if (typeof body?.detail !== 'string' || body.detail === '') return 'a detail';

@@ -133,24 +133,31 @@ export function cpuWithEnded(pid: number): number {
   }
 }
 
-/**
- * Starts to count how long the process's first thread is ready to run while another process has the core.
- * @returns asked later, the part of the time since that the process could have had, 0 to 1; 1 where it cannot be known
- */
-export function watchCore(pid: number): () => number {
+export interface CoreUse {
+  /** Part of the time in which the core was not another process's, 0 to 1; 1 where it cannot be known. */
+  readonly left: number;
+  /** Part of that time in which the process ran; NaN where it cannot be known. */
+  readonly used: number;
+}
+
+/** Starts to count how a process gets on with the one core that it runs on. @returns asked later, of the time since */
+export function watchCore(pid: number): () => CoreUse {
   const startedAt = performance.now();
-  const takenBefore = takenUs(pid);
+  const before = coreTimes(pid);
   return () => {
-    const takenByOthersMs = Math.max(0, takenUs(pid) - takenBefore) / 1000;
-    return 1 - takenByOthersMs / (performance.now() - startedAt);
+    const { ranUs, takenUs } = coreTimes(pid);
+    const elapsedUs = (performance.now() - startedAt) * 1000;
+    const left = 1 - Math.max(0, takenUs - before.takenUs) / elapsedUs;
+    return { left, used: (ranUs - before.ranUs) / (elapsedUs * left) };
   };
 }
 
-/** What the first thread waited for a core, less what the other threads ran, which may be what it waited for. */
-function takenUs(pid: number): number {
-  if (!existsSync(`/proc/${pid}/schedstat`)) return 0;
-  const others = threadsOf(pid).filter((task) => task !== `${pid}/task/${pid}`);
-  return scheduled(String(pid)).waitedUs - sum(others, (task) => scheduled(task).ranUs);
+/** What it ran; what its first thread waited for the core, less what the other threads ran, which may be what it waited for. */
+function coreTimes(pid: number): { readonly ranUs: number; readonly takenUs: number } {
+  if (!existsSync(`/proc/${pid}/schedstat`)) return { ranUs: Number.NaN, takenUs: 0 };
+  const ranUs = sum(threadsOf(pid), (task) => scheduled(task).ranUs);
+  const first = scheduled(String(pid));
+  return { ranUs, takenUs: first.waitedUs - (ranUs - first.ranUs) };
 }
 
 const threadsOf = (pid: number): string[] =>

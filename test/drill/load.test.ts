@@ -10,6 +10,7 @@ import { countJournals, journalLine } from '../../scripts/drill/journal.ts';
 import { type ArrivalResult, arrivals, loadFor } from '../../scripts/drill/load.ts';
 import type { LoadCommand } from '../../scripts/drill/load-program.ts';
 import { tableRow } from '../../scripts/drill/print.ts';
+import { QuickClient } from '../../scripts/drill/quick-client.ts';
 import { backendRequest } from '../../scripts/drill/requests.ts';
 import {
   type LoadRequest,
@@ -103,6 +104,31 @@ test('a client leaves a connection that is to be closed', async () => {
   assert.deepEqual([sample.outcome, sample.raced], ['answered', false]);
 });
 
+test('a quick client judges as well, and fails what is sent on a connection that breaks', async (t) => {
+  const server = await startScriptedBackend(async (connection) => {
+    const answers = [ok('right'), ok('wrong'), refusal(503, 'Retry-After: 1\r\n', '{"detail":"Busy."}')];
+    for (const answer of answers) {
+      await connection.message();
+      // In two pieces: it waits for the whole.
+      connection.send(answer.slice(0, -3));
+      await new Promise(setImmediate);
+      connection.send(answer.slice(-3));
+    }
+    await connection.message();
+    connection.end();
+  });
+  t.after(() => server.stop());
+  const client = new QuickClient(server.port);
+  await client.open();
+  const samples: Sample[] = [];
+  for (let i = 0; i < 5; i += 1) samples.push(await client.perform(request()));
+  client.close();
+  assert.deepEqual(
+    samples.map(({ outcome, reason }) => `${outcome} ${reason}`.trim()),
+    ['answered', `failed ${REASON.wrongBody}`, 'refused', ...Array(2).fill(`failed ${REASON.unanswered}`)],
+  );
+});
+
 test('nobody listening is a failure, too', async () => {
   const client = new KeepAliveClient(9);
   assert.equal((await client.perform(request())).reason, REASON.notConnected);
@@ -146,13 +172,15 @@ test('a load process sends from outside, and its end is noticed', async (t) => {
   const { port } = server;
   const program = import.meta.resolve('../../scripts/drill/load-program.ts');
   await using load = startWorker<LoadCommand, ArrivalResult>(program);
-  const closed = await load.do({ kind: 'closed-loop', port, token: 'x', clients: 2, forMs: 100 });
-  await load.do({ kind: 'open', port, connections: 2 });
-  const open = await load.do({ kind: 'open-loop', port, token: 'x', perSecond: 50, forMs: 100 });
+  const ask = { kind: 'upload', token: 'x' } as const;
+  await load.do({ kind: 'open', port, ask, connections: 2 });
+  const closed = await load.do({ kind: 'closed-loop', ask, forMs: 100 });
+  await load.do({ kind: 'open', port, ask, connections: 2 });
+  const open = await load.do({ kind: 'open-loop', ask, perSecond: 50, forMs: 100 });
   assert.equal(open.samples.length + open.unsent, 5);
   assert.ok([...closed.samples, ...open.samples].every(({ outcome }) => outcome === 'answered'));
   await load[Symbol.asyncDispose]();
-  await assert.rejects(load.do({ kind: 'open', port, connections: 1 }));
+  await assert.rejects(load.do({ kind: 'open', port, ask, connections: 1 }));
 });
 
 test('quantiles of no requests are 0, and of some are theirs', () => {

@@ -59,17 +59,24 @@ test('a process that stays late refuses work with 503 and Retry-After, but not h
 
 const MAX_DELAY_MS = 200;
 
-/** A watch with a clock of its own; `at` asks it as a request would that is read at that moment. */
-function watchedClock(t: TestContext, maxDelayMs = MAX_DELAY_MS) {
+/**
+ * A watch with clocks of its own; `at` asks it as a request would that is read at that moment.
+ * @param requestMs CPU time that a request takes; without it the core is busy all the time
+ */
+function watchedClock(t: TestContext, { maxDelayMs = MAX_DELAY_MS, requestMs = Number.NaN } = {}) {
   t.mock.timers.enable({ apis: ['setInterval'] });
   let now = 0;
-  const watch = createOverloadWatch(maxDelayMs, () => now);
+  let taken = 0;
+  const cpu = () => (Number.isNaN(requestMs) ? now : taken * requestMs);
+  const watch = createOverloadWatch(maxDelayMs, { now: () => now, cpu });
   watch.start();
   t.after(() => watch.stop());
   return {
     at(ms: number): boolean {
       now = ms;
-      return watch.isOverloaded();
+      const isRefused = watch.isOverloaded();
+      if (!isRefused) taken += 1;
+      return isRefused;
     },
     tickAt(ms: number): void {
       now = ms;
@@ -122,6 +129,28 @@ test('when nobody was refused for a while, a turn may take as long as before', a
 });
 
 test('with a limit of 0 nobody is ever refused', (t) => {
-  const { at } = watchedClock(t, 0);
+  const { at } = watchedClock(t, { maxDelayMs: 0 });
   assert.deepEqual([0, 1_000, 5_000].map(at), [false, false, false]);
+});
+
+test('requests that cost no more than a few refusals may wait five times as long, in a turn and for one', async (t) => {
+  const { at, tickAt } = watchedClock(t, { requestMs: 0.49 });
+  at(0);
+  tickAt(100);
+  await nextTurn();
+  assert.deepEqual([200, 1_200, 1_201, 1_300].map(at), [false, false, false, false]);
+  assert.equal(at(1_301), true);
+  for (const ms of [2_000, 3_000, 4_000]) tickAt(ms);
+  await nextTurn();
+  assert.equal(at(4_000), false, 'late by 900 ms, three times in a row');
+  for (const ms of [5_200, 6_400, 7_600]) tickAt(ms);
+  assert.equal(at(7_600), true, 'late by 1,100 ms');
+});
+
+test('requests that cost more than that may not', async (t) => {
+  const { at, tickAt } = watchedClock(t, { requestMs: 0.5 });
+  at(0);
+  tickAt(100);
+  await nextTurn();
+  assert.deepEqual([200, 401, 501].map(at), [false, false, true]);
 });
