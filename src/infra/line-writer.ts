@@ -7,8 +7,8 @@ import { write } from 'node:fs';
 
 /** Lines may wait this long in memory, ms: one write for each would be most of what a log line costs. */
 const WRITE_AFTER_MS = 20;
-/** As much as this is written at once, chars. */
-const WRITE_AT_CHARS = 8 * 1024;
+/** Sooner when there is as much as this, chars: each write wakes a thread of libuv's. */
+const WRITE_AT_CHARS = 64 * 1024;
 /** A reader that is this far behind loses lines, chars: memory is for requests. */
 const MAX_WAITING_CHARS = 1024 * 1024;
 /** What cannot be written now (a full disk, a full pipe of somebody's that does not block) is tried again after this, ms. */
