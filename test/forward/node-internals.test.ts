@@ -20,6 +20,7 @@ import { connectRaw, type RawConnection } from '../../scripts/lab/raw-connection
 import { connectOptions } from '../../src/forward/http1/connection.ts';
 import {
   agentOf,
+  closeRead,
   createRequestClass,
   isWithinRequest,
   mayHaveBody,
@@ -161,6 +162,28 @@ test('of the headers of a request node:http looks for nothing but framing before
     options,
   );
   assert.deepEqual([...asked].toSorted(), ['content-length', 'expect', 'te', 'transfer-encoding']);
+});
+
+test('a request that has been read can be closed without a word, and the connection goes on', async () => {
+  const told: string[] = [];
+  const onRequest: OnRequest = (res) => {
+    const { req } = res;
+    for (const event of ['end', 'close']) req.on(event, () => told.push(event));
+    setImmediate(() => {
+      assert.equal(String(req.read()), 'hi');
+      closeRead(req);
+      assert.ok(
+        req.readableEnded,
+        'request._dumpAndCloseReadable() is gone, or no longer says that all was read',
+      );
+      setImmediate(() => res.end('here'));
+    });
+  };
+  await serving(onRequest, async (client, peer) => {
+    for (let i = 0; i < 3; i += 1) await client.send(`${POST}hi`).message();
+    assert.equal(requestUnderWay(peer), undefined, 'parser.incoming outlives a closed request');
+  });
+  assert.deepEqual(told, []);
 });
 
 /** Notes the property that a handler of a Proxy is asked for. */

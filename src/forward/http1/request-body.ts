@@ -4,6 +4,7 @@
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import type { BackendRequest } from '../backend-client.ts';
+import { closeRead } from '../node-internals.ts';
 import { writeAndRelease } from '../write-and-release.ts';
 import { LAST_CHUNK, writeChunk } from './chunk.ts';
 
@@ -23,7 +24,9 @@ const SMALL_BYTES = 16 * 1024;
 export function wholeBody({ body, contentLength }: BackendRequest): string | undefined {
   if (body?.complete !== true || contentLength === null || contentLength > SMALL_BYTES) return undefined;
   if (body.readableLength !== contentLength) return undefined;
-  return (body.read() as Buffer).toString('latin1');
+  const bytes: Buffer = body.read();
+  closeRead(body);
+  return bytes.toString('latin1');
 }
 
 export class RequestBody {

@@ -109,7 +109,7 @@ function isChunked(codings: string): boolean {
 
 /** RFC 9112 §6.3: a repeated length is one when it is always the same. @throws ResponseSyntaxError */
 function toLength(lengths: string): number {
-  const [first = '', ...others] = lengths.split(LIST_COMMA);
+  const [first = '', ...others] = lengths.includes(',') ? lengths.split(LIST_COMMA) : [lengths];
   const length = Number(first);
   const isOne = others.every((other) => DIGITS.test(other) && Number(other) === length);
   if (!DIGITS.test(first) || !Number.isSafeInteger(length) || !isOne)
