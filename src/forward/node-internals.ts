@@ -188,13 +188,30 @@ export function onDestroy(socket: Socket, isKept: (error?: Error) => boolean): v
   };
 }
 
-/**
- * Puts `push` in the place of Readable.push, which net.Socket calls with what it has read, null at the end; false stops it.
- * The socket must hold no bytes that were read before.
- */
-export function setPush<S extends Socket>(socket: S, push: (this: S, chunk: Buffer | null) => boolean): void {
-  socket.push = push;
+type ReadInto<S> = (this: S, count: number, memory: Buffer) => boolean;
+interface Reading {
+  readonly _handle?: { useUserBuffer(memory: Buffer): void } | null;
 }
 
-/** Reads on a socket whose own push returned false. */
+/**
+ * From now on the socket reads into `memory`, and `onRead` gets what came, before anything else is read into it; false stops it. It
+ * is what `onread` of net.connect does, which is not offered for the connections that a server accepts. The end comes as before.
+ * The socket must hold no bytes that were read before.
+ */
+export function readInto<S extends Socket & Reading>(socket: S, memory: Buffer, onRead: ReadInto<S>): void {
+  const [kBuffer, kBufferCb] = readingSymbolsOf(socket);
+  Object.assign(socket, { [kBuffer]: memory, [kBufferCb]: onRead });
+  socket._handle?.useUserBuffer(memory);
+}
+
+let readingSymbols: readonly [symbol, symbol] | undefined;
+
+function readingSymbolsOf(socket: Socket): readonly [symbol, symbol] {
+  const named = (name: string) =>
+    Object.getOwnPropertySymbols(socket).find(({ description }) => description === name) ?? Symbol(name);
+  readingSymbols ??= [named('kBuffer'), named('kBufferCb')];
+  return readingSymbols;
+}
+
+/** Reads on where `onRead` returned false. */
 export const readOn = (socket: Socket) => socket._read(0);

@@ -3,10 +3,15 @@
  * hours, so the pair is all that is kept of it: no request, no closure per connection
  * (docs/decisions/0006-websocket-upgrades-by-hpm.md has the figures).
  */
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { afterRunning, type Countdown } from '../running-time.ts';
-import { readOn, setPush } from './node-internals.ts';
+import { readInto, readOn } from './node-internals.ts';
 import { writeAndRelease } from './write-and-release.ts';
+
+/** All sockets read into it, as much at once as Node does: one read is over before the next. Never leaves this file. */
+const memory = Buffer.allocUnsafeSlow(64 * 1024);
+/** Up to here Node hands a string to the system call from its stack, and keeps only what that does not take. */
+const ONE_STRING_BYTES = 16 * 1024;
 
 /** How long one side may take to close after the other has, ms. */
 const HALF_CLOSED_MS = 10_000;
@@ -41,8 +46,9 @@ class SocketPair implements Relay {
     this.client = this.#adopt(client, backend);
     this.backend = this.#adopt(backend, client);
     for (const side of [this.client, this.backend]) {
-      // Bytes that were given back come first, as `data`.
-      if (side.readableLength === 0) setPush(side, pushAcross);
+      const early: Buffer | null = side.read();
+      if (early !== null) side[OTHER].write(early);
+      readInto(side, memory, passOn);
       side.resume();
     }
   }
@@ -53,7 +59,6 @@ class SocketPair implements Relay {
     for (const event of ['data', 'end', 'drain', 'error'])
       for (const listener of relayed.rawListeners(event)) relayed.off(event, listener as () => void);
     return relayed
-      .on('data', passOn)
       .on('drain', resumeOther)
       .on('end', endOther)
       .on('error', destroyBoth)
@@ -85,25 +90,21 @@ class SocketPair implements Relay {
 
 // One function for all sockets, found through `this`: a closure each would be most of what an idle pair costs.
 
-function passOn(this: RelayedSocket, chunk: Buffer): void {
-  const other = this[OTHER];
-  if (!other.writableEnded && !writeAndRelease(other, chunk)) this.pause();
-}
-
 /**
- * In the place of Readable.push: what that would do is look for a listener and plan to read on, and that is a twentieth of
- * what a frame costs (npm run bench -- --only websocket).
+ * What was read is copied, since the next read overwrites it: for a small frame that costs less than the new memory for each
+ * read which Node would take, and V8 collect (0.93, docs/performance.md).
  */
-function pushAcross(this: RelayedSocket, chunk: Buffer | null): boolean {
-  if (chunk === null) return Socket.prototype.push.call(this, null);
+function passOn(this: RelayedSocket, count: number): boolean {
   const other = this[OTHER];
-  return other.writableEnded || writeAndRelease(other, chunk);
+  if (other.writableEnded) return true;
+  if (count <= ONE_STRING_BYTES) return other.write(memory.toString('latin1', 0, count), 'latin1');
+  const copy = Buffer.allocUnsafeSlow(count);
+  memory.copy(copy, 0, 0, count);
+  return writeAndRelease(other, copy);
 }
 
 function resumeOther(this: RelayedSocket): void {
-  const other = this[OTHER];
-  if (other.push === pushAcross) readOn(other);
-  else other.resume();
+  readOn(this[OTHER]);
 }
 
 function endOther(this: RelayedSocket): void {

@@ -27,12 +27,12 @@ import {
   onDestroy,
   onLastAnswer,
   owesContinue,
+  readInto,
   readOn,
   requestUnderWay,
   resetOnDestroy,
   responseUnderWay,
   setMaxAnswerHead,
-  setPush,
   setRequestHead,
   setResponseHead,
   setTrailers,
@@ -366,29 +366,43 @@ test('a failed write destroys the socket by its own destroy(), and one that is k
   await connectedPair(check, (port) => connect(port, '127.0.0.1').pause());
 });
 
-test('net.Socket hands what it reads to its push, and reads on when told to', async () => {
-  await connectedPair(async (near, far) => {
-    const pieces: string[] = [];
-    setPush(near, (piece) => {
-      pieces.push(String(piece));
-      return false;
+test('net.Socket reads into the memory that it is given, on either end of a connection, and reads on when told to', async () => {
+  for (const isAccepted of [false, true])
+    await connectedPair(async (near, far) => {
+      const [reading, writing] = isAccepted ? [far, near] : [near, far];
+      const memory = Buffer.alloc(8);
+      const pieces: string[] = [];
+      let ended = false;
+      reading.on('data', () => assert.fail('net.Socket has kBufferCb no longer: it emits data'));
+      reading.on('end', () => {
+        ended = true;
+      });
+      readInto(reading, memory, function (count, into) {
+        assert.deepEqual([this, into], [reading, memory]);
+        pieces.push(memory.toString('latin1', 0, count));
+        return false;
+      });
+      reading.resume();
+      const until = async (count: number) => {
+        while (pieces.length < count) await new Promise(setImmediate);
+      };
+      writing.write('one');
+      await until(1);
+      writing.write('more than eight bytes');
+      for (let i = 0; i < 20; i += 1) await new Promise(setImmediate);
+      assert.deepEqual(pieces, ['one'], 'net.Socket reads on although false was returned');
+      readOn(reading);
+      await until(2);
+      assert.equal(pieces[1], 'more tha', 'more was read than the memory holds');
+      for (const count of [3, 4]) {
+        readOn(reading);
+        await until(count);
+      }
+      writing.end();
+      readOn(reading);
+      while (!ended) await new Promise(setImmediate);
+      assert.equal(pieces.slice(1).join(''), 'more than eight bytes');
     });
-    near.resume();
-    const until = async (count: number) => {
-      while (pieces.length < count) await new Promise(setImmediate);
-    };
-    far.write('one');
-    await until(1);
-    far.write('two');
-    for (let i = 0; i < 20; i += 1) await new Promise(setImmediate);
-    assert.deepEqual(pieces, ['one'], 'net.Socket reads on although push returned false');
-    readOn(near);
-    await until(2);
-    readOn(near);
-    far.end();
-    await until(3);
-    assert.deepEqual(pieces, ['one', 'two', 'null'], 'net.Socket no longer reads by push()');
-  });
 });
 
 test('a connection to the backend takes as much at once as it is told to', async () => {
