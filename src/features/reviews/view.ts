@@ -114,7 +114,7 @@ export function reviewView({ hasUsers, hasOddTimes, publicBaseUrl }: ViewShape):
     field('helpful_count', 'r.helpful_count', '0'),
     field('reply', `(r.reply - 'author_id')::text`, 'null'),
     field('created_at', createdAt, '"1970-01-01T00:00:00.000Z"'),
-    field('edited_at', timeJson('r.edited_at::timestamptz'), 'null'),
+    field('edited_at', anyTimeJson('r.edited_at::timestamptz'), 'null'),
   ];
   const fields = publicFields(jsonOf('r.product_id'));
   const ownFields = [
@@ -158,13 +158,14 @@ const NO_NAME = `'User ' || r.author_id`;
 const STORED_NAME = `coalesce(${unlessBlank('r.author_name')}, ${NO_NAME})`;
 
 /** In full, or the first word and the next one's initial; where there is no name there is none to shorten. At most 99 characters. */
-const shown = (name: string) => `(CASE WHEN r.display_short IS TRUE AND ${name} <> ${NO_NAME}
-    THEN regexp_replace(${name}, '^(\\S{1,96})\\S*\\s+(\\S).*$', '\\1 \\2.') ELSE ${name} END)::varchar(99)`;
+const shown = (name: string) => `(CASE WHEN r.display_short
+    THEN coalesce(regexp_replace(nullif(${name}, ${NO_NAME}), '^(\\S{1,96})\\S*\\s+(\\S).*$', '\\1 \\2.'), ${NO_NAME})
+    ELSE ${name} END)::varchar(99)`;
 
 /** author_id is text and may be no number at all: then it never was a user of the backend's. */
 const IS_NUMBER = `octet_length(r.author_id) BETWEEN 1 AND 18 AND translate(r.author_id, '0123456789', '') = ''`;
 const nameOfToday = `CASE WHEN author.id IS NULL AND ${IS_NUMBER} THEN 'Deleted user'
-    ELSE ${shown(`coalesce(${unlessBlank('author.name')}, ${STORED_NAME})`)} END`;
+    ELSE ${shown(`coalesce(author.name, ${STORED_NAME})`)} END`;
 
 /**
  * A name or picture that `users` lacks does no harm: what is no column of it is found one level further out, where it is
@@ -173,7 +174,7 @@ const nameOfToday = `CASE WHEN author.id IS NULL AND ${IS_NUMBER} THEN 'Deleted 
 const JOIN_AUTHOR = `
   CROSS JOIN (SELECT NULL::text AS name, NULL::text AS avatar_url) AS absent
    LEFT JOIN LATERAL (
-     SELECT users.id, name, avatar_url FROM users
+     SELECT users.id, ${unlessBlank('name')} AS name, avatar_url FROM users
       WHERE users.id = CASE WHEN ${IS_NUMBER} THEN r.author_id::bigint END OFFSET 0) AS author ON true`;
 
 /**
