@@ -56,8 +56,8 @@ const ABSOLUTE_GOALS: readonly AbsoluteGoal[] = [
   { workload: 'upload', metric: 'uploadGrowthMb', unit: 'MB of growth', must: 40 },
   { workload: 'idle', metric: 'eachKb', unit: 'KB', must: 8, stretch: 6 },
   { workload: 'log', metric: 'percent', unit: '%', must: 15 },
-  // What pairs can tell: a look-up is less than a hundredth of a small GET (decision 0002).
-  { workload: 'routes', metric: 'ratio', unit: 'times', must: 1.02 },
+  // What processes differ by: a look-up is less than a hundredth of a small GET (decision 0002).
+  { workload: 'routes', metric: 'ratio', unit: 'times', must: 1.05 },
   { workload: 'reviews shapes', metric: 'ratio', unit: 'times', must: 2, stretch: 1.3 },
   { workload: 'startup', metric: 'rssMb', unit: 'MB', must: 90, stretch: 75 },
 ];

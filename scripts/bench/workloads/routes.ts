@@ -9,26 +9,29 @@ import type { Contender } from '../contenders/contender.ts';
 import { sidecar, startSidecarWith, UNASKED_STORAGE } from '../contenders/sidecar.ts';
 import { prepareLoop, WALL_METRICS } from './closed-loop-load.ts';
 import { withDatabase } from './uploads.ts';
-import { type Bench, inTurns, type Sample, type Workload } from './workload.ts';
+import { type Bench, inTurns, type Row, type Sample, type Workload } from './workload.ts';
 
 const FEW = 4;
 const CONNECTIONS = 64;
 const USERS = 100;
-/** Less than a per cent is to be told from noise of ten: that takes more pairs than the other workloads have rounds. */
-const PAIRS_PER_ROUND = 6;
+/** New processes each round: two of the same differ by a twentieth for as long as they live. */
+const PAIRS_PER_ROUND = 4;
 const PRELOAD = import.meta.resolve(`../few-routes/preload.ts?routes=${FEW}`);
 
 export const routes: Workload = async (bench) => {
-  const rounds = bench.rounds * (bench.quick ? 1 : PAIRS_PER_ROUND);
-  const [all, few] = await inTurns({ ...bench, rounds }, 'routes', [withAll(bench), withFew], (proxy) =>
-    prepareLoop(bench, proxy, { kind: 'open', port: proxy.port, method: 'GET', connections: CONNECTIONS }),
-  );
-  if (all === undefined || few === undefined) return [];
+  const all: Sample[] = [];
+  const few: Sample[] = [];
+  const pairs = bench.quick ? 1 : PAIRS_PER_ROUND;
+  for (let round = 0; round < bench.rounds; round += 1) {
+    const [first, second] = await measure({ ...bench, rounds: pairs });
+    all.push(...(first?.samples ?? []));
+    few.push(...(second?.samples ?? []));
+  }
   return [
     {
       name: 'routes',
       title: `Small GET with ${ourRoutes().length} local routes and with ${FEW}`,
-      note: `The first has a database, a storage and a webhook, and their work in the background; the second none of them. ${rounds} pairs in turns.`,
+      note: `The first has a database, a storage and a webhook, and their work in the background; the second none of them. ${pairs} pairs in turns of each of ${bench.rounds} processes.`,
       metrics: [
         { key: 'cpuUs', title: 'CPU µs a request', digits: 1 },
         { key: 'ratio', title: `÷ ${FEW} routes, median of the pairs`, digits: 3 },
@@ -36,12 +39,23 @@ export const routes: Workload = async (bench) => {
         ...WALL_METRICS,
       ],
       rows: [
-        { ...all, samples: all.samples.map((sample, i) => pair(sample, few.samples[i], ourRoutes().length)) },
-        { ...few, samples: few.samples.map((sample) => ({ ...sample, routes: FEW })) },
+        {
+          ...{ contender: sidecar.name, kind: 'ours' },
+          samples: all.map((sample, i) => pair(sample, few[i], ourRoutes().length)),
+        },
+        {
+          ...{ contender: withFew.name, kind: withFew.kind },
+          samples: few.map((sample) => ({ ...sample, routes: FEW })),
+        },
       ],
     },
   ];
 };
+
+const measure = (bench: Bench): Promise<Row[]> =>
+  inTurns(bench, 'routes', [withAll(bench), withFew], (proxy) =>
+    prepareLoop(bench, proxy, { kind: 'open', port: proxy.port, method: 'GET', connections: CONNECTIONS }),
+  );
 
 const pair = (sample: Sample, other: Sample | undefined, count: number): Sample => ({
   ...{ ...sample, routes: count },
