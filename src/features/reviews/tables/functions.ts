@@ -22,7 +22,7 @@ import { REPLY_FUNCTIONS } from '../reply/functions.ts';
 import { REPORT_FUNCTIONS } from '../reports/functions.ts';
 import { VOTE_FUNCTIONS } from '../votes/functions.ts';
 import { WRITE_FUNCTIONS } from '../write/functions.ts';
-import { applyDeltas, COUNT_NEW_ROWS, COUNT_VOTES, shown } from './triggers/counting.ts';
+import { applyDeltas, COUNT_LONE_ROW, COUNT_VOTES, shown } from './triggers/counting.ts';
 import { difference, forPairs, HOLD, MAKE_CURRENT, OWNERSHIP, PROMOTE } from './triggers/current.ts';
 import { removeHanging } from './triggers/hanging.ts';
 import { REMEMBER_DELETED, REMEMBER_INSERTED, REMEMBER_UPDATED } from './triggers/kept-back.ts';
@@ -91,8 +91,11 @@ export const FUNCTIONS: readonly WantedFunction[] = [
   trigger(
     's_after_insert',
     atOnceOrNoted(
-      `${COUNT_NEW_ROWS}
-       IF EXISTS (SELECT FROM new_rows WHERE superseded_at IS NOT NULL) THEN
+      `${COUNT_LONE_ROW}
+       IF NOT FOUND THEN
+         IF EXISTS (SELECT FROM new_rows WHERE superseded_at IS NULL) THEN
+           ${applyDeltas(shown('new_rows', 1))}
+         END IF;
          ${forPairs('make_current', 'SELECT * FROM new_rows WHERE superseded_at IS NOT NULL')}
          IF EXISTS (SELECT FROM new_rows WHERE status IN ('held', 'hidden')) THEN
            ${REMEMBER_INSERTED}

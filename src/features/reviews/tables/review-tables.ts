@@ -27,6 +27,7 @@ export const reviewTables: SchemaPart = {
     { name: '0009-reviews-judged-whole', up: nothing, down: nothing },
     { name: '0010-reviews-kept-back', up: nothing, down: nothing },
     { name: '0011-reviews-in-fewer-statements', up: nothing, down: nothing },
+    { name: '0012-reviews-alone-counted-at-once', up: nothing, down: nothing },
   ],
   longRepair: adopt,
 

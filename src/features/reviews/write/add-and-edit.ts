@@ -41,8 +41,7 @@ export const ADD = `
       IF is_blocked THEN
         review.status := 'held';
         review.status_reason := 'blocked_words';
-      ELSIF EXISTS (SELECT FROM product_review_moderated AS known
-                     WHERE known.product_id = product AND known.author_id = author::text) THEN
+      ELSIF is_kept_back THEN
         review.status := 'held';
       ELSE
         -- Not left to the trigger, whose setting may be another sidecar's.

@@ -21,13 +21,20 @@ const TAKE_TURN = `
     IF pg_advisory_xact_lock(${turnOf('product', 'author::text')}) IS NULL THEN
     END IF;`;
 
+/** Both in one statement: to begin one costs as much as either look. */
+const LOOK_BACK = `
+    SELECT EXISTS (SELECT FROM product_reviews AS r
+                    WHERE r.product_id = product AND r.author_id = author::text AND r.rating IS NOT NULL),
+           EXISTS (SELECT FROM product_review_moderated AS known
+                    WHERE known.product_id = product AND known.author_id = author::text)
+      INTO has_former, is_kept_back;`;
+
 /**
  * The author's one review is the newest, whatever its status: a second look sees one that was committed while the first
  * waited for a row that is gone now.
  */
 const LOCK_FORMER = `
-    IF EXISTS (SELECT FROM product_reviews AS r
-                WHERE r.product_id = product AND r.author_id = author::text AND r.rating IS NOT NULL) THEN
+    IF has_former THEN
       FOR look IN 1..2 LOOP
         SELECT * INTO former FROM product_reviews AS r
          WHERE r.product_id = product AND r.author_id = author::text AND r.rating IS NOT NULL
@@ -56,6 +63,8 @@ const WRITE = `
     is_bought boolean;
     is_blocked boolean := coalesce((rules -> 'blocked')::boolean, false);
     wait integer;
+    has_former boolean;
+    is_kept_back boolean;
     former product_reviews;
     review product_reviews;
     was text;
@@ -74,6 +83,7 @@ const WRITE = `
     ${REFUSE_UNSETTLED}
     ${takePace('write', 'author')}
     ${TAKE_TURN}
+    ${LOOK_BACK}
     ${LOCK_FORMER}
     IF former.id IS NOT NULL THEN
       was := coalesce(former.status, 'published');

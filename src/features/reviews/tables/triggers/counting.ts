@@ -23,18 +23,14 @@ export const shown = (table: string, sign: 1 | -1) =>
   `SELECT ${COUNTED_COLUMNS}, ${sign} AS sign FROM ${table} WHERE ${IS_SHOWN}`;
 
 /**
- * Counts new rows that are shown. One alone, which is what people write, is added as it is: to sum up a single row takes
- * PostgreSQL longer than to store the result.
+ * Counts a new row that is the only one of its statement, and shown, which is what people write: to sum up a single row takes
+ * PostgreSQL longer than to store the result. FOUND tells whether it was so, and nothing is left to be done.
  */
-export const COUNT_NEW_ROWS = `
-    CASE (SELECT count(*) FROM new_rows WHERE ${IS_SHOWN})
-    WHEN 0 THEN
-    WHEN 1 THEN
-      INSERT INTO product_review_stats AS stats (product_id, ${FIGURES.join(', ')}, version)
-      SELECT product_id, ${AMOUNTS_OF_ONE}, ${NEW_VERSION} FROM new_rows WHERE ${IS_SHOWN}
-          ON CONFLICT (product_id) DO UPDATE SET ${ADD_EXCLUDED};
-    ELSE ${applyDeltas(shown('new_rows', 1))}
-    END CASE;`;
+export const COUNT_LONE_ROW = `
+    INSERT INTO product_review_stats AS stats (product_id, ${FIGURES.join(', ')}, version)
+    SELECT product_id, ${AMOUNTS_OF_ONE}, ${NEW_VERSION} FROM new_rows
+     WHERE ${IS_SHOWN} AND (SELECT count(*) FROM new_rows) = 1
+        ON CONFLICT (product_id) DO UPDATE SET ${ADD_EXCLUDED};`;
 
 /** Votes that came or went: reviews of several in the order of their ids, like every statement with many rows. */
 export const COUNT_VOTES = `
