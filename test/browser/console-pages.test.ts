@@ -77,6 +77,24 @@ test('a video in parts is paused, outlives a reload, and only what is missing is
   await listed('three-parts.mp4').getByText('in parts').waitFor();
 });
 
+test('an upload goes on while another page is shown, and the video plays from where everybody gets it', {
+  skip,
+}, async () => {
+  pages.gate.judge(() => 'hold');
+  await open('uploads');
+  await choose(video);
+  await until('a part', () => pages.gate.puts.length > 0);
+  await page.getByRole('link', { name: 'Reviews' }).click();
+  await page.getByRole('heading', { name: 'Reviews', exact: true }).waitFor();
+  pages.gate.judge(() => 'pass');
+  pages.gate.release();
+  await until('all parts', () => pages.gate.timesPut(200).join() === '1,1,1');
+  await page.getByRole('link', { name: 'Uploads' }).click();
+  await job().locator('.state.ready').waitFor();
+  const preview = listed('three-parts.mp4').locator('video');
+  await until('the preview', () => preview.evaluate((element: HTMLVideoElement) => element.duration > 0));
+});
+
 test('an upload in one PUT shows its progress, and aborted it is deleted', { skip }, async () => {
   pages.gate.judge(() => 'hold');
   await open('uploads');

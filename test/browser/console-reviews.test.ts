@@ -160,3 +160,20 @@ testAccessibility(
   ],
   skip,
 );
+
+test('a buyer takes an export of all that is theirs, and erases it', { skip }, async () => {
+  const asked = `${pages.scene.url}/api/products/2/reviews`;
+  await api('POST', asked, { user: 1, json: { rating: 3, text: 'To be forgotten' } });
+  await open('reviews/mine');
+  await as('Buyer');
+  await review('To be forgotten').waitFor();
+  await press('Export');
+  const exported = page.locator('main > section > pre');
+  assert.match(await exported.innerText(), /"text": "To be forgotten"/);
+  await press('Erase all of mine…');
+  await press('Yes, erase reviews, votes, reports and replies');
+  await told(/^Erased: [1-9]/);
+  await review('To be forgotten').waitFor({ state: 'detached' });
+  const { body } = await api('GET', asked, { user: 3 });
+  assert.doesNotMatch(JSON.stringify(body), /To be forgotten/);
+});
