@@ -6,6 +6,7 @@ import { type IncomingMessage, Server, type ServerResponse } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { requestIdOf } from '../../../../src/edge/request-id.ts';
+import { takeRequest } from '../../../../src/forward/node-internals.ts';
 import { type Faults, faultFor } from '../faults.ts';
 import { isConsoleTarget } from '../guard.ts';
 import type { Link } from '../messages.ts';
@@ -36,6 +37,8 @@ export function observeRequests({ sidecarPort }: Link, { sender, answers, faults
     const pass = () => Reflect.apply(emit, this, [event, ...args]);
     if (!REQUEST_EVENTS.has(event) || !isObserved(this)) return pass();
     const req = args[0] as IncomingMessage;
+    // The sidecar's server does so behind us.
+    takeRequest(req);
     if (event === 'upgrade') {
       const socket = args[1] as Duplex;
       const rule = faultFor(faults(), 'GET', req.url ?? '');
