@@ -120,7 +120,10 @@ export class ReviewModel {
   remove(rows: readonly ModelReview[]): void {
     for (const { id, product, author, status } of rows) {
       this.rows.delete(id);
-      if (status === 'held' || status === 'hidden') this.#keptBack.set(`${product} ${author}`, 'held');
+      const pair = `${product} ${author}`;
+      // Not when another one has been published since.
+      if ((status === 'held' || status === 'hidden') && this.#keptBack.has(pair))
+        this.#keptBack.set(pair, 'held');
     }
   }
 
