@@ -7,8 +7,11 @@ import type { RunningProxy } from '../contenders/contender.ts';
 import type { LoadCommand, LoadResult } from '../load/messages.ts';
 import type { Bench, Measure, Sample } from './workload.ts';
 
-/** Until V8 has compiled what is hot. */
-const WARM_UP_EXCHANGES = 8_000;
+/**
+ * Until V8 has compiled what is hot: windows of 8,000 GETs through one sidecar on a slow machine cost 140, 116, 103, 104, 98, 102, 101, 97 µs
+ * each, so behind 8,000 only, a fifth of a median of few rounds was V8's.
+ */
+const WARM_UP_EXCHANGES = 24_000;
 const QUICK_WARM_UP_EXCHANGES = 500;
 /** CPU time of the proxy in a window, and the longest that a window may take, µs. */
 const WINDOW_CPU_US = 1_000_000;
