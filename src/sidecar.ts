@@ -116,6 +116,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
     maxHeaderBytes: BACKEND_MAX_HEADER_BYTES,
   });
   const counters = { inFlight: 0, retries: 0, aborted: 0, truncated: 0 };
+  const isFull = () => counters.inFlight >= config.maxInFlight;
   const decide = createRouting(routes);
   const isTrustedPeer = createTrustedProxies(config.trustedProxies, () => listening.isOnUnixSocket());
   let metrics: Metrics | undefined;
@@ -152,10 +153,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
     handleRequest: createApp({
       decide,
       localRoutes: createLocalRoutes({ cors: config.corsAllowOrigins, sendError }),
-      forward: withSecondLook(
-        createHttpForwarder({ client: backend, maxInFlight: config.maxInFlight, sendError, counters }),
-        () => counters.inFlight >= config.maxInFlight,
-      ),
+      forward: withSecondLook(createHttpForwarder({ client: backend, isFull, sendError, counters }), isFull),
       health,
       accessLog,
       sendError,

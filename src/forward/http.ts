@@ -20,8 +20,8 @@ import { writeAndRelease } from './write-and-release.ts';
 
 export interface HttpForwarderOptions {
   readonly client: BackendClient;
-  /** Requests that may wait for a response head at one time; the next one is answered 503 at once. */
-  readonly maxInFlight: number;
+  /** Whether as many requests wait for a response head as may; then the next one is answered 503 at once. */
+  readonly isFull: () => boolean;
   /** Answers the client when there is no response of the backend to pass on; destroys one that has begun. Says why in the log. */
   readonly sendError: (req: IncomingMessage, res: ServerResponse, error: AppError) => void;
   readonly counters: ForwardCounters;
@@ -63,7 +63,7 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 /** Creates the forwarder; it never throws and always ends the response. */
 export function createHttpForwarder(options: HttpForwarderOptions): HttpForwarder {
   return (req, res, makeRequest) => {
-    if (options.counters.inFlight >= options.maxInFlight) {
+    if (options.isFull()) {
       options.sendError(req, res, BUSY);
       return;
     }
