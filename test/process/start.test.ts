@@ -1,8 +1,10 @@
 /** The process as an operator meets it: settings, exit statuses, help. */
 import assert from 'node:assert/strict';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
-import { resolve } from 'node:path';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { freePort } from '../../scripts/lab/ports.ts';
 import { until } from '../../scripts/lab/programs.ts';
@@ -15,10 +17,14 @@ test('--help explains itself, an unknown argument is refused', async () => {
   assert.equal((await runNode(MAIN, ['--nonsense'], {})).status, 2);
 });
 
-/** Told on stderr at the end: every module that was loaded, Node's own included. */
+/** Told on stderr at the end: every module that was loaded, Node's own included. What main.ts reads passes no other hook. */
 const TELLS_MODULES = `data:text/javascript,${encodeURIComponent(`
-  import { registerHooks } from 'node:module';
+  import fs from 'node:fs';
+  import { registerHooks, syncBuiltinESMExports } from 'node:module';
   const loaded = [];
+  const { readFileSync } = fs;
+  fs.readFileSync = (path, ...rest) => (loaded.push(String(path)), readFileSync(path, ...rest));
+  syncBuiltinESMExports();
   registerHooks({ load: (url, context, next) => (loaded.push(url), next(url, context)) });
   process.on('exit', () => process.stderr.write([...loaded, ...process.moduleLoadList].join('\\n')));
 `)}`;
@@ -37,6 +43,29 @@ test('the start loads neither what forwarding does not need, nor undici, nor wor
     loaded.filter((name) => spared.test(name)),
     [],
   );
+});
+
+test('a file of its own that is missing is named, and one that throws tells where', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sidecar test #'));
+  const src = (name: string) => join(folder, 'src', name);
+  const start = async (run: string) => {
+    writeFileSync(src('run.ts'), run);
+    const { status, stderr } = await runNode(src('main.ts'), [], {});
+    return { status, stderr };
+  };
+  try {
+    mkdirSync(join(folder, 'src'));
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+    copyFileSync(MAIN, src('main.ts'));
+    const missing = await start(`import './gone.ts';`);
+    assert.equal(missing.status, 1);
+    assert.match(missing.stderr, /no such file.*src\/gone\.ts/);
+    const throwing = await start(`const a: number = 1;\n\nthrow new Error(\`broken \${a}\`);`);
+    assert.equal(throwing.status, 1);
+    assert.match(throwing.stderr, /Error: broken 1\n +at .*src\/run\.ts:3:7/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('--check-config accepts a complete configuration and starts nothing', async () => {
