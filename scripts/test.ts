@@ -4,13 +4,13 @@
  */
 import { globSync } from 'node:fs';
 import { constants } from 'node:os';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
-import { CLUSTERS_TO_COPY } from './lab/postgres.ts';
+import { CLUSTERS_TO_COPY, POSTGRES_TO_RUN } from './lab/postgres.ts';
 import { makeScratchFolder } from './lab/scratch-folder.ts';
-import { missingTools } from './lab/tools.ts';
+import { missingTools, outputOf } from './lab/tools.ts';
 import { numberFrom, readCommandLine } from './lib/command-line.ts';
 import { watchTestProcesses } from './test/processes.ts';
 import { watchProgress } from './test/progress.ts';
@@ -18,12 +18,14 @@ import { watchProgress } from './test/progress.ts';
 /** For a test that hangs: the longest of the others takes a minute, and several on a machine with much else to do. */
 const DEADLINE_S = 240;
 
-const HELP = `Usage: npm test [-- [--coverage] [--only NAME] [--timeout SECONDS] [FILE or FOLDER ...]]
+const HELP = `Usage: npm test [-- [--coverage] [--only NAME] [--postgres FOLDER] [--timeout SECONDS]
+                [FILE or FOLDER ...]]
 
-Runs the tests: real PostgreSQL (embedded), a verifying object store, real sockets. Without files, all of them.
+Runs the tests: real PostgreSQL (embedded, or yours), a verifying object store, real sockets. Without files, all of them.
 
   --coverage         print the coverage of src/
   --only NAME        only tests whose name matches this regular expression
+  --postgres FOLDER  run the PostgreSQL whose programs are there (/usr/lib/postgresql/15/bin), not the embedded one
   --timeout SECONDS  how long one test may take (default ${DEADLINE_S}); one that hangs is named with what it waits for
   --help             this text
 
@@ -40,8 +42,20 @@ async function main(): Promise<void> {
   if (args === null) return;
   const missing = args.isEverything ? missingTools() : [];
   if (missing.length > 0) process.stdout.write(`Not installed here: ${missing.join(', ')}.\n`);
+  if (args.postgres !== undefined) runOn(args.postgres);
   // Not process.exitCode alone: what a process that escaped us holds open would keep this one.
   process.exit((await runTests(args)) ? 0 : 1);
+}
+
+/** Says which server it is; a folder without one ends us. */
+function runOn(folder: string): void {
+  const version = outputOf(join(folder, 'postgres'), '--version');
+  if (version === undefined) {
+    process.stderr.write(`There is no PostgreSQL that runs in ${folder}.\n`);
+    process.exit(2);
+  }
+  process.stdout.write(`${version.trim()} of ${folder}\n`);
+  process.env[POSTGRES_TO_RUN] = folder;
 }
 
 /** @returns whether all passed and nothing was left behind */
@@ -117,6 +131,7 @@ function parseOptions() {
     options: {
       coverage: { type: 'boolean', default: false },
       only: { type: 'string' },
+      postgres: { type: 'string' },
       timeout: { type: 'string', default: String(DEADLINE_S) },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -125,7 +140,8 @@ function parseOptions() {
   const files = filesOf(positionals);
   if (files.length === 0) throw new Error(`No test files at ${positionals.join(', ')}.`);
   const timeoutMs = numberFrom('--timeout', values.timeout, { least: 1, most: 3_600 }) * 1_000;
-  return { help, isEverything: positionals.length === 0, files, coverage, only, timeoutMs };
+  const postgres = values.postgres === undefined ? {} : { postgres: resolve(values.postgres) };
+  return { help, isEverything: positionals.length === 0, files, coverage, only, timeoutMs, ...postgres };
 }
 
 function filesOf(paths: readonly string[]): string[] {

@@ -52,7 +52,7 @@ const run = promisify(execFile);
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const dataDir = resolve(options.dataDir);
   refuseRunningServer(dataDir);
-  const program = await preparePostgresProgram(options.installed);
+  const program = await preparePostgresProgram(options.installed ?? process.env[POSTGRES_TO_RUN]);
   if (!existsSync(join(dataDir, 'PG_VERSION'))) await makeCluster(program, dataDir, options);
   const port = options.port === 0 ? await freePort() : options.port;
   const server = await startServer(program, dataDir, port, options);
@@ -99,6 +99,9 @@ const runningServerPid = (dataDir: string) => processIn(join(dataDir, 'postmaste
 
 /** As startServer() writes it. */
 const onFolder = (dataDir: string) => `-D ${dataDir} -p `;
+
+/** Environment variable: folder with the programs of an installed PostgreSQL, to run that one wherever none is named. */
+export const POSTGRES_TO_RUN = 'LAB_POSTGRES';
 
 /** Environment variable: folder of clusters to copy, while it lasts. */
 export const CLUSTERS_TO_COPY = 'LAB_CLUSTERS_TO_COPY';
@@ -166,7 +169,7 @@ async function startServer(
   const args = ['-D', dataDir, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])];
   const server = startProgram(postgres, args, { identity, cwd: '/', lastSignal: FAST_SHUTDOWN });
   try {
-    await untilSays('PostgreSQL', server, /ready to accept (read-only )?connections/);
+    await untilSays('PostgreSQL', server, /ready to accept (read.only )?connections/);
     return server;
   } catch (error) {
     throw new Error(startFailure(server.output(), dataDir, port), { cause: error });

@@ -112,6 +112,23 @@ test('stopping does not wait for a database that accepts and says nothing', asyn
   mute.close();
 });
 
+test('a server older than the oldest that we promise is refused with a sentence and stays as it is', async () => {
+  const url = await createOldTable(server);
+  await query(
+    url,
+    `CREATE SCHEMA shadow; CREATE FUNCTION shadow.current_setting(name text) RETURNS text LANGUAGE sql AS
+       $$ SELECT CASE name WHEN 'server_version' THEN '12.22' WHEN 'server_version_num' THEN '120022'
+                           ELSE pg_catalog.current_setting(name) END $$`,
+  );
+  const target = { ...parseDatabaseUrl(url), options: '-csearch_path=shadow,pg_catalog,public' };
+  const refusal = {
+    message: 'The sidecar needs PostgreSQL 13 or newer, and this is 12.22: nothing was changed.',
+  };
+  await assert.rejects(migrateDatabase(target, schema), refusal);
+  await assert.rejects(schemaStatus(target, schema), refusal);
+  assert.deepEqual((await schemaStatus(parseDatabaseUrl(url), schema)).applied, []);
+});
+
 test('readers are not locked out while the current reviews are worked out', async () => {
   const url = await createOldTable(server);
   await migrateDatabase(parseDatabaseUrl(url), [{ migrations: migrationsOf(schema).slice(0, 1) }]);

@@ -24,20 +24,21 @@ const add = (database: Database, a: number, b: number) =>
   database.query<{ sum: number }>({ ...ADD, values: [a, b] });
 /** On the only connection of a pool of one. */
 const kept = async (database: Database) => {
-  const { rows } = await database.run((knex) =>
-    knex.raw(`SELECT name, generic_plans + custom_plans AS runs FROM pg_prepared_statements`),
-  );
-  return rows as { name: string; runs: string }[];
+  const { rows } = await database.run((knex) => knex.raw('SELECT name FROM pg_prepared_statements'));
+  return rows as { name: string }[];
 };
 const onOneConnection = (work: (database: Database) => Promise<void>) =>
   usingDatabase(server.url, work, { poolMax: 1 });
 
 test('a statement is prepared once for a connection and then only run', async () => {
   await onOneConnection(async (database) => {
-    for (let i = 0; i < 3; i += 1) assert.deepEqual(await add(database, i, 1), [{ sum: i + 1 }]);
+    // A constant from when the statement is prepared (https://www.postgresql.org/docs/current/functions-datetime.html#FUNCTIONS-DATETIME-CURRENT).
+    const ask = () =>
+      database.query({ name: 'when', text: `SELECT (timestamptz 'now')::text AS prepared`, values: [] });
+    const first = await ask();
+    for (let i = 0; i < 2; i += 1) assert.deepEqual(await ask(), first);
     const [statement, ...more] = await kept(database);
-    assert.match(statement?.name ?? '', /^add_/);
-    assert.equal(statement?.runs, '3');
+    assert.match(statement?.name ?? '', /^when_/);
     assert.deepEqual(more, []);
   });
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -41,10 +41,10 @@ interface Run {
 const DEADLINE_S = 20;
 
 /** @param timeout how long a test may take, s */
-async function start(name: string, text: string, timeout: number): Promise<Run> {
+async function start(name: string, text: string, timeout: number, ...options: string[]): Promise<Run> {
   const file = join(folder, `${name}.test.ts`);
   await writeFile(file, FORGET + text);
-  const child = spawn(process.execPath, [COMMAND, '--timeout', String(timeout), file], {
+  const child = spawn(process.execPath, [COMMAND, '--timeout', String(timeout), ...options, file], {
     env: { PATH: process.env.PATH ?? '' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -122,6 +122,24 @@ describe('npm test', { concurrency: true }, () => {
       process.kill(process.pid, 'SIGKILL');
     });`;
     assert.equal((await ended(await start('dies', text, 60))).status, 1);
+  });
+
+  test('a PostgreSQL that is named takes the place of the embedded one, and its version is told', async () => {
+    const program = async (name: string, script: string) =>
+      writeFile(join(folder, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    await program('postgres', 'echo postgres 13.99');
+    await program('initdb', 'echo asked for a cluster >&2; exit 1');
+    await chmod(folder, 0o755);
+    const text = `
+    import assert from 'node:assert/strict';
+    import { startTestDatabase } from '${resolve(import.meta.dirname, '../../scripts/lab/database.ts')}';
+    test('asks it', () => assert.rejects(startTestDatabase(), /asked for a cluster/));`;
+    const named = await start('named', text, 60, '--postgres', folder);
+    assert.deepEqual(await once(named.child, 'close'), [0, null], named.output);
+    assert.match(named.output, new RegExp(`^postgres 13\\.99 of ${folder}$`, 'm'));
+    const nowhere = await start('nowhere', text, 60, '--postgres', '/nowhere');
+    assert.deepEqual(await once(nowhere.child, 'close'), [2, null], nowhere.output);
+    assert.match(nowhere.output, /There is no PostgreSQL that runs in \/nowhere\./);
   });
 
   test('when nobody reads its output any more, it ends', async (t) => {

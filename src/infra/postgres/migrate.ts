@@ -181,10 +181,26 @@ async function connected<T>(
 ): Promise<T> {
   const knex = createKnex(target, { poolMax: 2, statements: 'long', ...(signal ? { signal } : {}) });
   try {
+    await refuseOldServer(knex);
     return await work(knex);
   } finally {
     await knex.destroy();
   }
+}
+
+/** The oldest that our SQL works on, and all of it is tested on: before it some of the migrations run, and others do not. */
+export const LEAST_SERVER = 13;
+
+/** @throws Error with a sentence */
+async function refuseOldServer(knex: Knex): Promise<void> {
+  const { rows } = await knex.raw<{ rows: { name: string; number: number }[] }>(
+    `SELECT current_setting('server_version') AS name, current_setting('server_version_num')::integer AS number`,
+  );
+  const { name = '', number = 0 } = rows[0] ?? {};
+  if (number < LEAST_SERVER * 10_000)
+    throw new Error(
+      `The sidecar needs PostgreSQL ${LEAST_SERVER} or newer, and this is ${name}: nothing was changed.`,
+    );
 }
 
 /** At most one migration. @returns its name, if there was one */

@@ -136,24 +136,24 @@ for (const mode of ['force_generic_plan', 'force_custom_plan']) {
 
 test('left to itself, PostgreSQL keeps one plan for all products', async () => {
   const plain = { sort: 'newest', ratings: [], verifiedOnly: false, withMediaOnly: false } as const;
+  const listings: readonly Listing[] = [plain, { ...plain, sort: 'highest' }, { ...plain, ratings: [4, 5] }];
   await usingDatabase(
     url,
     async (database) => {
-      for (let i = 0; i < 10; i += 1) {
-        for (const listing of [
-          plain,
-          { ...plain, sort: 'highest' } as const,
-          { ...plain, ratings: [4, 5] },
-        ]) {
-          const productId = i % 2 ? 'busy' : String(i);
-          await database.query(pageStatement(view, productId, { listing, after: undefined }, ROWS));
-        }
+      for (const listing of listings) {
+        const statementOf = (productId: string) =>
+          pageStatement(view, productId, { listing, after: undefined }, ROWS);
+        for (let i = 0; i < 10; i += 1) await database.query(statementOf(i % 2 ? 'busy' : String(i)));
+        const { text, values } = statementOf('busy');
+        const { rows } = await database.run((knex) =>
+          knex.raw('SELECT name FROM pg_prepared_statements WHERE statement = ?', [text]),
+        );
+        const explained = await database.run((knex) =>
+          knex.raw(`EXPLAIN EXECUTE "${rows[0]?.name}" (${values.map(literal)})`),
+        );
+        // A plan that is for these values has them in the parameters' place.
+        assert.match(JSON.stringify(explained.rows), /product_id = \$\d/);
       }
-      const { rows } = await database.run((knex) =>
-        knex.raw(`SELECT name, custom_plans FROM pg_prepared_statements WHERE name LIKE 'reviews_%'`),
-      );
-      assert.equal(rows.length, 3);
-      for (const row of rows) assert.ok(row.custom_plans <= 5, JSON.stringify(row));
     },
     { poolMax: 1 },
   );
