@@ -9,7 +9,8 @@ import { rehearseWriting, type Schema, schemaProblems } from './schema-parts.ts'
 
 export interface ReadinessOptions {
   readonly database: Database;
-  readonly schema: Schema;
+  /** Loads it. @throws when that fails */
+  readonly schema: () => Schema;
   /** Reads what requests read. @throws when it cannot */
   readonly probe: (options: RunOptions) => Promise<void>;
   readonly log: Log;
@@ -32,10 +33,10 @@ export function createDatabaseReadiness({
 
   const obstacle = async (): Promise<string> => {
     const options = { untilMs: performance.now() + TIMEOUT_MS };
-    const problems = await database.run((knex) => schemaProblems(knex, schema), options);
+    const problems = await database.run((knex) => schemaProblems(knex, schema()), options);
     if (problems.length > 0) return problems.join('; ');
     await probe(options);
-    if (!rehearsed) await database.run((knex) => rehearseWriting(knex, schema), options);
+    if (!rehearsed) await database.run((knex) => rehearseWriting(knex, schema()), options);
     rehearsed = true;
     return '';
   };
