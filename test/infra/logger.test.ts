@@ -3,16 +3,12 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync, unlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { writeCalls } from '../../scripts/lab/proc.ts';
 import { until } from '../../scripts/lab/programs.ts';
 import { startProcess } from '../../scripts/lab/sidecar.ts';
-import type { LogLevel } from '../../src/config/settings.ts';
-import { createLogger, type Log } from '../../src/infra/logger.ts';
 import { requireProc } from '../support/process-resources.ts';
 
 const LOGGER = resolve(import.meta.dirname, '../../src/infra/logger.ts');
@@ -27,61 +23,6 @@ function logging(script: string): ChildProcess {
 
 /** Resolves when the script has told that it is done with its lines. */
 const untilDone = (child: ChildProcess) => once(child, 'message');
-
-/** What a log of this level has written, line by line. */
-async function written(level: LogLevel, use: (log: Log) => void): Promise<Record<string, unknown>[]> {
-  const path = join(tmpdir(), `sidecar-test-log-${process.pid}`);
-  const fd = openSync(path, 'w+');
-  try {
-    const log = createLogger(level, fd);
-    use(log);
-    assert.ok(await log.flush(10_000));
-    const lines = readFileSync(path, 'utf8').split('\n');
-    assert.equal(lines.pop(), '');
-    return lines.map((line) => JSON.parse(line));
-  } finally {
-    closeSync(fd);
-    unlinkSync(path);
-  }
-}
-
-test('a line has its level, its time, its fields and its message, and what is undefined is left out', async () => {
-  const [plain, full] = await written('info', (log) => {
-    log.fatal('plain');
-    log.warn({ n: 1, text: 'a "b"\n', list: ['x'], none: undefined }, 'full');
-  });
-  assert.deepEqual({ ...plain, time: '' }, { level: 'fatal', time: '', msg: 'plain' });
-  assert.deepEqual(
-    { ...full, time: '' },
-    { level: 'warn', time: '', n: 1, text: 'a "b"\n', list: ['x'], msg: 'full' },
-  );
-  assert.equal(new Date(String(full?.time)).toISOString(), full?.time);
-});
-
-test('below its level a log has no line, and a silent one none at all', async () => {
-  const use = (log: Log) => {
-    for (const level of ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const) log[level](level);
-    log.infoFields('"msg":"fields"');
-  };
-  const told = async (level: LogLevel) => (await written(level, use)).map(({ msg }) => msg);
-  assert.deepEqual(await told('warn'), ['warn', 'error', 'fatal']);
-  assert.deepEqual(await told('debug'), ['debug', 'info', 'warn', 'error', 'fatal', 'fields']);
-  assert.deepEqual(await told('silent'), []);
-});
-
-test('of an error its name, code, words, stack and causes are logged, and nothing else that it carries', async () => {
-  const cause = Object.assign(new TypeError('why'), { request: 'secret' });
-  const error = Object.assign(new Error('what', { cause }), { code: 'EPIPE', connection: 'secret' });
-  const [line, thrown] = await written('info', (log) => {
-    log.error({ err: error, id: 7 }, 'failed');
-    log.error({ err: { password: 'secret' } }, 'thrown');
-  });
-  assert.deepEqual(line?.err, {
-    ...{ type: 'Error', code: 'EPIPE', message: 'what', stack: error.stack },
-    cause: { type: 'TypeError', message: 'why', stack: cause.stack },
-  });
-  assert.deepEqual([line?.id, line?.msg, thrown?.err], [7, 'failed', 'object']);
-});
 
 test('a line leaves though none follows it, and the process has something else to do', async () => {
   const child = logging("log.info('alone'); setInterval(() => undefined, 60_000);");
