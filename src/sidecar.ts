@@ -3,7 +3,6 @@
  * docs/architecture.md.
  */
 import cluster from 'node:cluster';
-import { createRequire } from 'node:module';
 import type { Config } from './config/config.ts';
 import { createLanguageOf } from './edge/accept-language.ts';
 import { createAccessLog } from './edge/access-log.ts';
@@ -20,10 +19,10 @@ import { createRouting } from './edge/routing.ts';
 import { createHttpServer, listen } from './edge/server.ts';
 import { createTrustedProxies } from './edge/trusted-proxies.ts';
 import { createUpgradeHandler } from './edge/upgrade.ts';
-import type { createEventDelivery } from './features/events/delivery.ts';
-import type { createOutbox } from './features/events/outbox.ts';
+import { createEventDelivery } from './features/events/delivery.ts';
+import { createOutbox } from './features/events/outbox.ts';
 import { rewriteEvents } from './features/events/rewrite.ts';
-import type { createSend } from './features/events/send.ts';
+import { createSend } from './features/events/send.ts';
 import { createEventWriter } from './features/events/writer.ts';
 import { createReviewPages } from './features/reviews/list/pages.ts';
 import { createReviewEvents } from './features/reviews/review-events.ts';
@@ -33,7 +32,7 @@ import { createReviewViews } from './features/reviews/view.ts';
 import { createModerationSetting } from './features/reviews/write/moderation-setting.ts';
 import { createUploadCounts } from './features/uploads/figures.ts';
 import { uploadRoutes } from './features/uploads/routes.ts';
-import type { createUploadPass, createUploads } from './features/uploads/service.ts';
+import { createUploadPass, createUploads } from './features/uploads/service.ts';
 import { createHttpForwarder } from './forward/http.ts';
 import { createHttp1Client } from './forward/http1/client.ts';
 import { pingBackend } from './forward/ping.ts';
@@ -41,14 +40,14 @@ import { withSecondLook } from './forward/second-look.ts';
 import { createWebSocketForwarder } from './forward/websocket.ts';
 import type { Log } from './infra/logger.ts';
 import { createMetrics, type Metrics, serveMetrics } from './infra/metrics.ts';
-import type { createObjectStorage } from './infra/object-storage/object-storage.ts';
+import { createObjectStorage } from './infra/object-storage/object-storage.ts';
 import { createStorageClock } from './infra/object-storage/storage-clock.ts';
 import { createDatabase } from './infra/postgres/database.ts';
 import { createDatabaseReadiness } from './infra/postgres/readiness.ts';
-import type { startMigrations } from './infra/postgres/start-migrations.ts';
+import { startMigrations } from './infra/postgres/start-migrations.ts';
 import { createUserDirectory } from './infra/user-directory.ts';
 import { reportToPrimary } from './infra/worker-metrics.ts';
-import type { schema } from './schema.ts';
+import { schema } from './schema.ts';
 import { createUploadUsage } from './upload-usage.ts';
 
 export interface Sidecar {
@@ -65,28 +64,6 @@ export interface Sidecar {
   stop(): Promise<void>;
 }
 
-/**
- * What not every sidecar has, or none before it listens, is loaded when it is needed: a sixth of the start. By require(), as
- * packages are (load-package.ts): it waits for nothing, and forgets a failure.
- */
-interface Late {
-  readonly './features/events/delivery.ts': { readonly createEventDelivery: typeof createEventDelivery };
-  readonly './features/events/outbox.ts': { readonly createOutbox: typeof createOutbox };
-  readonly './features/events/send.ts': { readonly createSend: typeof createSend };
-  readonly './features/uploads/service.ts': {
-    readonly createUploadPass: typeof createUploadPass;
-    readonly createUploads: typeof createUploads;
-  };
-  readonly './infra/object-storage/object-storage.ts': {
-    readonly createObjectStorage: typeof createObjectStorage;
-  };
-  readonly './infra/postgres/start-migrations.ts': { readonly startMigrations: typeof startMigrations };
-  readonly './schema.ts': { readonly schema: typeof schema };
-}
-const require = createRequire(import.meta.url);
-const load = <Path extends keyof Late>(path: Path): Late[Path] => require(path);
-const loadSchema = () => load('./schema.ts').schema;
-
 const BACKEND_CONNECT_TIMEOUT_MS = 3_000;
 /** uvicorn closes idle connections after 5 s; a request must not meet that moment. */
 const BACKEND_IDLE_TIMEOUT_MS = 4_000;
@@ -100,12 +77,7 @@ const WEBSOCKET_HANDSHAKE_TIMEOUT_MS = 10_000;
 export function createSidecar(config: Config, log: Log, unhandledRejections = () => 0): Sidecar {
   const languageOf = createLanguageOf(config.detailLanguage);
   const database = createDatabase(config.database, { poolMax: config.databasePoolMax });
-  const storage =
-    config.storage &&
-    load('./infra/object-storage/object-storage.ts').createObjectStorage(
-      config.storage,
-      createStorageClock(log),
-    );
+  const storage = config.storage && createObjectStorage(config.storage, createStorageClock(log));
   const users = createUserDirectory(database);
   const requireUser = createRequireUser({ token: config.token, findUser: users.find });
   const eventWriter = createEventWriter(config.webhook !== null);
@@ -119,7 +91,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
   const counts = createUploadCounts();
   const uploads =
     storage &&
-    load('./features/uploads/service.ts').createUploads({
+    createUploads({
       ...{ database, storage, sink: eventWriter, usage, counts, runForUser: users.runFor },
       ...{ limits: config.uploads, ...config.uploads },
     });
@@ -153,7 +125,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
   const endWithError = createSocketErrorResponder(log, languageOf);
   const health = createHealth({
     backend: () => pingBackend(backend),
-    database: createDatabaseReadiness({ database, schema: loadSchema, probe: pages.probe, log }),
+    database: createDatabaseReadiness({ database, schema, probe: pages.probe, log }),
     storage: storage && (() => storage.ping()),
   });
   const webSockets = createWebSocketForwarder({
@@ -201,9 +173,9 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
   const events =
     config.webhook &&
     eventsDatabase &&
-    load('./features/events/delivery.ts').createEventDelivery({
-      outbox: load('./features/events/outbox.ts').createOutbox(eventsDatabase),
-      send: load('./features/events/send.ts').createSend(config.webhook),
+    createEventDelivery({
+      outbox: createOutbox(eventsDatabase),
+      send: createSend(config.webhook),
       log,
       counts: config.metricsPort !== null,
     });
@@ -211,7 +183,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
   const uploadPass =
     storage &&
     passDatabase &&
-    load('./features/uploads/service.ts').createUploadPass({
+    createUploadPass({
       ...{ database: passDatabase, storage, sink: eventWriter, usage, counts, log },
       looksAtDue: config.metricsPort !== null,
     });
@@ -243,10 +215,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
       overload.start();
       await listen(listening.server, config.port, config.host, passed);
       if (config.metricsPort !== null) metrics = await startMetrics(config.metricsPort);
-      if (config.migrateOnStart) {
-        const { startMigrations } = load('./infra/postgres/start-migrations.ts');
-        migrations = startMigrations(config.database, loadSchema(), log);
-      }
+      if (config.migrateOnStart) migrations = startMigrations(config.database, schema, log);
       // Without either the first write is soon enough, and a start does not load Knex.
       if (config.migrateOnStart || config.reviews.moderation === 'pre') moderation.start();
       events?.start();

@@ -9,8 +9,7 @@ import { rehearseWriting, type Schema, schemaProblems } from './schema-parts.ts'
 
 export interface ReadinessOptions {
   readonly database: Database;
-  /** Loads it. @throws when that fails */
-  readonly schema: () => Schema;
+  readonly schema: Schema;
   /** Reads what requests read. @throws when it cannot */
   readonly probe: (options: RunOptions) => Promise<void>;
   readonly log: Log;
@@ -33,10 +32,10 @@ export function createDatabaseReadiness({
 
   const obstacle = async (): Promise<string> => {
     const options = { untilMs: performance.now() + TIMEOUT_MS };
-    const problems = await database.run((knex) => schemaProblems(knex, schema()), options);
+    const problems = await database.run((knex) => schemaProblems(knex, schema), options);
     if (problems.length > 0) return problems.join('; ');
     await probe(options);
-    if (!rehearsed) await database.run((knex) => rehearseWriting(knex, schema()), options);
+    if (!rehearsed) await database.run((knex) => rehearseWriting(knex, schema), options);
     rehearsed = true;
     return '';
   };
