@@ -10,10 +10,18 @@ import { join, resolve } from 'node:path';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const ROOT_URL = new URL('..', import.meta.url).href;
-const SRC_URL = `${ROOT_URL}src/`;
-const ZOD_URL = `${ROOT_URL}node_modules/zod/`;
 
 enableCompileCache(join(ROOT, 'node_modules/.cache/compiled'));
+
+/** null: that is for Node to find out. */
+function formatOf(url: string): string | null {
+  if (HAS_PRELOADS) return null;
+  if (url.startsWith(`${ROOT_URL}src/`)) return 'module-typescript';
+  return url.startsWith(ZOD_URL) ? 'module' : null;
+}
+const ZOD_URL = `${ROOT_URL}node_modules/zod/`;
+/** Whoever has Node load something first (`npm run dev -- --lan`) may have hooks, which are not asked what ours know. */
+const HAS_PRELOADS = process.execArgv.some((flag) => flag.startsWith('--import'));
 
 /**
  * What our own files and zod's are need not be found out for each, with a look for links and for a package.json: a sixth of
@@ -23,26 +31,19 @@ enableCompileCache(join(ROOT, 'node_modules/.cache/compiled'));
 const hooks = registerHooks({
   resolve(specifier, context, next) {
     const { parentURL: parent = '' } = context;
-    if (specifier.startsWith('.')) {
-      if (parent.startsWith(SRC_URL)) return known(new URL(specifier, parent), 'module-typescript');
-      if (parent.startsWith(ZOD_URL)) return known(new URL(withoutLanguages(specifier), parent), 'module');
-    }
-    return next(specifier, context);
+    const isLanguages = specifier === '../locales/index.js' && parent.startsWith(ZOD_URL);
+    const wanted = isLanguages ? '../locales/en.js' : specifier;
+    const format = formatOf(parent);
+    if (format === null || !wanted.startsWith('.')) return next(wanted, context);
+    return { url: new URL(wanted, parent).href, format, shortCircuit: true };
   },
   load(url, context, next) {
-    const { format } = context;
-    const isKnown = format === 'module-typescript' || format === 'module';
-    if (!isKnown || !url.startsWith(ROOT_URL)) return next(url, context);
-    return {
-      format,
-      source: readFileSync(join(ROOT, url.slice(ROOT_URL.length)), 'utf8'),
-      shortCircuit: true,
-    };
+    const format = formatOf(url);
+    if (format === null) return next(url, context);
+    const source = readFileSync(join(ROOT, url.slice(ROOT_URL.length)), 'utf8');
+    return { format, source, shortCircuit: true };
   },
 });
-
-const known = ({ href: url }: URL, format: string) => ({ url, format, shortCircuit: true });
-const withoutLanguages = (specifier: string) => specifier.replace('/locales/index.js', '/locales/en.js');
 
 // Not import(): the loader that require() has for ES modules waits for nothing.
 const require = createRequire(import.meta.url);
