@@ -28,7 +28,8 @@ test('whatever is not this release’s is found and made again, also in a schema
     'DROP TRIGGER sidecar_uploads_usage ON sidecar_uploads': 'sidecar_uploads_usage is missing',
     'ALTER TABLE sidecar_uploads DISABLE TRIGGER sidecar_uploads_usage':
       'sidecar_uploads_usage is switched off',
-    [`CREATE OR REPLACE TRIGGER sidecar_uploads_usage AFTER UPDATE ON sidecar_uploads
+    [`DROP TRIGGER sidecar_uploads_usage ON sidecar_uploads;
+      CREATE TRIGGER sidecar_uploads_usage AFTER UPDATE ON sidecar_uploads
         FOR EACH ROW EXECUTE FUNCTION ${KEEP}`]: 'sidecar_uploads_usage is not this release’s',
     [`CREATE OR REPLACE FUNCTION sidecar_keep_upload_usage() RETURNS trigger LANGUAGE plpgsql
         AS 'BEGIN RETURN NULL; END'`]: `${KEEP} is not this release’s`,
