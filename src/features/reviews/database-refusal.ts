@@ -4,6 +4,7 @@
  * its own or another encoding.
  */
 import { AppError } from '../../errors.ts';
+import { isUntranslatable } from '../../infra/postgres/failure.ts';
 import type { Problem } from '../../words/problems.ts';
 
 /** @param reading the product that was only read */
@@ -37,10 +38,10 @@ const isFromDatabase = (error: unknown): error is DatabaseRefusal =>
 
 /** Data exceptions, broken constraints, limits of the server's, what a trigger of somebody else's objects to. */
 const DATA_REFUSED = /^(22|23|44|54|0A)|^P0001$/;
-const isUntranslatable = ({ code }: DatabaseRefusal) => code === '22P05' || code === '22021';
 const NOT_ASCII = /[^\x20-\x7e]/;
 
 function faultOfInput(error: DatabaseRefusal): AppError | undefined {
+  if (isUntranslatable(error)) return new AppError('review_not_storable');
   switch (error.code) {
     case '22001': {
       // "value too long for type character varying(500)", in the server's language.
@@ -49,9 +50,6 @@ function faultOfInput(error: DatabaseRefusal): AppError | undefined {
         length === undefined ? { rule: 'not_so_long' } : { rule: 'max_length', max: Number(length) },
       );
     }
-    case '22P05':
-    case '22021':
-      return new AppError('review_not_storable');
     case '23514':
       return new AppError('review_breaks_rule', { params: { constraint: error.constraint ?? 'unnamed' } });
     case '23502':

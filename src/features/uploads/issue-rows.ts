@@ -1,6 +1,7 @@
 /** SQL that gives uploads out: their rows, within the user's rate limit and quota, in one round trip. */
 import { AppError } from '../../errors.ts';
 import type { RunOptions } from '../../infra/postgres/database.ts';
+import { isUntranslatable } from '../../infra/postgres/failure.ts';
 import { forWelcomeUser } from '../../infra/user-directory.ts';
 import type { IssueOptions, NewUpload } from './issue.ts';
 import { unlessMissing } from './store.ts';
@@ -73,7 +74,7 @@ const valuesOf = (
   ttlSeconds: number,
 ) => [userId, JSON.stringify(uploads), ttlSeconds, ratePerMinute, quotaBytes];
 
-/** @returns when the URLs expire @throws AppError 429, 503 */
+/** @returns when the URLs expire @throws AppError 429, 503, 422 for a name that the database cannot store */
 export async function writeRows(
   options: IssueOptions,
   userId: number,
@@ -84,6 +85,7 @@ export async function writeRows(
   const values = valuesOf(options, userId, uploads, ttlSeconds);
   const [verdict] = (await options.database
     .query<Verdict>({ ...ISSUE_TO_KNOWN, values }, until)
+    .catch(unlessNameIsOdd)
     .catch(unlessMissing)) as [Verdict];
   return written(options, uploads, verdict);
 }
@@ -98,8 +100,16 @@ export async function writeRowsFor(
 ): Promise<Date | null> {
   const bytes = uploads.reduce((sum, { size_bytes }) => sum + size_bytes, 0);
   const values = [...valuesOf(options, userId, uploads, ttlSeconds), uploads.length, bytes];
-  const [row] = await options.runForUser<{ verdict: Verdict }>({ ...ISSUE_TO_NAMED, values }, untilMs);
+  const [row] = await options
+    .runForUser<{ verdict: Verdict }>({ ...ISSUE_TO_NAMED, values }, untilMs)
+    .catch(unlessNameIsOdd);
   return row === undefined ? null : written(options, uploads, row.verdict);
+}
+
+/** Of all that a row says a file's name alone may have characters that a database which is not UTF-8 does not. */
+function unlessNameIsOdd(error: unknown): never {
+  if (!isUntranslatable(error)) throw error;
+  throw new AppError('field_invalid', { params: { field: 'filename', rule: 'invalid' }, cause: error });
 }
 
 /** @returns when the URLs expire @throws AppError 429 when nothing was written */

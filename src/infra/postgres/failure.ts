@@ -68,6 +68,9 @@ export const isUndefinedTable = (error: unknown): error is Error => codeOf(error
 export const isSchemaMissing = (error: unknown): boolean =>
   ['42P01', '42703', '42883'].includes(codeOf(error));
 
+/** Text with characters that the database's encoding does not have. */
+export const isUntranslatable = (error: unknown): boolean => ['22P05', '22021'].includes(codeOf(error));
+
 /**
  * PgBouncer's answer to statement_timeout and the like (https://www.pgbouncer.org/config.html#ignore_startup_parameters),
  * or that of a server too old to know one of them (42704).

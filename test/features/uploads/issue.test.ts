@@ -8,7 +8,7 @@ import { storageEnv } from '../../../scripts/lab/throwaway-object-store.ts';
 import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
 import { migrateDatabase } from '../../../src/infra/postgres/migrate.ts';
 import { schema } from '../../../src/schema.ts';
-import { api, untilAvailable } from '../../support/api.ts';
+import { api, untilAvailable, untilReady } from '../../support/api.ts';
 import { send } from '../../support/object-store-contract.ts';
 import { startSidecar, type TestSidecar } from '../../support/start-sidecar.ts';
 import { IMAGE, issue, type UploadScene, uploadScene } from '../../support/upload-scene.ts';
@@ -279,6 +279,20 @@ test('before the migrations have run there is no URL: 503', async () => {
     assert.equal((await issue(early, IMAGE)).status, 503);
   } finally {
     await early.stop();
+  }
+});
+
+test('in a LATIN1 database a file name that it cannot hold is 422', async () => {
+  await scene.sql(`CREATE DATABASE latin1 ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'`);
+  const url = scene.url.replace(/\w+$/, 'latin1');
+  await createBackendTables(url);
+  const sidecar = await scene.sidecar({ DATABASE_URL: url });
+  await untilReady(sidecar);
+  const video = { kind: 'reel_video', content_type: 'video/mp4', size_bytes: 1_000, multipart: true };
+  for (const file of [IMAGE, video]) {
+    const refused = await issue(sidecar, { ...file, filename: 'кино' }, 1);
+    assert.deepEqual([refused.status, refused.body.detail], [422, 'filename: is not valid']);
+    assert.equal((await issue(sidecar, { ...file, filename: 'ciné' }, 1)).status, 200);
   }
 });
 
