@@ -11,7 +11,10 @@ import { join, resolve } from 'node:path';
 const ROOT = resolve(import.meta.dirname, '..');
 const ROOT_URL = new URL('..', import.meta.url).href;
 
-enableCompileCache(join(ROOT, 'node_modules/.cache/compiled'));
+const COMPILED = join(ROOT, 'node_modules/.cache/compiled');
+enableCompileCache(COMPILED);
+// For workers: where it is set, this file has been stripped before as well, which takes a third of the start and 17 MB.
+process.env.NODE_COMPILE_CACHE ??= COMPILED;
 
 /** null: that is for Node to find out. */
 function formatOf(url: string): string | null {

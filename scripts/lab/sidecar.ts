@@ -46,6 +46,8 @@ export const baseEnv = (env: Record<string, string>): Record<string, string> => 
   JWT_SECRET,
   DATABASE_URL: NO_DATABASE,
   MIGRATE_ON_START: 'false',
+  // Where main.ts puts what is compiled: it cannot read itself from there unless Node is told before.
+  NODE_COMPILE_CACHE: resolve(MAIN, '../../node_modules/.cache/compiled'),
   // All parts run on one machine, beside other tests: late is not overloaded.
   MAX_EVENT_LOOP_DELAY_MS: '0',
   ...env,

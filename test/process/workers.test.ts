@@ -50,6 +50,16 @@ async function running(sidecar: SidecarProcess, work: () => Promise<void>): Prom
   }
 }
 
+test('workers find what is compiled where their primary keeps it', async (t) => {
+  if (!requireProc(t)) return;
+  const { NODE_COMPILE_CACHE: _unset, ...env } = baseEnv(TWO);
+  const sidecar = await followProcess(startProgram(process.execPath, [MAIN], { env }).child);
+  await running(sidecar, async () => {
+    for (const pid of started(sidecar))
+      assert.match(readFileSync(`/proc/${pid}/environ`, 'latin1'), /\0NODE_COMPILE_CACHE=\/.*\/compiled\0/);
+  });
+});
+
 test('SIGHUP during a restart restarts once more, and the number of workers stays', async () => {
   const sidecar = await startProcess(TWO);
   await running(sidecar, async () => {

@@ -70,7 +70,5 @@ export const sidecarProxy = (
     WEB_CONCURRENCY: '1',
     LOG_LEVEL: 'info',
     METRICS_PORT: '0',
-    // As the unit of deploy/systemd.
-    NODE_COMPILE_CACHE: resolve(MAIN, '../../node_modules/.cache/compiled'),
   }),
 });
