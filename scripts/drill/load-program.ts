@@ -33,14 +33,7 @@ async function perform(command: LoadCommand): Promise<ArrivalResult> {
   const { forMs, ask } = command;
   const next = requestsOf(ask);
   if (command.kind === 'closed-loop') return closedLoop({ clients, forMs, next });
-  return arrivals({
-    port: Number.NaN,
-    perSecond: command.perSecond,
-    forMs,
-    maxConnections: 0,
-    clients,
-    next,
-  });
+  return arrivals({ perSecond: command.perSecond, forMs, clients, next });
 }
 
 async function openClients({ port, ask, connections }: Extract<LoadCommand, { kind: 'open' }>) {

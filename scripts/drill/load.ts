@@ -89,14 +89,12 @@ export async function closedLoop({ clients, forMs, next }: ClosedLoopOptions): P
 }
 
 export interface ArrivalOptions {
-  /** Where new connections go. */
-  readonly port: number;
   readonly perSecond: number;
   readonly forMs: number;
-  /** Connections that the generator may hold; an arrival beyond it is counted in `unsent`. */
-  readonly maxConnections: number;
-  /** Clients that are connected already, besides those. */
+  /** Clients that are connected already. */
   readonly clients?: readonly LoadClient[];
+  /** Where more connections go when all are busy, and how many. Without it, and beyond, an arrival is counted in `unsent`. */
+  readonly more?: { readonly port: number; readonly atMost: number };
   readonly next: () => LoadRequest;
 }
 
@@ -112,11 +110,10 @@ const TICK_MS = 4;
 
 /** Sends requests at a fixed rate whether or not earlier ones have been answered (an open loop). */
 export async function arrivals({
-  port,
   perSecond,
   forMs,
-  maxConnections,
   clients = [],
+  more,
   next,
 }: ArrivalOptions): Promise<ArrivalResult> {
   const samples: Sample[] = [];
@@ -126,9 +123,9 @@ export async function arrivals({
   let unsent = 0;
   const take = () => {
     const idle = free.pop();
-    if (idle !== undefined || made >= maxConnections) return idle;
+    if (idle !== undefined || more === undefined || made >= more.atMost) return idle;
     made += 1;
-    return new KeepAliveClient(port);
+    return new KeepAliveClient(more.port);
   };
   const send = (client: LoadClient) => {
     const work = client.perform(next()).then((sample) => {

@@ -141,10 +141,10 @@ test('the paced load lets every client send, the arrivals are as many as asked f
   const paced = await loadFor(200, { port, clients: 3, everyMs: 20, next: () => request() });
   assert.ok(paced.length >= 3, `${paced.length} requests`);
   const next = () => request('POST');
-  const open = await arrivals({ port, perSecond: 100, forMs: 200, maxConnections: 1_000, next });
+  const open = await arrivals({ perSecond: 100, forMs: 200, more: { port, atMost: 1_000 }, next });
   assert.deepEqual([open.samples.length, open.unsent], [20, 0]);
   assert.ok([...paced, ...open.samples].every(({ outcome }) => outcome === 'answered'));
-  const crowded = await arrivals({ port, perSecond: 100, forMs: 200, maxConnections: 0, next });
+  const crowded = await arrivals({ perSecond: 100, forMs: 200, next });
   assert.deepEqual([crowded.samples.length, crowded.unsent], [0, 20]);
 });
 
@@ -158,7 +158,7 @@ test('arrivals use connections that are open already, and count those for which 
   const clients = [1, 2, 3].map(() => new KeepAliveClient(server.port));
   await Promise.all(clients.map((client) => client.open()));
   const next = () => request();
-  const wishes = { port: server.port, perSecond: 100, forMs: 200, maxConnections: 0, clients, next };
+  const wishes = { perSecond: 100, forMs: 200, clients, next };
   const { samples, unsent, sendingMs } = await arrivals(wishes);
   assert.equal(samples.length + unsent, 20);
   assert.ok(samples.length > 0 && samples.every(({ outcome }) => outcome === 'answered'));

@@ -29,7 +29,7 @@ export const overload: Drill = {
     const memory = watchMemory(pid);
     const forMs = (seconds * 1000 * 2) / 3;
     const perSecond = OVERLOAD * peak;
-    const over = await arrivals({ port, perSecond, forMs, maxConnections: MAX_CONNECTIONS, next });
+    const over = await arrivals({ perSecond, forMs, more: { port, atMost: MAX_CONNECTIONS }, next });
     const { growthMib } = await memory.end();
     const refused = over.samples.filter(isRefused);
     return report({
