@@ -14,7 +14,7 @@ import { makeScratchFolder } from '../../lab/scratch-folder.ts';
 import { baseEnv } from '../../lab/sidecar.ts';
 import { CHROMIUM } from '../../lab/tools.ts';
 import { median } from '../statistics.ts';
-import type { Bench, Sample, Workload } from './workload.ts';
+import { type Bench, inWindows, type Sample, type Workload } from './workload.ts';
 
 const PER_SECOND = 500;
 /** Enough of them for two seconds in which a core has other work. */
@@ -23,9 +23,6 @@ const WINDOW_SECONDS = 8;
 const QUICK_WINDOW_SECONDS = 1;
 /** In front of each window: connections and the page have just been opened. */
 const FIRST_SECONDS = 2;
-
-const KINDS = ['open', 'closed', 'without'] as const;
-type Samples = Record<(typeof KINDS)[number], Sample[]>;
 
 export const developmentConsole: Workload = async (bench) => {
   if (!existsSync(CHROMIUM)) {
@@ -61,7 +58,7 @@ export const developmentConsole: Workload = async (bench) => {
   ];
 };
 
-async function measure(bench: Bench): Promise<Samples> {
+async function measure(bench: Bench) {
   await using parts = new AsyncDisposableStack();
   const observed = await startDevelopment(bench, true, parts);
   const plain = await startDevelopment(bench, false, parts);
@@ -69,17 +66,15 @@ async function measure(bench: Bench): Promise<Samples> {
   parts.defer(browser.stop);
   const page = await browser.context.newPage();
   await page.setViewportSize({ width: 1280, height: 800 });
-  const samples: Samples = { open: [], closed: [], without: [] };
-  // The first of each warms up.
-  for (let round = -1; round < bench.rounds; round += 1) {
-    bench.say(`console: round ${round + 1} of ${bench.rounds}`);
-    for (const kind of round % 2 === 0 ? KINDS : KINDS.toReversed()) {
-      await page.goto(kind === 'open' ? `${observed.console?.url}` : 'about:blank');
-      const sample = await oneWindow(bench, kind === 'without' ? plain : observed, page);
-      if (round >= 0) samples[kind].push(sample);
-    }
-  }
-  return samples;
+  const beside = async (address: string, development: Development) => {
+    await page.goto(address);
+    return oneWindow(bench, development, page);
+  };
+  return await inWindows(bench, 'console', bench.rounds, {
+    open: () => beside(`${observed.console?.url}`, observed),
+    closed: () => beside('about:blank', observed),
+    without: () => beside('about:blank', plain),
+  });
 }
 
 interface Development {

@@ -12,7 +12,7 @@ import { startBenchDatabase } from '../bench-database.ts';
 import type { RunningProxy } from '../contenders/contender.ts';
 import { startSidecarWith } from '../contenders/sidecar.ts';
 import { runLoop } from './closed-loop-load.ts';
-import { type Bench, placeIn, type Sample, type Workload } from './workload.ts';
+import { type Bench, inWindows, placeIn, type Sample, type Workload } from './workload.ts';
 
 const DUE = 10_000;
 const CONNECTIONS = 200;
@@ -48,9 +48,7 @@ export const dueUploads: Workload = async (bench) => {
   ];
 };
 
-const KINDS = ['due', 'nothing', 'elsewhere'] as const;
-
-async function measure(bench: Bench): Promise<Record<(typeof KINDS)[number], Sample[]>> {
+async function measure(bench: Bench) {
   await using parts = new AsyncDisposableStack();
   const store = await startTestObjectStore();
   parts.defer(store.stop);
@@ -67,20 +65,19 @@ async function measure(bench: Bench): Promise<Record<(typeof KINDS)[number], Sam
   const other = await startSidecarWith(placeIn(bench), {});
   parts.defer(async () => void (await other.stop()));
   for (const one of [proxy, other]) await runLoop(bench, one, open(one), bench.quick ? 500 : 8_000);
-  const samples: Record<(typeof KINDS)[number], Sample[]> = { due: [], nothing: [], elsewhere: [] };
-  // The first of each warms up.
-  for (let window = -1; window < bench.rounds * WINDOWS_PER_ROUND; window += 1) {
-    bench.say(`due: window ${window + 1} of ${bench.rounds * WINDOWS_PER_ROUND}`);
-    for (const kind of window % 2 === 0 ? KINDS : KINDS.toReversed()) {
-      await query(url, kind === 'nothing' ? LEAVE_ALONE : MAKE_DUE);
-      const sample = await oneWindow(bench, kind === 'elsewhere' ? other : proxy, url);
-      await query(url, LEAVE_ALONE);
-      await sleep(SETTLE_MS);
-      await query(url, 'VACUUM sidecar_uploads');
-      if (window >= 0) samples[kind].push(sample);
-    }
-  }
-  return samples;
+  const behind = async (sql: string, forwarding: RunningProxy) => {
+    await query(url, sql);
+    const sample = await oneWindow(bench, forwarding, url);
+    await query(url, LEAVE_ALONE);
+    await sleep(SETTLE_MS);
+    await query(url, 'VACUUM sidecar_uploads');
+    return sample;
+  };
+  return await inWindows(bench, 'due', bench.rounds * WINDOWS_PER_ROUND, {
+    due: () => behind(MAKE_DUE, proxy),
+    nothing: () => behind(LEAVE_ALONE, proxy),
+    elsewhere: () => behind(MAKE_DUE, other),
+  });
 }
 
 const open = ({ port }: RunningProxy) =>

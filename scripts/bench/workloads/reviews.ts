@@ -20,6 +20,7 @@ import { runLoop } from './closed-loop-load.ts';
 import {
   type Bench,
   blaming,
+  inWindows,
   placeIn,
   type Row,
   type Sample,
@@ -108,29 +109,24 @@ function peerCells({ quick }: Bench, proxy: RunningProxy): Cells {
 /** Until V8 has compiled what is hot; pages have that by their sorts and filters. */
 const firstPosts = (quick: boolean) => (quick ? 60 : 4_000);
 
-async function measure(bench: Bench, cells: Cells): Promise<Record<string, Sample[]>> {
-  const samples: Record<string, Sample[]> = Object.fromEntries(Object.keys(cells).map((name) => [name, []]));
-  const once = async (name: string, cell: Cell, exchanges: number) => {
-    const { proxy, questions, connections = CONNECTIONS } = cell;
+/** What the first window warms up: V8, the plans of each connection, PostgreSQL's buffers. */
+function measure(bench: Bench, cells: Cells): Promise<Record<string, Sample[]>> {
+  const once = async (name: string, cell: Cell, isFirst: boolean) => {
+    const { proxy, questions, connections = CONNECTIONS, exchanges, firstExchanges = exchanges } = cell;
     const asked = typeof questions === 'function' ? await questions() : questions;
     const open = {
       ...({ kind: 'open-questions', port: proxy.port } as const),
       ...{ questions: asked, connections },
     };
-    const { cpuUs, databaseUs, p50Us } = await blaming(name, () => runLoop(bench, proxy, open, exchanges));
+    const { cpuUs, databaseUs, p50Us } = await blaming(name, () =>
+      runLoop(bench, proxy, open, isFirst ? firstExchanges : exchanges),
+    );
     return { cpuUs, databaseUs, totalUs: cpuUs + databaseUs, p50Ms: p50Us / 1000 };
   };
-  // The first warms up: V8, the plans of each connection, PostgreSQL's buffers.
-  for (let round = 0; round <= bench.rounds; round += 1) {
-    bench.say(`reviews: round ${round} of ${bench.rounds}`);
-    const inTurn = Object.entries(cells);
-    for (const [name, cell] of round % 2 === 0 ? inTurn : inTurn.toReversed()) {
-      const { exchanges, firstExchanges = exchanges } = cell;
-      const sample = await once(name, cell, round === 0 ? firstExchanges : exchanges);
-      if (round > 0) samples[name]?.push(sample);
-    }
-  }
-  return samples;
+  const kinds = Object.entries(cells).map(
+    ([name, cell]) => [name, (isFirst: boolean) => once(name, cell, isFirst)] as const,
+  );
+  return inWindows(bench, 'reviews', bench.rounds, Object.fromEntries(kinds));
 }
 
 const COSTS = [

@@ -90,6 +90,31 @@ export async function inTurns(
   return turns.map(({ row }) => row);
 }
 
+/**
+ * Windows of each kind in turns, there and back. The first of each warms up, and is not among the samples.
+ * @returns samples by kind
+ */
+export async function inWindows<Kind extends string>(
+  { say }: Bench,
+  title: string,
+  windows: number,
+  kinds: Readonly<Record<Kind, (isFirst: boolean) => Promise<Sample>>>,
+): Promise<Record<Kind, Sample[]>> {
+  const turns = (Object.keys(kinds) as Kind[]).map((kind) => ({
+    kind,
+    measure: kinds[kind],
+    samples: [] as Sample[],
+  }));
+  for (let window = 0; window <= windows; window += 1) {
+    say(`${title}: window ${window} of ${windows}`);
+    for (const { measure, samples } of window % 2 === 0 ? turns : turns.toReversed()) {
+      const sample = await measure(window === 0);
+      if (window > 0) samples.push(sample);
+    }
+  }
+  return Object.fromEntries(turns.map(({ kind, samples }) => [kind, samples])) as Record<Kind, Sample[]>;
+}
+
 export function startIn(bench: Bench, contender: Contender): Promise<RunningProxy> {
   return blaming(contender.name, () => contender.start(placeIn(bench)));
 }
