@@ -23,6 +23,8 @@ export interface ConsolePages {
   readonly picture: string;
   /** Statuses of refusals that the test expects; the browser complains of each. */
   refusals: number[];
+  /** Another console, its sidecar on the same data with these settings; stopped after the tests. */
+  another(settings: Record<string, string>): Promise<ConsoleScene>;
   /** @param path of a page: `uploads` */
   open(path: string): Promise<unknown>;
   /** Chooses a user. */
@@ -33,6 +35,7 @@ export interface ConsolePages {
 /** Starts them before the file's tests. What the console says in any of them beyond `refusals` fails it. */
 export function consolePages(skip: string | false): ConsolePages {
   let scene: ConsoleScene;
+  let another: ConsolePages['another'];
   let gate: StorageGate;
   let browser: RunningChromium;
   let page: Page;
@@ -53,15 +56,18 @@ export function consolePages(skip: string | false): ConsolePages {
     const demo = { port: 0, databaseUrl, jwtSecret: JWT_SECRET, mediaDir: folder.at('media') };
     const backend = await startDemoBackend(demo);
     parts.defer(backend.stop);
-    scene = parts.use(
-      await startConsoleScene({
-        ...storageEnv(store.config),
-        ...{ S3_ENDPOINT: gate.url, S3_PUBLIC_BASE_URL: `${gate.url}/media` },
-        ...{ DATABASE_URL: databaseUrl, MIGRATE_ON_START: 'true', BACKEND_URL: backend.url },
-        ...{ UPLOAD_RATE_PER_MINUTE: '0', REVIEWS_WRITES_PER_MINUTE: '0' },
-      }),
-    );
-    await untilReady(scene);
+    const env = {
+      ...storageEnv(store.config),
+      ...{ S3_ENDPOINT: gate.url, S3_PUBLIC_BASE_URL: `${gate.url}/media` },
+      ...{ DATABASE_URL: databaseUrl, MIGRATE_ON_START: 'true', BACKEND_URL: backend.url },
+      ...{ UPLOAD_RATE_PER_MINUTE: '0', REVIEWS_WRITES_PER_MINUTE: '0' },
+    };
+    another = async (settings) => {
+      const started = parts.use(await startConsoleScene({ ...env, ...settings }));
+      await untilReady(started);
+      return started;
+    };
+    scene = await another({});
     browser = await startChromium();
     parts.defer(browser.stop);
     await browser.context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: scene.url });
@@ -95,6 +101,7 @@ export function consolePages(skip: string | false): ConsolePages {
     },
     picture,
     refusals: [],
+    another: (settings) => another(settings),
     open: (path) => page.goto(`${scene.url}/dev#/${path}`),
     as: (account) => page.getByRole('button', { name: account, exact: true }).click(),
     press: (name, within = page.locator('main')) => within.getByRole('button', { name, exact: true }).click(),

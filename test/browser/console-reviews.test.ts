@@ -177,3 +177,32 @@ test('a buyer takes an export of all that is theirs, and erases it', { skip }, a
   const { body } = await api('GET', asked, { user: 3 });
   assert.doesNotMatch(JSON.stringify(body), /To be forgotten/);
 });
+
+test('with REVIEWS_MODERATION=pre a review waits for an admin, and is shown once it is published', {
+  skip,
+}, async () => {
+  const { url } = await pages.another({ REVIEWS_MODERATION: 'pre' });
+  const product = `${url}/dev#/reviews/product/2`;
+  await page.goto(product);
+  await as('Buyer');
+  await press('Write a review');
+  const form = page.getByRole('form', { name: 'Review' });
+  await form.getByLabel('4 ★').check();
+  await form.getByLabel('Text').fill('Nobody has seen it');
+  await form.getByRole('button', { name: 'Publish' }).click();
+  await told('It waits until an admin publishes it.');
+  const everybodySees = async () =>
+    JSON.stringify((await api('GET', `${url}/api/products/2/reviews`)).body.items).includes(
+      'Nobody has seen',
+    );
+  assert.equal(await everybodySees(), false);
+
+  await as('Admin');
+  await page.getByRole('link', { name: 'Moderation' }).click();
+  await press('Pending');
+  await press('Publish', review('Nobody has seen it'));
+  await told('There is none.');
+  assert.equal(await everybodySees(), true);
+  await page.goto(product);
+  await review('Nobody has seen it').waitFor();
+});
