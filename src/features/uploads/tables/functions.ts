@@ -13,32 +13,21 @@ export const LONGEST_GRACE_SECONDS = 3600;
 export const FIRST_LOOK_SECONDS = 60;
 
 /**
- * All of the files or none; the time is the moment at which it was the user's turn. Counted at once where the quota has room even
- * with all that has expired unnoticed, which locks the row as well, and taken back when the rate refuses: one statement less, and
- * nothing to sweep, for nearly everybody.
+ * All of the files or none; the time is the moment at which it was the user's turn. For what is not beyond doubt, and for multiparts:
+ * nearly everybody has a plain statement (issue-rows.ts).
  */
 export const ISSUE_BODY = `
 DECLARE
   usage sidecar_upload_usage;
   files_wanted integer := json_array_length(files);
   bytes_wanted bigint := (SELECT sum(size_bytes) FROM json_to_recordset(files) AS file (size_bytes bigint));
-  bytes_swept bigint := 0;
-  is_counted boolean;
+  bytes_swept bigint;
   settles timestamptz;
 BEGIN
-  UPDATE sidecar_upload_usage SET last_number = last_number + files_wanted, bytes = bytes + bytes_wanted
-   WHERE user_id = whose AND (quota_bytes <= 0 OR bytes + bytes_wanted <= quota_bytes)
-  RETURNING * INTO usage;
-  is_counted := FOUND;
-  IF is_counted THEN
-    usage.last_number := usage.last_number - files_wanted;
-    usage.bytes := usage.bytes - bytes_wanted;
-  ELSE
+  SELECT * INTO usage FROM sidecar_upload_usage WHERE user_id = whose FOR UPDATE;
+  IF NOT FOUND THEN
+    INSERT INTO sidecar_upload_usage (user_id) VALUES (whose) ON CONFLICT DO NOTHING;
     SELECT * INTO usage FROM sidecar_upload_usage WHERE user_id = whose FOR UPDATE;
-    IF NOT FOUND THEN
-      INSERT INTO sidecar_upload_usage (user_id) VALUES (whose) ON CONFLICT DO NOTHING;
-      SELECT * INTO usage FROM sidecar_upload_usage WHERE user_id = whose FOR UPDATE;
-    END IF;
   END IF;
   created_at := clock_timestamp();
   expires_at := created_at + make_interval(secs => url_seconds);
@@ -57,12 +46,11 @@ BEGIN
     IF retry_after_seconds IS NOT NULL THEN
       refusal := 'rate_limited';
       retry_after_seconds := greatest(1, least(60, retry_after_seconds));
-      files_wanted := 0;
-      bytes_wanted := 0;
+      RETURN;
     END IF;
   END IF;
 
-  IF refusal IS NULL AND NOT is_counted AND quota_bytes > 0 THEN
+  IF quota_bytes > 0 AND usage.bytes + bytes_wanted > quota_bytes THEN
     SELECT coalesce(sum(upload.size_bytes), 0) INTO bytes_swept
       FROM sidecar_uploads AS upload
      WHERE upload.user_id = whose AND upload.status = 'issued'
@@ -93,12 +81,10 @@ BEGIN
                                                    key text, sha256 text, multipart_id text, part_size bigint))
              WITH ORDINALITY AS file (id, kind, filename, content_type, size_bytes, key, sha256, multipart_id, part_size, place);
   END IF;
-  IF NOT is_counted OR refusal IS NOT NULL THEN
-    UPDATE sidecar_upload_usage
-       SET last_number = usage.last_number + files_wanted, bytes = usage.bytes + bytes_wanted,
-           swept_until = usage.swept_until
-     WHERE user_id = whose;
-  END IF;
+  UPDATE sidecar_upload_usage
+     SET last_number = usage.last_number + files_wanted, bytes = usage.bytes + bytes_wanted,
+         swept_until = usage.swept_until
+   WHERE user_id = whose;
 END`;
 
 /**
