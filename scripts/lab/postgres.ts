@@ -56,7 +56,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   if (!existsSync(join(dataDir, 'PG_VERSION'))) await makeCluster(program, dataDir, options);
   const port = options.port === 0 ? await freePort() : options.port;
   const server = await startServer(program, dataDir, port, options);
-  const stop = async () => void (await server.stop(FAST_SHUTDOWN));
+  const stop = async () => void (await server.stop(options.throwaway ? IMMEDIATE_SHUTDOWN : FAST_SHUTDOWN));
   try {
     const url = (database: string) =>
       `postgresql://${encodeURIComponent(options.user)}:${encodeURIComponent(options.password)}@127.0.0.1:${port}/${database}`;
@@ -178,6 +178,8 @@ async function startServer(
 
 /** Sessions are ended, data is written (https://www.postgresql.org/docs/current/server-shutdown.html). */
 const FAST_SHUTDOWN = 'SIGINT';
+/** Nothing is written, and nobody waited for. */
+const IMMEDIATE_SHUTDOWN = 'SIGQUIT';
 
 function startFailure(output: string, dataDir: string, port: number): string {
   if (output.includes('Address already in use')) {
