@@ -30,12 +30,12 @@ after(async () => {
 const reviews = (url: string, ...args: string[]) =>
   runNode(SCRIPT, args, { DATABASE_URL: url, S3_PUBLIC_BASE_URL: 'https://cdn.example.com' });
 
-async function migrated(prepare = createBackendTables): Promise<string> {
-  const url = await server.createDatabase();
-  await prepare(url);
+async function fill(url: string): Promise<void> {
+  await createBackendTables(url);
   await migrateDatabase(parseDatabaseUrl(url), schema);
-  return url;
 }
+
+const migrated = () => server.createDatabase(fill);
 
 let files = 0;
 function fileOf(lines: readonly unknown[]): string {
@@ -313,14 +313,13 @@ test('a table of the old module’s takes an import, too: varchar columns, seria
     line(2, { text: 'too long '.repeat(10) }),
     line(3),
   ];
-  const url = await migrated(async (empty) => {
-    await createBackendTables(empty);
-    await query(
-      empty,
-      `CREATE TABLE product_reviews (id serial PRIMARY KEY, product_id varchar(64) NOT NULL, author_id varchar(64) NOT NULL,
-      author_name varchar(20), rating smallint, text varchar(50), created_at varchar(40))`,
-    );
-  });
+  const url = await server.createDatabase();
+  await query(
+    url,
+    `CREATE TABLE product_reviews (id serial PRIMARY KEY, product_id varchar(64) NOT NULL, author_id varchar(64) NOT NULL,
+    author_name varchar(20), rating smallint, text varchar(50), created_at varchar(40))`,
+  );
+  await fill(url);
   const run = await imported(url, lines);
   assert.equal(
     run.stdout,

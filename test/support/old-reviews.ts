@@ -3,6 +3,9 @@
  */
 import assert from 'node:assert/strict';
 import { query, type TestDatabaseServer } from '../../scripts/lab/database.ts';
+import { parseDatabaseUrl } from '../../src/config/database-url.ts';
+import { migrateDatabase } from '../../src/infra/postgres/migrate.ts';
+import { schema } from '../../src/schema.ts';
 
 /** The old module's table and rows: two by author 7 for product 1, one by author 8, one for product 2. */
 export async function createOldTable(
@@ -11,6 +14,20 @@ export async function createOldTable(
   createdAt = 'timestamptz',
 ): Promise<string> {
   const url = await server.createDatabase();
+  await fillOldTable(url, id, createdAt);
+  return url;
+}
+
+/** The same, adopted. */
+export const createAdoptedTable = (server: TestDatabaseServer): Promise<string> =>
+  server.createDatabase(fillAdoptedTable);
+
+async function fillAdoptedTable(url: string): Promise<void> {
+  await fillOldTable(url, 'bigserial', 'timestamptz');
+  await migrateDatabase(parseDatabaseUrl(url), schema);
+}
+
+async function fillOldTable(url: string, id: string, createdAt: string): Promise<void> {
   await query(
     url,
     `CREATE TABLE product_reviews (id ${id} PRIMARY KEY, product_id text NOT NULL, author_id text NOT NULL,
@@ -24,7 +41,6 @@ export async function createOldTable(
     ['2', '7', 'Ann', 1, 'bad', '2024-05-04T10:00:00'],
   ];
   for (const row of rows) await oldInsert(url, row);
-  return url;
 }
 
 /** Exactly what the old module does: its own six columns. */

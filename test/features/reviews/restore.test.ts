@@ -24,7 +24,7 @@ import {
 import { migrateDatabase, rollBackDatabase, schemaStatus } from '../../../src/infra/postgres/migrate.ts';
 import { migrationsOf } from '../../../src/infra/postgres/schema-parts.ts';
 import { schema } from '../../../src/schema.ts';
-import { createOldTable, oldInsert, statsAgree } from '../../support/old-reviews.ts';
+import { createAdoptedTable, createOldTable, oldInsert, statsAgree } from '../../support/old-reviews.ts';
 import { reviewWriter } from '../../support/put-review.ts';
 import { newestReviews } from '../../support/review-reader.ts';
 
@@ -40,11 +40,7 @@ const target = (url: string) => parseDatabaseUrl(url);
 const migrate = (url: string) => migrateDatabase(target(url), schema);
 const problems = async (url: string) => (await schemaStatus(target(url), schema)).problems;
 
-async function migrated(): Promise<string> {
-  const url = await createOldTable(server);
-  await migrate(url);
-  return url;
-}
+const migrated = () => createAdoptedTable(server);
 
 const COPY_BACK = `
   INSERT INTO product_reviews SELECT * FROM backup;

@@ -13,7 +13,7 @@ import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
 import { OWN_TABLES } from '../../../src/features/reviews/tables/own-tables.ts';
 import { migrateDatabase, schemaStatus } from '../../../src/infra/postgres/migrate.ts';
 import { schema } from '../../../src/schema.ts';
-import { createOldTable, oldInsert, statsAgree } from '../../support/old-reviews.ts';
+import { createAdoptedTable, createOldTable, oldInsert, statsAgree } from '../../support/old-reviews.ts';
 import { reviewWriter } from '../../support/put-review.ts';
 import { newestReviews } from '../../support/review-reader.ts';
 
@@ -25,11 +25,7 @@ before(async () => {
 
 after(() => server.stop());
 
-async function migrated(): Promise<string> {
-  const url = await createOldTable(server);
-  await migrateDatabase(parseDatabaseUrl(url), schema);
-  return url;
-}
+const migrated = () => createAdoptedTable(server);
 
 /** Runs work in a session with settings of its own. */
 async function inSession<T>(

@@ -6,7 +6,7 @@ import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
 import { reviewClass } from '../../../src/features/reviews/tables/what-counts.ts';
 import { migrateDatabase } from '../../../src/infra/postgres/migrate.ts';
 import { schema } from '../../../src/schema.ts';
-import { createOldTable, oldInsert, statsAgree } from '../../support/old-reviews.ts';
+import { createAdoptedTable, createOldTable, oldInsert, statsAgree } from '../../support/old-reviews.ts';
 
 let server: TestDatabaseServer;
 
@@ -17,11 +17,7 @@ before(async () => {
 after(() => server.stop());
 
 /** Product 1: rows 1 (superseded) and 3 by author 7, 2 by author 8; product 2: row 4. */
-async function migrated(): Promise<string> {
-  const url = await createOldTable(server);
-  await migrateDatabase(parseDatabaseUrl(url), schema);
-  return url;
-}
+const migrated = () => createAdoptedTable(server);
 
 const shown = async (url: string) =>
   (

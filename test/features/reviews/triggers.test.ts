@@ -8,7 +8,7 @@ import { until } from '../../../scripts/lab/programs.ts';
 import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
 import { migrateDatabase } from '../../../src/infra/postgres/migrate.ts';
 import { schema } from '../../../src/schema.ts';
-import { createOldTable, oldInsert, statsAgree } from '../../support/old-reviews.ts';
+import { createAdoptedTable, createOldTable, oldInsert, statsAgree } from '../../support/old-reviews.ts';
 
 let server: TestDatabaseServer;
 
@@ -18,11 +18,7 @@ before(async () => {
 
 after(() => server.stop());
 
-async function migrated(): Promise<string> {
-  const url = await createOldTable(server);
-  await migrateDatabase(parseDatabaseUrl(url), schema);
-  return url;
-}
+const migrated = () => createAdoptedTable(server);
 
 const current = async (url: string) =>
   (
