@@ -22,7 +22,7 @@ export async function startSidecar(
     JWT_SECRET,
     DATABASE_URL: NO_DATABASE,
     MIGRATE_ON_START: env.DATABASE_URL === undefined ? 'false' : 'true',
-    SHUTDOWN_GRACE_MS: '2000',
+    SHUTDOWN_GRACE_MS: '500',
     // Its event loop is the test's as well, on a machine that runs many: late is not overloaded.
     MAX_EVENT_LOOP_DELAY_MS: '0',
     // Nor is one that writes for many.

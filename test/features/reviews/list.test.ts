@@ -96,8 +96,8 @@ test('each sort with each filter, and each pair of filters, lists exactly its re
   for (const item of all) item.hasMedia = withMedia.some(({ id }) => id === String(item.id));
   const names = ['', ...Object.keys(FILTERS)];
   for (const [sort, order] of Object.entries(ORDERS)) {
-    for (const one of names) {
-      for (const two of names) {
+    for (const [at, one] of names.entries()) {
+      for (const two of names.slice(at)) {
         const parts = [...new Set([one, two])].filter((part) => part !== '');
         if (parts.filter((part) => part.startsWith('rating')).length > 1) continue;
         const wanted = all.filter((item) => parts.every((part) => FILTERS[part]?.(item))).sort(order);
