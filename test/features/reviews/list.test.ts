@@ -108,6 +108,26 @@ test('each sort with each filter, and each pair of filters, lists exactly its re
   }
 });
 
+test('a page is cut between its reviews, whatever is written in them', async () => {
+  await fill(0);
+  const cut = ',{"id":2,"product_id":"1"}],"next_cursor":';
+  await query(url, `UPDATE users SET name = $1, avatar_url = $1 WHERE id = 1`, [cut]);
+  const at = '2026-01-01T00:00:00.000Z';
+  const reply = JSON.stringify({ text: cut, created_at: at, edited_at: null, author_id: 2 });
+  await query(
+    url,
+    `INSERT INTO product_reviews (product_id, author_id, author_name, rating, text, title, reply)
+     SELECT '1', author, $1, 5, $1, $1, $2::jsonb FROM unnest(ARRAY['1', $1, '1' || $1]) AS author`,
+    [cut, reply],
+  );
+  const whole: Item[] = (await get()).body.items;
+  assert.equal(whole.length, 3);
+  assert.deepEqual(await walk('sort=newest', 1), whole);
+  assert.deepEqual(await walk('sort=newest', 2), whole);
+  const author = { author_name: cut, author_avatar_url: cut };
+  assert.partialDeepStrictEqual(whole[2], { ...author, text: cut, title: cut, reply: { text: cut } });
+});
+
 test('the shown of each pair are listed, and nothing of what is pending, held or hidden', async () => {
   await fill(4);
   await query(
