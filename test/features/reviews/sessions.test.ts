@@ -182,6 +182,24 @@ test('many such inserts at once, beside posts of the sidecar, all succeed and al
   await statsAgree(url);
 });
 
+test('a review that others never let settle is refused as busy, and a later one succeeds', async () => {
+  const url = await migrated();
+  await inSession(url, 'SET default_transaction_isolation = serializable', (client) =>
+    client.query(INSERT, ['1', '7', 1]),
+  );
+  await query(
+    url,
+    `CREATE FUNCTION again() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+     CREATE TRIGGER again BEFORE DELETE ON product_reviews_unsettled FOR EACH ROW EXECUTE FUNCTION again()`,
+  );
+  await usingDatabase(url, async (database) => {
+    const put = () => reviewWriter(database)('1', { id: 7, name: 'Ann' }, { rating: 4, text: null });
+    await assert.rejects(put(), { key: 'busy', status: 503 });
+    await query(url, 'DROP TRIGGER again ON product_reviews_unsettled');
+    assert.equal((await put()).stats.review_count, 2);
+  });
+});
+
 test('an edit meets the author’s newest review, also one that was not settled', async () => {
   const url = await migrated();
   await inSession(url, 'SET default_transaction_isolation = serializable', (client) =>

@@ -1,5 +1,6 @@
 /** Runs what sql.ts describes, and answers with the review as its reader may see it: one statement, one round trip. */
 import type { Knex } from 'knex';
+import { AppError } from '../../../errors.ts';
 import type { Database, RunOptions } from '../../../infra/postgres/database.ts';
 import type { RunForUser } from '../../../infra/user-directory.ts';
 import { retriedOnce, whatItMeans } from '../database-refusal.ts';
@@ -122,7 +123,9 @@ export function createPerform({ database, views, sink }: PerformOptions): Perfor
       else if (answer?.refusal === 'unsettled') await settle(database, productId, options);
       else if (answer !== undefined) return answer;
     }
-    throw new Error(`product_review_${action.name}() does not come to an end`);
+    throw new AppError('busy', {
+      cause: new Error(`others keep product_review_${action.name}() from its turn`),
+    });
   }
 
   return async (productId, action, options) => {
@@ -136,7 +139,8 @@ export function createPerform({ database, views, sink }: PerformOptions): Perfor
   };
 }
 
-const MAX_ATTEMPTS = 5;
+/** Whoever writes at a stricter level may leave something to settle between ours and our next attempt, again and again. */
+const MAX_ATTEMPTS = 10;
 
 /** The view of a database without the backend's tables does without users (view.ts). */
 const isStandalone = (view: ReviewView) => view.joinAuthor === '';
