@@ -34,8 +34,8 @@ that a test leaves behind is named and ended, and the run has failed.
 `;
 
 const PROJECT = resolve(import.meta.dirname, '..');
-/** Two cores, and most tests wait more than they compute. Four take a quarter less time, and find what a test forgot to wait for. */
-const FILES_AT_ONCE = 3;
+/** Two cores, and most tests wait more than they compute. */
+const FILES_AT_ONCE = 4;
 
 async function main(): Promise<void> {
   const args = readCommandLine(HELP, parseOptions);

@@ -88,8 +88,9 @@ async function startCluster(
         daemon = launch(folder, 'ceph-osd', ['-f', '-i', '0']);
         programs.push(daemon);
       }
-      const { stdout } = await ceph(folder, 'ceph', ['osd', 'stat']);
-      return stdout.includes('1 up');
+      // A monitor that has just begun to answer refuses: "problem getting command descriptions from mon".
+      const state = await ceph(folder, 'ceph', ['osd', 'stat']).catch(() => null);
+      return state?.stdout.includes('1 up') ?? false;
     },
     PATIENCE,
   );
