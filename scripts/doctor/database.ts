@@ -6,7 +6,7 @@ import { OWN_TABLES } from '../../src/features/reviews/tables/own-tables.ts';
 import { createConnector } from '../../src/infra/postgres/connection.ts';
 import { ConnectError } from '../../src/infra/postgres/failure.ts';
 import { createKnex } from '../../src/infra/postgres/knex.ts';
-import { LEAST_SERVER, migrateDatabase, schemaStatus } from '../../src/infra/postgres/migrate.ts';
+import { migrateDatabase, schemaStatus, serverVersion } from '../../src/infra/postgres/migrate.ts';
 import { MIGRATIONS_TABLE, rehearseWriting } from '../../src/infra/postgres/schema-parts.ts';
 import { schema } from '../../src/schema.ts';
 import { type Finding, notApplicable, ok, unchecked, wrong } from '../uploads/check.ts';
@@ -86,12 +86,8 @@ const VERSION: DoctorCheck = {
   needs: [REACHABLE],
   run: (scene, signal) =>
     askDatabase(scene, signal, async (knex) => {
-      const sql = `SELECT current_setting('server_version') AS name, current_setting('server_version_num')::int AS number`;
-      const { rows } = await knex.raw<{ rows: { name: string; number: number }[] }>(sql);
-      const { name = '', number = 0 } = rows[0] ?? {};
-      return number >= LEAST_SERVER * 10_000
-        ? ok(`PostgreSQL ${name}`)
-        : wrong(`PostgreSQL ${name}`, scene.words.newerPostgres);
+      const { name, isNewEnough } = await serverVersion(knex);
+      return isNewEnough ? ok(`PostgreSQL ${name}`) : wrong(`PostgreSQL ${name}`, scene.words.newerPostgres);
     }),
 };
 

@@ -188,16 +188,22 @@ async function connected<T>(
   }
 }
 
-/** The oldest that our SQL works on, and all of it is tested on: before it some of the migrations run, and others do not. */
-export const LEAST_SERVER = 13;
+/** The oldest that our SQL works on: before it some of the migrations run, and others do not. */
+const LEAST_SERVER = 13;
 
-/** @throws Error with a sentence */
-async function refuseOldServer(knex: Knex): Promise<void> {
+/** Which PostgreSQL it is, and whether our SQL works on it. */
+export async function serverVersion(knex: Knex): Promise<{ name: string; isNewEnough: boolean }> {
   const { rows } = await knex.raw<{ rows: { name: string; number: number }[] }>(
     `SELECT current_setting('server_version') AS name, current_setting('server_version_num')::integer AS number`,
   );
   const { name = '', number = 0 } = rows[0] ?? {};
-  if (number < LEAST_SERVER * 10_000)
+  return { name, isNewEnough: number >= LEAST_SERVER * 10_000 };
+}
+
+/** @throws Error with a sentence */
+async function refuseOldServer(knex: Knex): Promise<void> {
+  const { name, isNewEnough } = await serverVersion(knex);
+  if (!isNewEnough)
     throw new Error(
       `The sidecar needs PostgreSQL ${LEAST_SERVER} or newer, and this is ${name}: nothing was changed.`,
     );
