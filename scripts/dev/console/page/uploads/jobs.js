@@ -30,7 +30,7 @@ const factsOf = ({ name, size, lastModified }) => ({ name, size, lastModified })
 export function begin(file, how, user) {
   const job = {
     ...{ file, how, user, key: crypto.randomUUID(), state: 'sending', sentBytes: 0, id: null },
-    ...{ error: null, retry: null, seen: [], cancel: new AbortController() },
+    ...{ error: null, retry: null, seen: [], looked: Promise.resolve(), cancel: new AbortController() },
   };
   jobs = [job, ...jobs];
   run(job);
@@ -64,9 +64,12 @@ function set(job, change) {
   tell();
 }
 
-/** What the row says now, noted when it says something new. */
-async function look(job) {
-  if (job.id === null) return;
+/** Notes what the row says now when that is new; one look after the other, so that none notes what was before. */
+function look(job) {
+  if (job.id !== null) job.looked = job.looked.then(() => note(job));
+}
+
+async function note(job) {
   const { token } = job.user;
   const path = `/api/uploads/${job.id}`;
   try {
@@ -74,10 +77,10 @@ async function look(job) {
     const isInParts = row.multipart && row.status === 'issued';
     const parts = isInParts ? await call(token, 'GET', `${path}/parts`).catch(() => null) : null;
     const stored = parts === null ? null : { stored: parts.uploaded.length, all: parts.part_count };
-    const note = { status: row.status, reason: row.reason, ...stored };
+    const said = { status: row.status, reason: row.reason, ...stored };
     const last = job.seen.at(-1);
-    if (last === undefined || JSON.stringify(last.note) !== JSON.stringify(note))
-      set(job, { seen: [...job.seen, { at: Date.now(), note }] });
+    if (last === undefined || JSON.stringify(last.note) !== JSON.stringify(said))
+      set(job, { seen: [...job.seen, { at: Date.now(), note: said }] });
   } catch {
     // The next look may see it.
   }
@@ -86,7 +89,7 @@ async function look(job) {
 /** localStorage, and beside what the client keeps there, what the page shows of it after a reload. */
 function storeOf(job) {
   const nameOf = (key) => `${PREFIX}:${job.user.account}:${key}`;
-  const note = (id) => {
+  const began = (id) => {
     if (job.id === id) return;
     set(job, { id });
     look(job);
@@ -95,7 +98,7 @@ function storeOf(job) {
     getItem(key) {
       const kept = JSON.parse(localStorage.getItem(nameOf(key)) ?? 'null');
       if (kept === null) return null;
-      note(kept.id);
+      began(kept.id);
       return kept.value;
     },
     setItem(key, value) {
@@ -103,7 +106,7 @@ function storeOf(job) {
       const { file, how, user } = job;
       const kept = { id, value, how, account: user.account, file: factsOf(file) };
       localStorage.setItem(nameOf(key), JSON.stringify(kept));
-      note(id);
+      began(id);
     },
     removeItem: (key) => localStorage.removeItem(nameOf(key)),
   };
