@@ -24,7 +24,8 @@ const fileFields = {
   /** Kept with the upload, but never part of the key: names collide, and they leak what people call their files. */
   filename: textOf(1, 255),
   content_type: textOf(3, 255),
-  size_bytes: z.int({ error: sizeMessage }).min(1, sizeMessage),
+  // Not z.int(), to which a number past 2^53 is no whole number: it is one, and too large (413).
+  size_bytes: z.number({ error: sizeMessage }).refine(Number.isInteger, sizeMessage).min(1, sizeMessage),
   /** Of the file; the storage refuses other bytes. */
   sha256: z
     .string({ error: shaMessage })

@@ -135,6 +135,8 @@ test('files over the limit of their kind are 413, files at the limit are not', a
   const video = { ...IMAGE, kind: 'reel_video', content_type: 'video/mp4' };
   assert.equal((await post({ ...video, size_bytes: 50 * MIB })).status, 200);
   assert.equal((await post({ ...video, size_bytes: 50 * MIB + 1 })).status, 413);
+  for (const bytes of [2 ** 53, 1e18, 1e300])
+    assert.equal((await post({ ...video, size_bytes: bytes })).status, 413, String(bytes));
 });
 
 test('bad bodies are 422 with a sentence', async () => {
@@ -153,7 +155,6 @@ test('bad bodies are 422 with a sentence', async () => {
     { ...IMAGE, size_bytes: -1 },
     { ...IMAGE, size_bytes: 1.5 },
     { ...IMAGE, size_bytes: '10' },
-    { ...IMAGE, size_bytes: 1e21 },
     { ...IMAGE, size_bytes: null },
     { files: [] },
     { files: null },

@@ -19,7 +19,7 @@ const fields = {
       'Its case and its parameters do not matter. The `headers` of the answer have the registered name.',
     override: { minLength: 3, maxLength: 255 },
   },
-  size_bytes: { description: 'Exactly so many bytes are then sent.' },
+  size_bytes: { description: 'Exactly so many bytes are then sent.', ...writtenAs({ type: 'integer' }) },
   sha256: {
     description: 'Of the file, in hexadecimal: the storage then takes no other bytes.',
     ...writtenAs({ pattern: '^[0-9A-Fa-f]{64}$' }),
