@@ -2,6 +2,7 @@
  * The backend's `users` table, read only, behind a short cache: a burst of requests by one user is one query, and a
  * block takes effect within USER_CACHE_MS.
  */
+import { AppError } from '../errors.ts';
 import { isStandalone, rememberBackend } from './postgres/backend-tables.ts';
 import { type Database, databaseUnavailable } from './postgres/database.ts';
 import { isSchemaMissing, isUndefinedTable } from './postgres/failure.ts';
@@ -43,7 +44,7 @@ export interface UserDirectory {
 const USER_CACHE_MS = 5_000;
 const MAX_CACHED_USERS = 10_000;
 
-export function createUserDirectory(database: Database, now: () => number = Date.now): UserDirectory {
+export function createUserDirectory(database: Database, now = () => performance.now()): UserDirectory {
   const cache = new Map<number, { readonly record: Promise<UserRecord | null>; readonly until: number }>();
   let usersWereThere = false;
 
@@ -54,7 +55,7 @@ export function createUserDirectory(database: Database, now: () => number = Date
       usersWereThere = true;
       return user;
     } catch (error) {
-      if (!isSchemaMissing(error)) throw error;
+      if (error instanceof AppError) throw error;
       if (isUndefinedTable(error) && !usersWereThere && (await isStandalone(database, { untilMs }))) {
         return toUserRecord(id, NO_ROW);
       }
@@ -120,14 +121,22 @@ export const forWelcomeUser = (rest: string) => `
     SELECT * FROM (${USER_SQL}) AS found
      WHERE coalesce(is_active, true) AND NOT coalesce(is_blocked, false))${rest}`;
 
-const ANY_USER = { name: 'any_user', text: 'SELECT EXISTS (SELECT FROM users) AS any', values: [] };
+const ALL_SEEN = {
+  name: 'all_users_seen',
+  text: `SELECT EXISTS (SELECT FROM users) AND NOT row_security_active('users') AS all`,
+  values: [],
+};
 
-/** @throws also when the table is empty, as it is while a restore goes on: nobody may be logged out for that */
+/**
+ * @throws also when the table is empty, as it is while a restore goes on, or shows our role some of its rows: nobody may be
+ * logged out for that
+ */
 async function queryUser(database: Database, id: number, untilMs: number): Promise<UserRecord | null> {
   const [row] = await database.query<UserRow>({ name: 'user', text: USER_SQL, values: [id] }, { untilMs });
   if (row !== undefined) return toUserRecord(id, row);
-  const [users] = await database.query<{ any: boolean }>(ANY_USER, { untilMs });
-  if (!users?.any) throw databaseUnavailable(new Error('the table users is empty'));
+  const [seen] = await database.query<{ all: boolean }>(ALL_SEEN, { untilMs });
+  if (!seen?.all)
+    throw databaseUnavailable(new Error('the table users is empty, or row level security hides some of it'));
   return null;
 }
 

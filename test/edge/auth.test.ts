@@ -8,6 +8,8 @@ import { createBackendTables, query, type TestDatabaseServer } from '../../scrip
 import { JWT_SECRET, tokenFor } from '../../scripts/lab/tokens.ts';
 import { createRequireUser } from '../../src/edge/auth.ts';
 import { AppError } from '../../src/errors.ts';
+import type { Database } from '../../src/infra/postgres/database.ts';
+import { createUserDirectory } from '../../src/infra/user-directory.ts';
 import { api, untilReady } from '../support/api.ts';
 import { sidecarWithDatabase } from '../support/sidecar-with-database.ts';
 import { startSidecar, type TestSidecar } from '../support/start-sidecar.ts';
@@ -82,6 +84,21 @@ test('a user that does not exist is "User not found", also one beyond every id',
 
 test('blocked and inactive users are 403', async () => {
   for (const id of [3, 4]) assert.equal((await post(`Bearer ${tokenFor(id)}`)).status, 403);
+});
+
+test('a block takes effect within seconds also when the clock is set back', async (t) => {
+  const active = { name: 'Anna', avatar_url: null, role: 'buyer', is_active: true };
+  let isBlocked = false;
+  const users = createUserDirectory({
+    query: async () => [{ ...active, is_blocked: isBlocked }],
+    run: async () => undefined,
+  } as unknown as Database);
+  await users.find(1, Number.POSITIVE_INFINITY);
+  isBlocked = true;
+  const later = performance.now() + 6_000;
+  t.mock.method(performance, 'now', () => later);
+  t.mock.method(Date, 'now', () => 0);
+  assert.equal((await users.find(1, Number.POSITIVE_INFINITY))?.isBlocked, true);
 });
 
 test('without a users table the token is enough', async () => {

@@ -93,6 +93,8 @@ test('a users table that is not itself yet logs nobody out and lets nobody in', 
   // Without the column nobody would be inactive.
   await query(url, 'ALTER TABLE users RENAME is_active TO enabled');
   assert.deepEqual(await answers(url, INACTIVE), [503, 200]);
+  await query(url, 'DROP TABLE users CASCADE; CREATE TABLE users (id uuid PRIMARY KEY, is_active boolean)');
+  assert.deepEqual(await answers(url, ACTIVE), [503, 503], 'of another kind than the backend’s');
 });
 
 test('tables that the role does not find, in another schema or for want of a right, are 503', async () => {
@@ -115,6 +117,11 @@ test('tables that the role does not find, in another schema or for want of a rig
   await query(elsewhere, 'GRANT SELECT ON ALL TABLES IN SCHEMA shop TO limited');
   assert.deepEqual(await answers(limited.href, BLOCKED), [403, 200]);
   assert.deepEqual(await answers(limited.href, ACTIVE), [200, 200]);
+  await query(
+    elsewhere,
+    `ALTER TABLE shop.users ENABLE ROW LEVEL SECURITY; CREATE POLICY blocked ON shop.users USING (id = ${BLOCKED})`,
+  );
+  assert.deepEqual(await answers(limited.href, ACTIVE), [503, 200], 'hidden by row level security, not gone');
 });
 
 test('a search_path in DATABASE_URL leads to the backend’s tables, and ours are made beside them', async () => {

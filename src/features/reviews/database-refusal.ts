@@ -16,11 +16,10 @@ export function whatItMeans(error: unknown, { reading }: { readonly reading?: st
   } else if (isUntranslatable(error) && NOT_ASCII.test(reading)) {
     return new AppError('product_id_invalid');
   }
-  // The tables are not there yet, or not as they must be; 42601 is a syntax error, a defect.
-  if (/^42/.test(error.code) && error.code !== '42601') {
-    return new AppError('reviews_being_set_up', { cause: error });
-  }
-  return DATA_REFUSED.test(error.code) ? new AppError('reviews_unavailable', { cause: error }) : error;
+  if (error.code === SYNTAX_ERROR) return error;
+  // Of class 42 the tables are not there yet, or not as they must be. What a trigger of somebody else's objects to may have any code.
+  const key = error.code.startsWith('42') ? 'reviews_being_set_up' : 'reviews_unavailable';
+  return new AppError(key, { cause: error });
 }
 
 /** Fields of https://www.postgresql.org/docs/current/protocol-error-fields.html */
@@ -36,8 +35,8 @@ const isFromDatabase = (error: unknown): error is DatabaseRefusal =>
   typeof error.code === 'string' &&
   /^[0-9A-Z]{5}$/.test(error.code);
 
-/** Data exceptions, broken constraints, limits of the server's, what a trigger of somebody else's objects to. */
-const DATA_REFUSED = /^(22|23|44|54|0A)|^P0001$/;
+/** A defect of ours. */
+const SYNTAX_ERROR = '42601';
 const NOT_ASCII = /[^\x20-\x7e]/;
 
 function faultOfInput(error: DatabaseRefusal): AppError | undefined {

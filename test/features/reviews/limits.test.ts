@@ -132,13 +132,36 @@ test('what the table comes to demand later is 503, never 500', async () => {
 
 test('a trigger of the backend’s that objects is 503, with its reason in the log only', async () => {
   const url = await createOldTable(server);
+  const objectWith = (code: string) =>
+    query(
+      url,
+      `CREATE OR REPLACE FUNCTION object() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN RAISE EXCEPTION 'secret reason' USING ERRCODE = '${code}'; END $$`,
+    );
+  await objectWith('P0001');
   await query(
     url,
-    `CREATE FUNCTION object() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'secret reason'; END $$;
-     CREATE TRIGGER object BEFORE INSERT ON product_reviews FOR EACH ROW EXECUTE FUNCTION object()`,
+    `CREATE TRIGGER object BEFORE INSERT ON product_reviews FOR EACH ROW WHEN (NEW.text = 'x') EXECUTE FUNCTION object()`,
   );
   await withSidecar(url, async ({ post }) => {
-    assert.deepEqual(refused(await post('x')), [503, 'Reviews are not available. Please try again.']);
+    for (const code of ['P0001', 'P0002', '45000', '27000', '55000']) {
+      await objectWith(code);
+      assert.deepEqual(refused(await post('x')), [503, 'Reviews are not available. Please try again.'], code);
+    }
+  });
+});
+
+test('what a trigger of the backend’s keeps out of the table is 503, not a success without a review', async () => {
+  const url = await createOldTable(server);
+  await query(
+    url,
+    `CREATE FUNCTION keep_out() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+     CREATE TRIGGER keep_out BEFORE INSERT OR UPDATE ON product_reviews FOR EACH ROW WHEN (NEW.text = 'x') EXECUTE FUNCTION keep_out()`,
+  );
+  await withSidecar(url, async ({ post }) => {
+    assert.equal((await post('x')).status, 503);
+    assert.equal((await post('y')).status, 200);
+    assert.equal((await post('x')).status, 503, 'an edit as well');
   });
 });
 

@@ -132,11 +132,19 @@ export function createPerform({ database, views, sink }: PerformOptions): Perfor
     try {
       const answer = await untilDecided(productId, action, options);
       if (answer.refusal !== null) throw refusalOf(answer.refusal, answer.retry_after);
+      if (action.name === 'write' || action.name === 'reply') refuseNothing(answer);
       return answer;
     } catch (error) {
       throw whatItMeans(error);
     }
   };
+}
+
+/** A row that is not there after it was written: a trigger of somebody else's has kept it out. @throws AppError 503 */
+function refuseNothing({ review }: Outcome): void {
+  if (review !== null) return;
+  const cause = new Error('a trigger of product_reviews that is not ours has kept the row out');
+  throw new AppError('reviews_unavailable', { cause });
 }
 
 /** Whoever writes at a stricter level may leave something to settle between ours and our next attempt, again and again. */
@@ -175,6 +183,7 @@ export function createPerformAsNamed(
       const answer = row && toAnswer(row);
       if (answer === undefined || LEFT_TO_PERFORM.has(answer.refusal ?? '')) return null;
       if (answer.refusal !== null) throw refusalOf(answer.refusal, answer.retry_after);
+      refuseNothing(answer);
       return answer;
     } catch (error) {
       throw whatItMeans(error);

@@ -23,11 +23,11 @@ const WRITE_AS_NAMED = `write($2::text, $1::bigint, coalesce(nullif(btrim(person
  */
 const behindCall = (sink: EventSink, view: ReviewView, json: Action['json']) => `
   told AS (${sink.insertFrom(`
-    SELECT 'review:' || r.id, event ->> 'type', ${eventData(view, "(event -> 'actor')::text")}, clock_timestamp()
+    SELECT 'review:' || r.id, listed.event ->> 'type', ${eventData(view, "(listed.event -> 'actor')::text")}, clock_timestamp()
       FROM done
      CROSS JOIN LATERAL jsonb_array_elements(done.answer -> 'events') WITH ORDINALITY AS listed (event, place)
      CROSS JOIN LATERAL jsonb_populate_record(NULL::product_reviews, nullif(done.answer -> 'review', 'null')) AS r ${view.joinAuthor}
-     ORDER BY place`)})
+     ORDER BY listed.place`)})
   SELECT (done.answer - '{review,events}'::text[])::text AS answer,
          coalesce(r.status, 'published') AS status, CASE WHEN r.id IS NOT NULL THEN ${view[json]} END AS review
     FROM done
