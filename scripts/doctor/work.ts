@@ -41,7 +41,7 @@ const UPLOADS: DoctorCheck = {
     if (target === null) return unchecked(words.settingFirst('DATABASE_URL'));
     const database = createDatabase(target, { poolMax: 1 });
     try {
-      const look = createDueLook(database);
+      const look = createDueLook(database, setting('S3_BUCKET') ?? null);
       await look.run();
       const seen = look.read();
       const oldestSeconds = seen?.oldestSeconds ?? 0;

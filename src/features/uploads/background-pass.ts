@@ -98,8 +98,8 @@ export function createBackgroundPass({
 
   function failed(error: unknown, message: string): void {
     // The migrations make the table, and say themselves why they cannot.
-    const cause = error instanceof Error ? error.cause : undefined;
-    if (isFailing || isSchemaMissing(cause) || graceOver.signal.aborted) return;
+    const causes = error instanceof Error ? [error, error.cause] : [];
+    if (isFailing || causes.some(isSchemaMissing) || graceOver.signal.aborted) return;
     isFailing = true;
     log.warn({ err: error }, message);
   }

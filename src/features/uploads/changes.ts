@@ -4,10 +4,18 @@
  */
 import { randomUUID } from 'node:crypto';
 import { AppError } from '../../errors.ts';
+import type { ObjectStorage } from '../../infra/object-storage/object-storage.ts';
 import type { Database, RunOptions } from '../../infra/postgres/database.ts';
 import { AGAIN_SECONDS, type UploadCounts } from './figures.ts';
 import { createUploadStore, type UploadStore, unlessMissing } from './store.ts';
-import { COLUMNS, eventData, type RejectionReason, type UploadRow, type UploadStatus } from './upload.ts';
+import {
+  COLUMNS,
+  eventData,
+  isForBucket,
+  type RejectionReason,
+  type UploadRow,
+  type UploadStatus,
+} from './upload.ts';
 
 /** What this needs of the feature events (features/events/writer.ts), handed over by the composition root. */
 export interface EventSink {
@@ -32,7 +40,7 @@ export interface Changes {
     intent: 'deleted' | null,
     options: RunOptions,
   ): Promise<UploadRow | null>;
-  /** Takes the leases of some that are due. */
+  /** Takes the leases of some that are due and in our bucket. */
   claimDue(limit: number): Promise<UploadRow[]>;
   /** Says what the storage is about to be asked for. */
   intend(row: UploadRow, intent: UploadRow['intent'], options: RunOptions): Promise<void>;
@@ -54,11 +62,11 @@ const AGAIN = `interval '${AGAIN_SECONDS} seconds'`;
 export interface ChangesOptions {
   readonly database: Database;
   readonly sink: EventSink;
-  readonly publicUrl: (key: string) => string;
+  readonly storage: Pick<ObjectStorage, 'bucket' | 'publicUrl'>;
   readonly counts?: UploadCounts;
 }
 
-export function createChanges({ database, sink, publicUrl, counts }: ChangesOptions): Changes {
+export function createChanges({ database, sink, storage, counts }: ChangesOptions): Changes {
   type Values = readonly (string | number | null)[];
   const run = async (sql: string, values: Values, options: RunOptions = {}) => {
     const asked = database.run((knex) => knex.raw<{ rows: UploadRow[] }>(sql, values as string[]), options);
@@ -80,7 +88,7 @@ export function createChanges({ database, sink, publicUrl, counts }: ChangesOpti
       );
       return row ?? null;
     },
-    claimDue: (limit) => runNamed('uploads_due', CLAIM_DUE, [randomUUID(), limit]),
+    claimDue: (limit) => runNamed('uploads_due', CLAIM_DUE, [randomUUID(), limit, storage.bucket]),
     async intend(row, intent, options) {
       const [mine] = await run(INTEND, [intent, row.id, row.lease], options);
       if (mine === undefined) throw leaseLost();
@@ -88,7 +96,8 @@ export function createChanges({ database, sink, publicUrl, counts }: ChangesOpti
     async become(row, change, options) {
       const reason = change.to === 'rejected' ? change.reason : null;
       const etag = change.to === 'ready' ? change.etag : null;
-      const values = [change.to, reason, etag, row.id, row.lease, row.status, publicUrl(row.key)];
+      const { bucket, publicUrl } = storage;
+      const values = [change.to, reason, etag, row.id, row.lease, row.status, publicUrl(row.key), bucket];
       const [changed] = await runNamed('upload_becomes', becomes, values, options);
       if (changed === undefined) throw leaseLost();
       if (counts) counts.changes[change.to] += 1;
@@ -124,7 +133,7 @@ const CLAIM = `
 /** SKIP LOCKED: sidecars take different rows. */
 const CLAIM_DUE = `
   UPDATE sidecar_uploads SET lease = $1, lease_until = now() + ${LEASE}, due_at = now() + ${LEASE}
-   WHERE id IN (SELECT id FROM sidecar_uploads WHERE due_at <= now() AND ${FREE}
+   WHERE id IN (SELECT id FROM sidecar_uploads WHERE due_at <= now() AND ${FREE} AND ${isForBucket('$3')}
                  ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)
   RETURNING ${COLUMNS}`;
 
@@ -141,7 +150,7 @@ const LATE = `interval '1 day'`;
  */
 const BECOME = `
   UPDATE sidecar_uploads
-     SET status = new_status, reason = new_reason, etag = coalesce(new_etag, etag),
+     SET status = new_status, reason = new_reason, etag = coalesce(new_etag, etag), bucket = $8,
          finished_at = clock_timestamp(), ${GIVEN_BACK},
          due_at = CASE WHEN new_status = 'expired' THEN settles_at + ${LATE}
                        WHEN settles_at > lease_until - ${LEASE} THEN settles_at END

@@ -3,7 +3,7 @@
  * table that all share, and is looked at by the pass now and then, never by a scrape.
  */
 import type { Database } from '../../infra/postgres/database.ts';
-import { UPLOAD_STATUSES, type UploadStatus } from './upload.ts';
+import { isForBucket, UPLOAD_STATUSES, type UploadStatus } from './upload.ts';
 
 /** Since the start of the process. */
 export interface UploadCounts {
@@ -44,13 +44,14 @@ const DUE = `
   SELECT status, count(*)::integer AS due, max(extract(epoch FROM now() - since))::float8 AS oldest_seconds
     FROM (SELECT status, least(due_at, now()) - attempts * interval '${AGAIN_SECONDS} seconds' AS since, due_at, attempts
             FROM sidecar_uploads
-           WHERE due_at <= now() + interval '20 seconds'
+           WHERE due_at <= now() + interval '20 seconds' AND ${isForBucket('$1')}
            ORDER BY due_at
            LIMIT ${MOST}) AS first
    WHERE due_at <= now() OR attempts > 0
    GROUP BY status`;
 
-export function createDueLook(database: Database): DueLook {
+/** @param bucket whose uploads count; null: of all */
+export function createDueLook(database: Database, bucket: string | null = null): DueLook {
   let lookAt = 0;
   let seen: (DueUploads & { readonly at: number }) | undefined;
   return {
@@ -58,7 +59,7 @@ export function createDueLook(database: Database): DueLook {
       if (performance.now() < lookAt) return;
       lookAt = performance.now() + LOOK_EVERY_MS;
       const rows = await database.query<{ status: UploadStatus; due: number; oldest_seconds: number }>({
-        ...{ name: 'due_uploads', text: DUE, values: [] },
+        ...{ name: 'due_uploads', text: DUE, values: [bucket] },
       });
       const due = nothing();
       for (const row of rows) due[row.status] = row.due;

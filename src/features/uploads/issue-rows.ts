@@ -28,7 +28,8 @@ const ISSUE_TO_KNOWN = {
 };
 
 const NUMBER_BEFORE_RATE = 'usage.last_number + $6::integer - $4::integer';
-const FILE = 'id uuid, kind text, filename text, content_type text, size_bytes bigint, key text, sha256 text';
+const FILE =
+  'id uuid, kind text, filename text, content_type text, size_bytes bigint, key text, sha256 text, bucket text';
 const COLUMNS = FILE.replace(/ \w+(?=,|$)/g, '');
 const LIFETIME = `interval '1 second' * $3::integer`;
 
@@ -68,11 +69,14 @@ export const ISSUE_TO_NAMED = {
 };
 
 const valuesOf = (
-  { ratePerMinute, quotaBytes }: IssueOptions,
+  { ratePerMinute, quotaBytes, storage: { bucket } }: IssueOptions,
   userId: number,
   uploads: readonly NewUpload[],
   ttlSeconds: number,
-) => [userId, JSON.stringify(uploads), ttlSeconds, ratePerMinute, quotaBytes];
+) => {
+  const files = uploads.map((upload) => ({ ...upload, bucket }));
+  return [userId, JSON.stringify(files), ttlSeconds, ratePerMinute, quotaBytes];
+};
 
 /** @returns when the URLs expire @throws AppError 429, 503, 422 for a name that the database cannot store */
 export async function writeRows(

@@ -56,7 +56,7 @@ export async function operateUploads<T>(
 }
 
 function createOperator(database: Database, { storage, sink, usage }: OperatorOptions): UploadOperator {
-  const changes = createChanges({ database, sink, publicUrl: storage.publicUrl });
+  const changes = createChanges({ database, sink, storage });
   const lifecycle = createLifecycle({ changes, references: createReferences(database, usage), storage });
   const run = async <Row>(sql: string, values: readonly (string | number | readonly string[])[] = []) => {
     const asked = database.run((knex) => knex.raw<{ rows: Row[] }>(sql, values as string[]));

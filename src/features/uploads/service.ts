@@ -37,7 +37,7 @@ export interface UploadsOptions extends IssueOptions {
 
 export function createUploads(options: UploadsOptions): Uploads {
   const { database, storage, limits, urlTtlSeconds, sink, usage, counts } = options;
-  const changes = createChanges({ database, sink, publicUrl: storage.publicUrl, counts });
+  const changes = createChanges({ database, sink, storage, counts });
   return {
     issue: createIssue(options),
     issueMultipart: createIssueMultipart(options),
@@ -63,10 +63,10 @@ export function createUploadPass({
   readonly looksAtDue: boolean;
   readonly pollMs?: number;
 }): BackgroundPass {
-  const changes = createChanges({ ...options, publicUrl: options.storage.publicUrl });
+  const changes = createChanges(options);
   const references = createReferences(options.database, options.usage);
   const lifecycle = createLifecycle({ changes, references, storage: options.storage });
-  const due = looksAtDue ? createDueLook(options.database) : null;
+  const due = looksAtDue ? createDueLook(options.database, options.storage.bucket) : null;
   return createBackgroundPass({
     changes,
     lifecycle,

@@ -42,6 +42,14 @@ export const COLUMNS = `id, user_id, number, kind, filename, content_type, size_
   status, reason, etag, created_at, expires_at, settles_at, finished_at, lease, intent, settles_at <= now() AS is_settled,
   floor(extract(epoch FROM expires_at - now()))::integer AS seconds_left`;
 
+/**
+ * SQL: may the pass judge an upload by what is in this bucket? A sidecar with another one (in development, say, on this database)
+ * would find nothing, and take what is there for gone. What nobody of its own bucket has looked at for a day is anybody's:
+ * that bucket has been given up. @param bucket SQL; null: of all buckets
+ */
+export const isForBucket = (bucket: string) =>
+  `(coalesce(bucket = ${bucket}::text, true) OR due_at <= now() - interval '1 day')`;
+
 /** Whose uploads somebody may name: one user's (an id, as text where it may be any bigint), or `any`, an admin. */
 export type Owner = number | string;
 

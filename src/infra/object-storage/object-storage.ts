@@ -56,6 +56,8 @@ export interface PartTarget {
 }
 
 export interface ObjectStorage {
+  /** Its name, wherever its endpoint is. */
+  readonly bucket: string;
   presignPut(target: UploadTarget): Promise<PresignedPut>;
   /** The URL that takes the part; no headers have to be sent. */
   presignPart(target: PartTarget): Promise<string>;
@@ -122,6 +124,7 @@ export function createObjectStorage(config: StorageConfig, clock: StorageClock):
   const multiparts = createMultiparts(calls, bucket, config.uploadAcl);
 
   return {
+    bucket,
     async presignPut(target) {
       await learnTime();
       const headers = headersOf(target, config.uploadAcl);

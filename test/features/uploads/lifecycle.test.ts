@@ -100,6 +100,33 @@ test('a file that has arrived is ready by complete, which answers the same again
   assert.equal(await upload.isThere(), true);
 });
 
+test('an upload in another bucket is not judged by what is in ours, until nobody of that one has looked for a day', async () => {
+  const [ready, issued] = [await begin(PNG), await begin(null)];
+  await ready.call('POST', '/complete');
+  await ready.put(HTML);
+  const both = [ready.id, issued.id];
+  const bucketsOf = (ids: string[]) =>
+    scene.sql<{ bucket: string }>('SELECT bucket FROM sidecar_uploads WHERE id = ANY ($1)', [ids]);
+  assert.deepEqual(await bucketsOf(both), [{ bucket: 'media' }, { bucket: 'media' }]);
+  await scene.sql(`UPDATE sidecar_uploads SET bucket = 'elsewhere' WHERE id = ANY ($1)`, [both]);
+  await ready.due(ITS_END);
+  await issued.due(ITS_END);
+  // What is due later is looked at later.
+  const ours = await begin(PNG);
+  await ours.due('1 minute');
+  await ours.become('ready');
+  const statuses = await Promise.all(
+    [ready, issued].map(async ({ call }) => (await call('GET')).body.status),
+  );
+  assert.deepEqual(statuses, ['ready', 'issued']);
+  assert.equal(await ready.isThere(), true);
+
+  const dayLater = `UPDATE sidecar_uploads SET due_at = due_at - interval '1 day' WHERE id = ANY ($1)`;
+  await scene.sql(dayLater, [both]);
+  await Promise.all([ready.become('rejected'), issued.become('expired')]);
+  assert.deepEqual(await bucketsOf(both), [{ bucket: 'media' }, { bucket: 'media' }]);
+});
+
 test('complete takes {} or nothing', async () => {
   const upload = await begin(PNG);
   const url = `${sidecar.url}/api/uploads/${upload.id}/complete`;

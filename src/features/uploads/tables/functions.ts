@@ -71,15 +71,15 @@ BEGIN
 
   IF refusal IS NULL THEN
     INSERT INTO sidecar_uploads (id, user_id, number, kind, filename, content_type, size_bytes, key, sha256,
-                                 multipart_id, part_size, created_at, expires_at, settles_at, due_at)
+                                 multipart_id, part_size, bucket, created_at, expires_at, settles_at, due_at)
     SELECT file.id, whose, usage.last_number + place, file.kind, file.filename, file.content_type,
            file.size_bytes, file.key, file.sha256, file.multipart_id,
-           file.part_size, sidecar_issue_uploads.created_at, sidecar_issue_uploads.expires_at, settles,
+           file.part_size, file.bucket, sidecar_issue_uploads.created_at, sidecar_issue_uploads.expires_at, settles,
            least(sidecar_issue_uploads.expires_at,
                  sidecar_issue_uploads.created_at + interval '${FIRST_LOOK_SECONDS} seconds')
       FROM ROWS FROM (json_to_recordset(files) AS (id uuid, kind text, filename text, content_type text, size_bytes bigint,
-                                                   key text, sha256 text, multipart_id text, part_size bigint))
-             WITH ORDINALITY AS file (id, kind, filename, content_type, size_bytes, key, sha256, multipart_id, part_size, place);
+                                                   key text, sha256 text, multipart_id text, part_size bigint, bucket text))
+             WITH ORDINALITY AS file (id, kind, filename, content_type, size_bytes, key, sha256, multipart_id, part_size, bucket, place);
   END IF;
   UPDATE sidecar_upload_usage
      SET last_number = usage.last_number + files_wanted, bytes = usage.bytes + bytes_wanted,

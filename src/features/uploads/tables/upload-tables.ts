@@ -112,7 +112,7 @@ const TRIGGER_DEFINITION = `CREATE TRIGGER ${TRIGGER} AFTER DELETE OR UPDATE OF 
  * `number` counts a user's uploads from 1, without a gap: the one that may have to be older than a minute is found by it, and
  * lists are in its order. `due_at`: when the background pass looks at the row; null: never again. `settles_at`: from then on
  * nobody can be using its URL any more. A row belongs to whoever has its `lease`, until `lease_until`. `intent` says what was
- * begun with the storage and is to be finished should its answer be lost.
+ * begun with the storage and is to be finished should its answer be lost. `bucket`: where the file is to be, or was last seen.
  */
 const TABLES = [
   `CREATE TABLE IF NOT EXISTS sidecar_uploads (
@@ -140,6 +140,7 @@ const TABLES = [
      intent text,
      attempts integer NOT NULL DEFAULT 0
    ) WITH (fillfactor = 90)`,
+  'ALTER TABLE sidecar_uploads ADD COLUMN IF NOT EXISTS bucket text',
   `CREATE UNIQUE INDEX IF NOT EXISTS sidecar_uploads_number ON sidecar_uploads (user_id, number)`,
   `CREATE INDEX IF NOT EXISTS sidecar_uploads_age ON sidecar_uploads (created_at, id)`,
   `CREATE INDEX IF NOT EXISTS sidecar_uploads_user_state ON sidecar_uploads (user_id, status, kind, number)`,
