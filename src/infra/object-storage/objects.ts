@@ -36,10 +36,14 @@ const MAX_EMPTY_BYTES = 4096;
 
 /** Operations on objects of one bucket. */
 export function createObjects(requests: Pick<ObjectRequests, 'send'>, calls: S3Calls, bucket: string) {
-  /** null: 404, of which a HEAD does not tell whether the object or the bucket is missing. */
+  /**
+   * null: it takes a GET. After a 404, of which a HEAD does not tell whether the object or the bucket is missing, and where
+   * something in front of the storage has left out the length of what a HEAD does not send.
+   */
   async function headOnce(key: string, signal: AbortSignal): Promise<ObjectFacts | null> {
     try {
       const { headers } = await requests.send({ method: 'HEAD', key, maxBytes: 0 }, signal);
+      if (headers['content-length'] === undefined) return null;
       return factsIn('HeadObject', headers, lengthIn(headers));
     } catch (error) {
       if (error instanceof StorageFailure && error.httpStatus === 404) return null;
@@ -72,7 +76,7 @@ export function createObjects(requests: Pick<ObjectRequests, 'send'>, calls: S3C
   async function head(key: string, signal: AbortSignal): Promise<ObjectFacts | null> {
     const facts = await headOnce(key, signal);
     if (facts !== null) return facts;
-    // A GET has a body that says which of the two it is. A missing bucket must not look like files that nobody sent.
+    // The body of its refusal says what is missing: a missing bucket must not look like files that nobody sent.
     const start = await readStart(key, 1, signal);
     return start && { size: start.size, contentType: start.contentType, etag: start.etag };
   }

@@ -217,6 +217,19 @@ test('an object that says what cannot be, or breaks off, is a failure', async (t
   await assert.rejects(storage.readStart('k', 10, signal()), { status: 503 });
 });
 
+test('a HEAD whose length a proxy has left out is followed by a GET', async (t) => {
+  const { storage } = await scripted(t, (req, res) => {
+    const isHead = req.method === 'HEAD';
+    res.writeHead(isHead ? 200 : 206, {
+      ...(isHead ? { 'Transfer-Encoding': 'chunked' } : { 'Content-Range': 'bytes 0-0/1000' }),
+      ...{ ETag: '"e"', 'Content-Type': 'video/mp4' },
+    });
+    res.end(isHead ? undefined : 'x');
+  });
+  const facts = { size: 1000, contentType: 'video/mp4', etag: 'e' };
+  assert.deepEqual(await storage.head('k', signal()), facts);
+});
+
 test('a storage without ranges sends the whole object, of which only the start is read', async (t) => {
   let sent = 0;
   const { storage } = await scripted(t, (_req, res) => {
