@@ -6,6 +6,7 @@ import {
   query,
   startTestDatabase,
   type TestDatabaseServer,
+  urlOf,
 } from '../../../scripts/lab/database.ts';
 import { untilMigrated } from '../../../scripts/lab/until-migrated.ts';
 import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
@@ -86,7 +87,7 @@ test('in a LATIN1 database what it cannot hold is 422, in the text as in the pat
     server.url,
     `CREATE DATABASE ${name} ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'`,
   );
-  await withSidecar(server.url.replace(/first$/, name), async ({ at, post }) => {
+  await withSidecar(urlOf(server.url, name), async ({ at, post }) => {
     const sentence = 'The review has characters that this server cannot store.';
     assert.deepEqual(refused(await post('so 😀')), [422, sentence]);
     assert.equal((await post('très bien')).body.review.text, 'très bien');
@@ -103,7 +104,7 @@ test('a SQL_ASCII database holds and gives back everything', async () => {
     server.url,
     `CREATE DATABASE ${name} ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'`,
   );
-  await withSidecar(server.url.replace(/first$/, name), async ({ at, post }) => {
+  await withSidecar(urlOf(server.url, name), async ({ at, post }) => {
     assert.equal((await post('очень 😀')).status, 200);
     assert.equal((await api('GET', at)).body.items[0].text, 'очень 😀');
     assert.equal((await api('GET', at.replace('/1/', '/%F0%9F%98%80/'))).status, 200);
