@@ -19,13 +19,16 @@ export async function createOldTable(
 }
 
 /** The same, adopted. */
-export const createAdoptedTable = (server: TestDatabaseServer): Promise<string> =>
-  server.createDatabase(fillAdoptedTable);
+export const createAdoptedTable = (
+  server: TestDatabaseServer,
+  id: keyof typeof ADOPTED = 'bigserial',
+): Promise<string> => server.createDatabase(ADOPTED[id]);
 
-async function fillAdoptedTable(url: string): Promise<void> {
-  await fillOldTable(url, 'bigserial', 'timestamptz');
+const adopt = (id: string) => async (url: string) => {
+  await fillOldTable(url, id, 'timestamptz');
   await migrateDatabase(parseDatabaseUrl(url), schema);
-}
+};
+const ADOPTED = { serial: adopt('serial'), bigserial: adopt('bigserial') };
 
 async function fillOldTable(url: string, id: string, createdAt: string): Promise<void> {
   await query(
