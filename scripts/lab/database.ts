@@ -9,7 +9,7 @@ import { type DatabaseTarget, parseDatabaseUrl } from '../../src/config/database
 import { createDatabase, type Database } from '../../src/infra/postgres/database.ts';
 import { makeCertificate } from './certificate.ts';
 import { freePort } from './ports.ts';
-import { startEmbeddedPostgres } from './postgres.ts';
+import { type Fill, startEmbeddedPostgres } from './postgres.ts';
 import { makeScratchFolder } from './scratch-folder.ts';
 
 export interface TestDatabaseOptions {
@@ -18,6 +18,8 @@ export interface TestDatabaseOptions {
   readonly durable?: boolean;
   /** Folder with the programs of an installed PostgreSQL, to run that one. */
   readonly installed?: string;
+  /** What the database begins with that is there from the start. */
+  readonly fill?: Fill;
 }
 
 /** Nothing listens there: for what needs no database (port 9 is discard, never served on loopback). */
@@ -36,15 +38,13 @@ export const urlOf = (url: string, database: string): string =>
  */
 const MEMORY = '/dev/shm';
 
-/** Puts into an empty database what tests begin with, and leaves no connection open. */
-type Fill = (url: string) => Promise<unknown>;
-
 export type TestDatabaseServer = Awaited<ReturnType<typeof startTestDatabase>>;
 
 export async function startTestDatabase({
   tls = false,
   durable = false,
   installed,
+  fill,
 }: TestDatabaseOptions = {}) {
   const folder = makeScratchFolder('test-db', durable && existsSync(MEMORY) ? MEMORY : tmpdir());
   const certificate = tls ? await makeCertificate(folder.path) : null;
@@ -55,6 +55,7 @@ export async function startTestDatabase({
     // There in every cluster: to make another one costs as much CPU as all else at the start.
     ...{ database: FIRST, throwaway: !durable, ...(certificate ? { tls: certificate } : {}) },
     ...(installed === undefined ? {} : { installed }),
+    ...(fill === undefined ? {} : { fill }),
   };
   let server = await startEmbeddedPostgres(options);
   let count = 0;
@@ -64,7 +65,7 @@ export async function startTestDatabase({
     await fill(url);
     return url;
   };
-  /** Makes a new database; its URL. It is empty, or a copy of one that `fill` has filled, which is done once. */
+  /** Makes a new database; its URL. It is empty, or a copy of one that `fill` has filled (and left), which is done once. */
   async function createDatabase(fill?: Fill): Promise<string> {
     if (fill !== undefined && !filled.has(fill)) filled.set(fill, fillOne(fill));
     const original = fill && (await filled.get(fill));

@@ -28,7 +28,12 @@ export interface EmbeddedPostgresOptions {
   readonly installed?: string;
   /** Of postgresql.conf, `name=value`. */
   readonly settings?: readonly string[];
+  /** Puts into the database of a new cluster what it begins with. */
+  readonly fill?: Fill;
 }
+
+/** Told the URL of a database; what it opens may be cut afterwards. */
+export type Fill = (url: string) => Promise<unknown>;
 
 export interface EmbeddedPostgres {
   /** postgresql:// URL of the database. */
@@ -109,18 +114,33 @@ export const CLUSTERS_TO_COPY = 'LAB_CLUSTERS_TO_COPY';
 /** Of the CPU that all tests took, initdb had a sixth: where a folder for it is named, one cluster is made and the others are copies. */
 async function makeCluster(program: PostgresProgram, dataDir: string, options: EmbeddedPostgresOptions) {
   const folder = process.env[CLUSTERS_TO_COPY];
-  if (folder === undefined || !options.throwaway) return initialise(program, dataDir, options);
-  const name = JSON.stringify([program.initdb, options.user, options.password]);
+  if (folder === undefined || !options.throwaway) return makeFilled(program, dataDir, options);
+  const name = JSON.stringify([program.initdb, options.user, options.password, String(options.fill)]);
   const original = join(folder, createHash('sha256').update(name).digest('hex'));
   if (!existsSync(original)) {
     const own = `${original}.${process.pid}`;
-    await initialise(program, own, options);
+    await makeFilled(program, own, options);
     // Another process may have been faster: its cluster is as good, and may be in use.
     await rename(own, original).catch(() => rm(own, { recursive: true, force: true }));
   }
   await mkdir(dirname(dataDir), { recursive: true });
   // With its owner, which node:fs does not copy.
   await run('cp', ['-a', original, dataDir]);
+}
+
+async function makeFilled(program: PostgresProgram, dataDir: string, options: EmbeddedPostgresOptions) {
+  await initialise(program, dataDir, options);
+  const { fill, throwaway, ...others } = options;
+  if (fill === undefined) return;
+  // Stopped in order: otherwise each copy would have to recover first.
+  const server = await startEmbeddedPostgres({
+    ...{ ...others, dataDir, port: 0, settings: throwaway ? WITHOUT_DISK : [] },
+  });
+  try {
+    await fill(server.url);
+  } finally {
+    await server.stop();
+  }
 }
 
 /** Makes the cluster beside its place and moves it there, so that an interrupted start leaves nothing half made. */
@@ -164,7 +184,7 @@ async function startServer(
   { tls, throwaway, settings: own = [] }: EmbeddedPostgresOptions,
 ): Promise<Program> {
   const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', ...own];
-  if (throwaway) settings.push('fsync=off', 'full_page_writes=off', 'synchronous_commit=off');
+  if (throwaway) settings.push(...WITHOUT_DISK);
   if (tls) settings.push('ssl=on', `ssl_cert_file=${tls.certPath}`, `ssl_key_file=${tls.keyPath}`);
   const args = ['-D', dataDir, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])];
   const server = startProgram(postgres, args, { identity, cwd: '/', lastSignal: FAST_SHUTDOWN });
@@ -175,6 +195,8 @@ async function startServer(
     throw new Error(startFailure(server.output(), dataDir, port), { cause: error });
   }
 }
+
+const WITHOUT_DISK = ['fsync=off', 'full_page_writes=off', 'synchronous_commit=off'];
 
 /** Sessions are ended, data is written (https://www.postgresql.org/docs/current/server-shutdown.html). */
 const FAST_SHUTDOWN = 'SIGINT';

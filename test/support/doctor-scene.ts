@@ -10,18 +10,16 @@ import { createScene } from '../../scripts/doctor/scene.ts';
 import { createRedaction } from '../../scripts/doctor/secrets.ts';
 import { readSources } from '../../scripts/doctor/sources.ts';
 import { wordsIn } from '../../scripts/doctor/words.ts';
-import { createBackendTables, query, startTestDatabase } from '../../scripts/lab/database.ts';
+import { query, startTestDatabase } from '../../scripts/lab/database.ts';
 import { freePort, listen } from '../../scripts/lab/ports.ts';
 import { makeScratchFolder } from '../../scripts/lab/scratch-folder.ts';
 import { startProcess } from '../../scripts/lab/sidecar.ts';
 import { startTestObjectStore, storageEnv } from '../../scripts/lab/throwaway-object-store.ts';
 import { JWT_SECRET } from '../../scripts/lab/tokens.ts';
 import { withAbort } from '../../scripts/uploads/bucket-rules.ts';
-import { parseDatabaseUrl } from '../../src/config/database-url.ts';
-import { migrateDatabase } from '../../src/infra/postgres/migrate.ts';
-import { schema } from '../../src/schema.ts';
 import { untilReady } from './api.ts';
 import { storageOf } from './object-store-contract.ts';
+import { allTables } from './sidecar-with-database.ts';
 
 export type DoctorScene = Awaited<ReturnType<typeof startScene>>;
 
@@ -46,7 +44,7 @@ async function startScene() {
   await using parts = new AsyncDisposableStack();
   const folder = makeScratchFolder('test-doctor');
   parts.defer(folder.remove);
-  const server = parts.use(await startTestDatabase());
+  const server = parts.use(await startTestDatabase({ fill: allTables }));
   const store = await startTestObjectStore();
   parts.defer(store.stop);
   const storage = storageOf(store.config);
@@ -55,8 +53,7 @@ async function startScene() {
   const backend = { handle: healthy };
   const listener = createServer((req, res) => backend.handle(req, res));
   parts.defer(() => void listener.close().closeAllConnections());
-  const url = await server.createDatabase();
-  await createBackendTables(url);
+  const { url } = server;
   const env: Record<string, string> = {
     ...{
       JWT_SECRET,
@@ -89,12 +86,7 @@ async function startScene() {
     ...{ folder, server, store, backend, env, url, sidecar, writeEnv, stop: () => kept.disposeAsync() },
     sql: <Row extends Record<string, unknown>>(text: string, at = url) => query<Row>(at, text),
     /** A database of its own, as the sidecar's is. */
-    async database() {
-      const other = await server.createDatabase();
-      await createBackendTables(other);
-      await migrateDatabase(parseDatabaseUrl(other), schema);
-      return other;
-    },
+    database: () => server.createDatabase(allTables),
     /** @param more settings, other than the sidecar was started with @returns results by "area/name" */
     look: (args: readonly string[], more: Record<string, string | undefined> = {}) =>
       look(['--env-file', writeEnv(more), ...args]),

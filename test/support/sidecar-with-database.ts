@@ -18,6 +18,12 @@ export interface SidecarWithDatabase {
   readonly sidecar: TestSidecar;
 }
 
+/** The backend's tables and ours. For `fill`: it is done once for all files. */
+export async function allTables(url: string): Promise<void> {
+  await createBackendTables(url);
+  await migrateDatabase(parseDatabaseUrl(url), schema);
+}
+
 /**
  * Starts both before the file's tests and stops them after. Migrated before the sidecar starts: at the end of its own
  * migration it rehearses what is written, beside the first test, and a TRUNCATE of the tables may not meet that.
@@ -30,10 +36,8 @@ export function sidecarWithDatabase(
 ): void {
   const parts = new AsyncDisposableStack();
   before(async () => {
-    const server = parts.use(await startTestDatabase());
-    const url = await server.createDatabase();
-    await createBackendTables(url);
-    await migrateDatabase(parseDatabaseUrl(url), schema);
+    const server = parts.use(await startTestDatabase({ fill: allTables }));
+    const { url } = server;
     const sidecar = await startSidecar({ DATABASE_URL: url, MIGRATE_ON_START: 'false', ...env });
     parts.defer(sidecar.stop);
     await untilReady(sidecar);

@@ -1,13 +1,9 @@
 /** Several sidecars on one database and one object store, for the tests of uploads. */
 import { after, before } from 'node:test';
-import {
-  createBackendTables,
-  query,
-  startTestDatabase,
-  type TestDatabaseServer,
-} from '../../scripts/lab/database.ts';
+import { query, startTestDatabase, type TestDatabaseServer } from '../../scripts/lab/database.ts';
 import { startTestObjectStore, storageEnv } from '../../scripts/lab/throwaway-object-store.ts';
 import { type ApiRequest, api, untilReady } from './api.ts';
+import { allTables } from './sidecar-with-database.ts';
 import { startSidecar, type TestSidecar } from './start-sidecar.ts';
 
 export interface UploadScene {
@@ -25,19 +21,22 @@ export interface UploadScene {
 export function uploadScene(use: (scene: UploadScene) => void | Promise<void>): void {
   const stops: (() => Promise<void>)[] = [];
   before(async () => {
-    const server = await startTestDatabase();
+    const server = await startTestDatabase({ fill: allTables });
     stops.push(server.stop);
     const store = await startTestObjectStore();
     stops.push(store.stop);
-    const url = await server.createDatabase();
-    await createBackendTables(url);
+    const { url } = server;
     // Many of them in one test share a server's hundred connections.
     const base = { DATABASE_URL: url, DATABASE_POOL_MAX: '6' };
     const sidecar = async (env: Record<string, string> = {}) => {
-      const made = await startSidecar({ ...base, ...storageEnv(store.config), ...env });
+      const isMigrated = env.DATABASE_URL === undefined;
+      const made = await startSidecar({
+        ...{ ...base, ...(isMigrated ? { MIGRATE_ON_START: 'false' } : {}) },
+        ...{ ...storageEnv(store.config), ...env },
+      });
       stops.push(made.stop);
       // One with another database is the test's own matter: that may be away.
-      if (env.DATABASE_URL === undefined) await untilReady(made);
+      if (isMigrated) await untilReady(made);
       return made;
     };
     const letTimePass = (user: number, interval: string) => query(url, agedBy(user, interval));

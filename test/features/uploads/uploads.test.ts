@@ -1,11 +1,7 @@
 /** POST /api/uploads, and what storage makes of the URL (docs/contract.md, 3). */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import {
-  createBackendTables,
-  startTestDatabase,
-  type TestDatabaseServer,
-} from '../../../scripts/lab/database.ts';
+import { startTestDatabase, type TestDatabaseServer } from '../../../scripts/lab/database.ts';
 import {
   type RunningStore,
   startTestObjectStore,
@@ -13,6 +9,7 @@ import {
 } from '../../../scripts/lab/throwaway-object-store.ts';
 import { api, untilReady } from '../../support/api.ts';
 import { send } from '../../support/object-store-contract.ts';
+import { allTables } from '../../support/sidecar-with-database.ts';
 import { startSidecar, type TestSidecar } from '../../support/start-sidecar.ts';
 
 let server: TestDatabaseServer;
@@ -20,10 +17,10 @@ let store: RunningStore;
 let sidecar: TestSidecar;
 
 before(async () => {
-  server = await startTestDatabase();
-  await createBackendTables(server.url);
+  server = await startTestDatabase({ fill: allTables });
   store = await startTestObjectStore();
-  const env = { DATABASE_URL: server.url, UPLOAD_RATE_PER_MINUTE: '0', ...storageEnv(store.config) };
+  const limits = { UPLOAD_RATE_PER_MINUTE: '0' };
+  const env = { DATABASE_URL: server.url, MIGRATE_ON_START: 'false', ...limits, ...storageEnv(store.config) };
   sidecar = await startSidecar(env);
   await untilReady(sidecar);
 });
@@ -177,7 +174,7 @@ test('bad bodies are 422 with a sentence', async () => {
 });
 
 test('without storage settings uploads are 501, whoever asks', async () => {
-  const without = await startSidecar({ DATABASE_URL: server.url });
+  const without = await startSidecar({ DATABASE_URL: server.url, MIGRATE_ON_START: 'false' });
   try {
     for (const user of [1, undefined]) {
       const answer = await api('POST', `${without.url}/api/uploads`, {
@@ -194,8 +191,7 @@ test('without storage settings uploads are 501, whoever asks', async () => {
 
 test('a URL is signed even while storage is down', async () => {
   const lonely = await startSidecar({
-    DATABASE_URL: server.url,
-    UPLOAD_RATE_PER_MINUTE: '0',
+    ...{ DATABASE_URL: server.url, MIGRATE_ON_START: 'false', UPLOAD_RATE_PER_MINUTE: '0' },
     ...storageEnv({ ...store.config, endpoint: 'http://127.0.0.1:9' }),
   });
   try {
