@@ -166,6 +166,31 @@ test('what a trigger of the backend’s keeps out of the table is 503, not a suc
   });
 });
 
+test('columns of the backend’s own may be called as something in our SQL', async () => {
+  const names = ['event', 'place', 'file', 'leaving', 'arriving', 'gone', 'r'];
+  const url = await altered(names.map((name) => `ADD ${name} integer`).join(', '));
+  await withSidecar(url, async ({ at, post }) => {
+    await query(url, `UPDATE users SET role = 'admin' WHERE id = 5`);
+    assert.equal((await post('x')).status, 200);
+    const { body } = await post('y');
+    const { origin } = new URL(at);
+    for (const json of [{ action: 'hide', reason: 'spam' }, { action: 'publish' }]) {
+      const path = `/api/product-reviews/${body.review.id}/moderation`;
+      assert.equal((await api('POST', origin + path, { user: 5, json })).status, 200, json.action);
+    }
+    assert.equal((await api('GET', `${at}/me`, { user: 1 })).body.review.text, 'y');
+    await query(
+      url,
+      `SET default_transaction_isolation = 'repeatable read';
+       INSERT INTO product_reviews (product_id, author_id, author_name, rating) VALUES ('1', '1', 'x', 1), ('1', '9', 'x', 2)`,
+    );
+    assert.equal((await api('GET', at)).status, 200);
+    await statsAgree(url);
+    const erased = await api('DELETE', `${origin}/api/product-reviews/mine`, { user: 1 });
+    assert.equal(erased.body.deleted.reviews, 2);
+  });
+});
+
 /** A change of the table; the sentence about it; whether the old module's own INSERT fits the changed table. */
 const UNUSABLE: [change: string, sentence: RegExp, fits: boolean][] = [
   ['ALTER id TYPE text', /id is text instead of bigint/, true],

@@ -126,6 +126,27 @@ for (const [damage, sql] of Object.entries(DAMAGES)) {
   });
 }
 
+test('ids that other tables have, and their sequences are behind, as after a logical replication, are given to nobody', async () => {
+  const url = await migrated();
+  await query(
+    url,
+    `INSERT INTO product_review_history (review_id, product_id, action) VALUES (1, '1', 'hide'), (1, '1', 'publish');
+     INSERT INTO product_reviews_unsettled (product_id) VALUES ('8'), ('9');
+     SELECT setval(pg_get_serial_sequence('product_review_history', 'id'), 1, false),
+            setval(pg_get_serial_sequence('product_reviews_unsettled', 'id'), 1, false)`,
+  );
+  assert.deepEqual(await problems(url), [
+    'the sequence of product_reviews_unsettled.id is behind',
+    'the sequence of product_review_history.id is behind',
+  ]);
+  await migrate(url);
+  assert.deepEqual(await problems(url), []);
+  await query(
+    url,
+    `INSERT INTO product_review_history (review_id, product_id, action) VALUES (1, '1', 'hide')`,
+  );
+});
+
 test('what nobody can compute is never made anew: a wrong type in it is left to an operator', async () => {
   const url = await migrated();
   await query(
@@ -173,7 +194,7 @@ test('whoever changes what must be there adds a migration, and then this fingerp
   // Without a new name an older release would take the change for damage, and repair it.
   assert.deepEqual(
     [newest, createHash('sha256').update(wanted).digest('hex').slice(0, 8)],
-    ['0012-reviews-alone-counted-at-once', 'db177f98'],
+    ['0013-reviews-beside-any-column', '69c049bf'],
   );
 });
 

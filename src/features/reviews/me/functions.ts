@@ -15,7 +15,7 @@ const STANDING = `
       'is_found', is_found,
       'is_seller', coalesce(seller = whose, false),
       'is_bought', product_review_bought(product, whose),
-      'review', (SELECT to_jsonb(r) FROM product_reviews AS r
+      'review', (SELECT to_jsonb(r.*) FROM product_reviews AS r
                   WHERE r.product_id = product AND r.author_id = whose::text AND r.rating IS NOT NULL
                   ORDER BY r.id DESC LIMIT 1),
       'helpful_ids', (SELECT coalesce(jsonb_agg(vote.review_id ORDER BY vote.review_id), '[]')

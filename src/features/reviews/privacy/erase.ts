@@ -133,7 +133,7 @@ const reviewsSql = (view: ReviewView, events: ReviewEvents) => `
 /** Once for each review, not for what it has replaced. */
 const WITHOUT_WORDS = `(
     SELECT bare.* FROM gone
-     CROSS JOIN LATERAL jsonb_populate_record(NULL::product_reviews, to_jsonb(gone) - '{title,text,media,reply}'::text[]) AS bare
+     CROSS JOIN LATERAL jsonb_populate_record(NULL::product_reviews, to_jsonb(gone.*) - '{title,text,media,reply}'::text[]) AS bare
      WHERE ${isReview('gone')})`;
 
 async function countOf(

@@ -31,9 +31,8 @@ export interface Facts {
   readonly rights: readonly string[];
   /** Out of which `id` is filled, quoted for SQL. */
   readonly sequence: string | null;
-  /** Our role may take a number out of it, and look where it is. */
+  /** Our role may take a number out of it. */
   readonly mayUseSequence: boolean;
-  readonly mayReadSequence: boolean;
 }
 
 export interface ColumnFacts {
@@ -154,8 +153,7 @@ const FACTS = `
          -- Nobody needs a right for that of an identity.
          coalesce(has_sequence_privilege(sequence.oid, 'USAGE, UPDATE'), true)
            OR EXISTS (SELECT FROM pg_attribute WHERE attrelid = reviews.oid AND attname = 'id' AND attidentity <> '')
-           AS "mayUseSequence",
-         coalesce(has_sequence_privilege(sequence.oid, 'USAGE, SELECT'), false) AS "mayReadSequence"
+           AS "mayUseSequence"
     FROM place, reviews, stats, sequence`;
 
 export async function readFacts(knex: Knex): Promise<Facts> {
@@ -174,18 +172,3 @@ const withPlainDefinition = (index: IndexFacts): IndexFacts => ({
     .replace(/\((\w+)\)::(?:integer|bigint|text)/g, '$1')
     .replace(/::text/g, ''),
 });
-
-/**
- * Whether `id` would be filled with a value that a row has already, as after a restore of data alone. A single high id
- * at the end of the type does not count: behind it there is nothing to go to.
- */
-export async function isSequenceBehind(knex: Knex, { sequence, mayReadSequence }: Facts): Promise<boolean> {
-  if (sequence === null || !mayReadSequence) return false;
-  const { rows } = await knex.raw<{ rows: { behind: boolean }[] }>(
-    `SELECT coalesce((SELECT max(id) FROM product_reviews WHERE id < s.seqmax)
-                     >= coalesce(pg_sequence_last_value(s.seqrelid) + s.seqincrement, s.seqstart), false) AS behind
-       FROM pg_sequence s WHERE s.seqrelid = ?::regclass`,
-    [sequence],
-  );
-  return rows[0]?.behind ?? false;
-}

@@ -28,7 +28,7 @@ import { removeHanging } from './triggers/hanging.ts';
 import { REMEMBER_DELETED, REMEMBER_INSERTED, REMEMBER_UPDATED } from './triggers/kept-back.ts';
 import { atOnceOrNoted, NOTE_WHOLE, SETTLE } from './triggers/settling.ts';
 import { TAKE_TURNS, turnOf } from './triggers/turns.ts';
-import type { WantedFunction } from './wanted-function.ts';
+import { VARIABLES_FIRST, type WantedFunction } from './wanted-function.ts';
 
 /**
  * Less than PostgreSQL's deadlock_timeout (1 s): what waits for somebody who waits for it gives up first and makes a
@@ -55,7 +55,7 @@ const trigger = (
   returns: 'trigger',
   definer: true,
   settings,
-  body,
+  body: VARIABLES_FIRST + body,
 });
 
 const forAuthors = (name: string, body: string): WantedFunction => ({
@@ -64,7 +64,7 @@ const forAuthors = (name: string, body: string): WantedFunction => ({
   parameters: 'products text[], authors text[]',
   returns: 'void',
   settings: KEPT,
-  body,
+  body: VARIABLES_FIRST + body,
 });
 
 export const FUNCTIONS: readonly WantedFunction[] = [

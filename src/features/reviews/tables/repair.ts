@@ -3,7 +3,7 @@
  * wait for.
  */
 import type { Knex } from 'knex';
-import { type Facts, type IndexFacts, isSequenceBehind, readFacts } from './facts.ts';
+import { type Facts, type IndexFacts, readFacts } from './facts.ts';
 import { FUNCTIONS } from './functions.ts';
 import { columnOf, createOwnTable, OWN_TABLES } from './own-tables.ts';
 import {
@@ -19,6 +19,7 @@ import {
 } from './problems.ts';
 import { noteEverything } from './recount.ts';
 import { refusals } from './refusals.ts';
+import { moveSequence, sequencesBehind } from './sequences.ts';
 import {
   ADD_COLUMNS,
   CREATE_REVIEWS,
@@ -69,7 +70,7 @@ export async function arrange(trx: Knex.Transaction, { always }: { always: boole
     await makeTriggers(trx, facts);
     await noteEverything(trx);
   }
-  if (await isSequenceBehind(trx, found)) await moveSequence(trx);
+  await moveSequences(trx);
 }
 
 /** Once every product is noted, so that nobody reads figures that are not right yet. */
@@ -181,15 +182,10 @@ async function makeTriggers(trx: Knex.Transaction, facts: Facts): Promise<void> 
   }
 }
 
-/** Writers may have taken numbers that nobody sees yet. */
-async function moveSequence(trx: Knex.Transaction): Promise<void> {
-  await lockWritersOut(trx);
+/** Looked at once more behind the lock: writers may have taken numbers that nobody sees yet. */
+async function moveSequences(trx: Knex.Transaction): Promise<void> {
   const facts = await readFacts(trx);
-  if (await isSequenceBehind(trx, facts)) {
-    await trx.raw(
-      `SELECT setval(seqrelid, (SELECT max(id) FROM product_reviews WHERE id < seqmax))
-         FROM pg_sequence WHERE seqrelid = ?::regclass`,
-      [facts.sequence],
-    );
-  }
+  if ((await sequencesBehind(trx, facts)).length === 0) return;
+  await lockWritersOut(trx);
+  for (const table of await sequencesBehind(trx, facts)) await moveSequence(trx, table, facts);
 }

@@ -5,11 +5,12 @@
 import type { SchemaPart } from '../../../infra/postgres/schema-parts.ts';
 import { rehearse } from '../write/rehearse.ts';
 import { adopt } from './adoption.ts';
-import { isSequenceBehind, readFacts } from './facts.ts';
+import { readFacts } from './facts.ts';
 import { problems } from './problems.ts';
 import { hasUnnoted } from './recount.ts';
 import { advice, missingRights, refusals } from './refusals.ts';
 import { prepareTable, removeColumns, removeFigures } from './repair.ts';
+import { sequencesBehind } from './sequences.ts';
 
 const nothing = async () => undefined;
 
@@ -28,6 +29,7 @@ export const reviewTables: SchemaPart = {
     { name: '0010-reviews-kept-back', up: nothing, down: nothing },
     { name: '0011-reviews-in-fewer-statements', up: nothing, down: nothing },
     { name: '0012-reviews-alone-counted-at-once', up: nothing, down: nothing },
+    { name: '0013-reviews-beside-any-column', up: nothing, down: nothing },
   ],
   longRepair: adopt,
 
@@ -37,7 +39,7 @@ export const reviewTables: SchemaPart = {
     if (refused.length > 0) return refused.map(({ problem, remedy }) => `${problem} (${remedy})`);
     return [
       ...problems(facts),
-      ...((await isSequenceBehind(knex, facts)) ? ['the sequence of product_reviews.id is behind'] : []),
+      ...(await sequencesBehind(knex, facts)).map((table) => `the sequence of ${table}.id is behind`),
       ...((await hasUnnoted(knex, facts)) ? ['not every product is noted to be counted anew'] : []),
     ];
   },

@@ -31,3 +31,9 @@ export function createFunction(wanted: WantedFunction, path: string): string {
     AS $sidecar$${wanted.body}$sidecar$;
     ${wanted.definer ? `REVOKE ALL ON FUNCTION ${wanted.signature} FROM PUBLIC;` : ''}`;
 }
+
+/**
+ * At the head of a function of plpgsql: its variables come before columns of the same name. A table of others' may have columns
+ * that we know nothing of.
+ */
+export const VARIABLES_FIRST = '\n  #variable_conflict use_variable\n';

@@ -156,10 +156,10 @@ export const WRITE_FUNCTIONS: readonly WantedFunction[] = [
     body: `
   DECLARE
     wanted uuid[] := ARRAY(
-      SELECT DISTINCT (file ->> 'upload_id')::uuid
+      SELECT DISTINCT (listed.file ->> 'upload_id')::uuid
         FROM product_reviews AS r
        CROSS JOIN LATERAL jsonb_array_elements(
-               coalesce(r.media, '[]') || coalesce(nullif(r.pending_edit -> 'media', 'null'), '[]')) AS file
+               coalesce(r.media, '[]') || coalesce(nullif(r.pending_edit -> 'media', 'null'), '[]')) AS listed (file)
        WHERE r.id = $1);
   BEGIN
     DELETE FROM product_review_media AS media WHERE media.review_id = $1 AND media.upload_id <> ALL (wanted);

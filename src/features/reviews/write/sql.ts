@@ -6,7 +6,7 @@
  * product, and `events`, in their order. All of them, and the triggers, take locks in one order: a user's pace → the turn of an
  * author → a review → the stats.
  */
-import type { WantedFunction } from '../tables/wanted-function.ts';
+import { VARIABLES_FIRST, type WantedFunction } from '../tables/wanted-function.ts';
 
 /** Planned once: with arrays and texts for parameters PostgreSQL would plan most of our statements anew each time. */
 const GENERIC = { plan_cache_mode: 'force_generic_plan' };
@@ -24,8 +24,7 @@ export const action = (
   ...{ returns: 'jsonb', language: 'plpgsql', immutable: false, definer: false, settings: GENERIC },
   // It reads the backend's tables, which need not be where ours are.
   isOfCaller: true,
-  // Variables before columns of the same name: a table of others' may have columns that we know nothing of.
-  body: `\n  #variable_conflict use_variable${body}`,
+  body: VARIABLES_FIRST + body,
 });
 
 /** Statements must see what was committed while they waited for a lock. */
