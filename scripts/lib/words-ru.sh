@@ -22,6 +22,8 @@ RUSSIAN=(
   ['upload PUT (upload_url)']='загрузка PUT (upload_url)'
   ['upload read back (file_url)']='чтение загруженного файла (file_url)'
   ['upload read in part (Range)']='чтение части файла (Range)'
+  ['it is not shown yet: %s']='он пока не показан: %s'
+  ['status 403, which the smoke user gets without a purchase']='статус 403, как и положено без покупки'
   ['status 501, no storage is configured on this server']='статус 501, на этом сервере хранилище не настроено'
 
   # why a step fails
@@ -66,6 +68,8 @@ RUSSIAN=(
   ['certificate of FEATURE_API_URL']='сертификат FEATURE_API_URL'
   ['certificate of WEB_URL']='сертификат WEB_URL'
   ['encryption, also of the password']='шифрование, в том числе пароля'
+  ['writing a review']='запись отзыва'
+  ['only buyers of the product may (REVIEWS_REQUIRE_PURCHASE)']='её могут только покупатели товара (REVIEWS_REQUIRE_PURCHASE)'
   ['refusals of uploads']='отказы в загрузке'
   ['reviews and uploads']='отзывы и загрузки'
   ['upload of a file']='загрузка файла'

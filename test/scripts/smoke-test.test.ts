@@ -104,6 +104,25 @@ test('the backend checks run alone, for another user and product', { skip }, asy
   assert.deepEqual(rows, [{ author_id: '3', rating: 5 }]);
 });
 
+test('a review that waits for a moderator, or that only buyers may write, is nothing wrong', {
+  skip,
+}, async () => {
+  const [product] = await query<{ id: number }>(
+    stack.databaseUrl,
+    `INSERT INTO products (seller_id, name, price) SELECT seller_id, 'New', price FROM products LIMIT 1 RETURNING id`,
+  );
+  const run = async (env: Record<string, string>) => {
+    const { url } = await stack.anotherSidecar(env);
+    return runScript(CHECKS, { ...settings(), FEATURE_API_URL: url, PRODUCT_ID: String(product?.id) });
+  };
+  const buyersOnly = await run({ REVIEWS_REQUIRE_PURCHASE: 'true' });
+  assert.deepEqual([buyersOnly.status, buyersOnly.stderr], [0, '']);
+  assert.ok(skipsOf(buyersOnly).some((what) => what?.startsWith('writing a review: only buyers')));
+  const beforehand = await run({ REVIEWS_MODERATION: 'pre' });
+  assert.deepEqual([beforehand.status, beforehand.stderr], [0, '']);
+  assert.match(beforehand.stdout, /^ok {3}reviews POST \(.*\): it is not shown yet: pending$/m);
+});
+
 test('no address is assumed, and one that is no address is refused', { skip }, async () => {
   const wrong: [Record<string, string>, RegExp][] = [
     [{}, /^WEB_URL is not set/],
