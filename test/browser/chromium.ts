@@ -1,11 +1,13 @@
 /** Pages for Chromium. */
+import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { stripTypeScriptTypes } from 'node:module';
 import { basename, join } from 'node:path';
-import type { BrowserContext, Frame, Page } from 'playwright-core';
+import type { BrowserContext, Frame, Locator, Page } from 'playwright-core';
 import { listen } from '../../scripts/lab/ports.ts';
+import { until } from '../../scripts/lab/programs.ts';
 
 /** A new page, and what it complains of from now on. */
 export async function watchedPage(context: BrowserContext) {
@@ -19,15 +21,24 @@ export async function watchedPage(context: BrowserContext) {
   return { page, complaints };
 }
 
+/** Waits for words, as they are seen: an element may be there before what it is to say. */
+export async function untilShows(element: Locator, words: RegExp): Promise<void> {
+  let shown = '';
+  await until(`${words}`, async () => {
+    shown = await element.innerText();
+    return words.test(shown);
+  }).catch(() => assert.match(shown, words));
+}
+
 const AXE = readFileSync(new URL(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
 
 /** What axe-core finds serious. The page's own policy lets no script in; a debugger may evaluate one. */
 export async function seriousFindings(page: Page | Frame): Promise<string[]> {
-  await page.evaluate(`${AXE}; undefined`);
+  if (!(await page.evaluate<boolean>('"axe" in window'))) await page.evaluate(`${AXE}; undefined`);
   // A colour that is on its way to another one is neither.
   await page.evaluate(`Promise.allSettled(document.getAnimations()
     .filter(({ effect }) => Number.isFinite(effect.getComputedTiming().endTime)).map(({ finished }) => finished)).then(() => undefined)`);
-  return page.evaluate<string[]>(`axe.run().then(({ violations }) => violations
+  return page.evaluate<string[]>(`axe.run({ resultTypes: ['violations'] }).then(({ violations }) => violations
     .filter(({ impact }) => ['serious', 'critical'].includes(impact))
     .map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html.slice(0, 150)).join(' | ')))`);
 }

@@ -1,10 +1,12 @@
 /** The console's page Reviews in a browser, each thing by doing it as a buyer, a seller, an admin. */
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import type { Page } from 'playwright-core';
 import { until } from '../../scripts/lab/programs.ts';
 import { api } from '../support/api.ts';
 import { skipWithout } from '../support/requirements.ts';
+import { untilShows } from './chromium.ts';
 import { consolePages, testAccessibility } from './console-pages-scene.ts';
 
 const skip = skipWithout(['chromium']);
@@ -37,7 +39,7 @@ test('a buyer writes a review with a picture, a seller replies, others vote and 
       .locator('img')
       .evaluate((image: HTMLImageElement) => image.naturalWidth === 1),
   );
-  assert.match(await page.locator('.summary').innerText(), /4\.00\s+1 review, 1 verified, 1 with media/);
+  await untilShows(page.locator('.summary'), /4\.00\s+1 review, 1 verified, 1 with media/);
 
   await as('Seller');
   await told('A seller cannot review an own product.');
@@ -87,13 +89,16 @@ test('the list is sorted and filtered; an own review is edited and deleted', { s
   await as('Buyer');
   // The product with the most reviews comes first.
   await review('A little small').waitFor();
-  assert.equal(await page.locator('select[name=product] :checked').innerText(), 'Clay mug · 3.5 ★ (2)');
+  await untilShows(page.locator('select[name=product] :checked'), /^Clay mug · 3\.5 ★ \(2\)$/);
   await page.getByText('What customers are told').click();
   await told('The average is the mean');
-  const order = () => page.locator('.review .prose').allInnerTexts();
-  assert.deepEqual(await order(), ['Keeps tea hot', 'A little small']);
+  const untilInOrder = (texts: string[]) =>
+    until(`${texts}`, async () =>
+      isDeepStrictEqual(await page.locator('.review .prose').allInnerTexts(), texts),
+    );
+  await untilInOrder(['Keeps tea hot', 'A little small']);
   await page.getByLabel('Sort').selectOption('lowest');
-  await until('the order', async () => (await order())[0] === 'A little small');
+  await untilInOrder(['A little small', 'Keeps tea hot']);
   await page.getByRole('button', { name: '5 ★ 1' }).click();
   await review('A little small').waitFor({ state: 'detached' });
   await press('Verified only');
@@ -140,7 +145,7 @@ test('with the keyboard alone a review is written, and a form that opens has the
   await tabTo('Publish');
   await page.keyboard.press('Enter');
   await review('Typed from the first').waitFor();
-  assert.equal(await review('Typed from').locator('.stars').innerText(), '★★★★☆');
+  await untilShows(review('Typed from').locator('.stars'), /^★★★★☆$/);
   await as('Seller');
   await tabTo('Reply');
   await page.keyboard.press('Enter');
@@ -169,7 +174,7 @@ test('a buyer takes an export of all that is theirs, and erases it', { skip }, a
   await review('To be forgotten').waitFor();
   await press('Export');
   const exported = page.locator('main > section > pre');
-  assert.match(await exported.innerText(), /"text": "To be forgotten"/);
+  await untilShows(exported, /"text": "To be forgotten"/);
   await press('Erase all of mine…');
   await press('Yes, erase reviews, votes, reports and replies');
   await told(/^Erased: [1-9]/);

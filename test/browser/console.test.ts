@@ -12,7 +12,7 @@ import { tokenFor } from '../../scripts/lab/tokens.ts';
 import { type ConsoleScene, startConsoleScene } from '../dev/console/console-scene.ts';
 import { api } from '../support/api.ts';
 import { skipWithout } from '../support/requirements.ts';
-import { seriousFindings, watchedPage } from './chromium.ts';
+import { seriousFindings, untilShows, watchedPage } from './chromium.ts';
 
 const skip = skipWithout(['chromium']);
 
@@ -64,11 +64,10 @@ test('a request appears by itself, and its detail with the keyboard alone', { sk
   await api('GET', `${scene.url}/api/by-keyboard`, { user: 7 });
   await row('/api/by-keyboard').waitFor();
   await page.keyboard.press('ArrowDown');
-  await page.locator('.panel').waitFor();
-  assert.match(await page.locator('.title').innerText(), /GET \/api\/by-keyboard\s+200/);
-  assert.match(await page.locator('.bars').innerText(), /backend, to the first byte/);
+  await untilShows(page.locator('.title'), /GET \/api\/by-keyboard\s+200/);
+  await untilShows(page.locator('.bars'), /backend, to the first byte/);
   await page.keyboard.press('Escape');
-  assert.equal(await page.locator('.panel').count(), 0);
+  await page.locator('.panel').waitFor({ state: 'detached' });
   await page.keyboard.press('/');
   await page.keyboard.type('nothing-like-this');
   await page.getByText('Nothing matches the filter.').waitFor();
@@ -132,7 +131,7 @@ test('pinned, a request outlives Clear', { skip }, async () => {
   await page.getByRole('button', { name: 'Unpin' }).waitFor();
   await page.getByRole('button', { name: 'Clear' }).click();
   await until('the others to go', async () => (await page.locator('.row').count()) === 1);
-  assert.match(await page.locator('.row').innerText(), /★ \/api\/to-pin/);
+  await untilShows(page.locator('.row'), /★ \/api\/to-pin/);
 });
 
 test('hundreds of requests are few elements, and who reads further down is not pushed away', {
@@ -185,7 +184,7 @@ test('each page has an address, a link and a digit, and Requests keeps what was 
   await page.getByRole('link', { name: 'Faults' }).click();
   await page.getByRole('heading', { name: 'Faults' }).waitFor();
   assert.equal(new URL(page.url()).hash, '#/faults');
-  assert.match(await page.title(), /^Faults · /);
+  await until('its title', async () => (await page.title()).startsWith('Faults · '));
   await page.keyboard.press('1');
   await page.locator('.title', { hasText: '/api/kept' }).waitFor();
   await page.goBack();
