@@ -110,7 +110,7 @@ const FACTS = `
     SELECT (SELECT oid FROM t WHERE name = 'product_reviews') AS oid
   ), stats AS (
     SELECT (SELECT oid FROM t WHERE name = 'product_review_stats') AS oid
-  ), sequence AS (
+  ), sequence AS MATERIALIZED (
     SELECT (${SEQUENCE}) AS oid FROM reviews
   )
   SELECT place.schema, quote_ident(place.schema) AS path,
