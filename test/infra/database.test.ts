@@ -91,6 +91,24 @@ test('a pool that is used up is 503, not a queue without end', async () => {
   });
 });
 
+test('a role with fewer connections than the pool may have serves a burst all the same', async () => {
+  await query(plain.url, `CREATE ROLE few LOGIN PASSWORD 'word' CONNECTION LIMIT 2`);
+  const few = plain.url.replace(/\/\/.*@/, '//few:word@');
+  const select = (database: Database) => database.run((knex) => knex.raw('SELECT pg_sleep(0.05)'));
+  await usingDatabase(
+    few,
+    async (database) => {
+      for (let burst = 0; burst < 2; burst += 1)
+        await Promise.all(Array.from({ length: 20 }, () => select(database)));
+      // All that there are.
+      await usingDatabase(few, async (other) => {
+        await assert.rejects(select(other), ({ cause }) => /too many connections/.test(cause.message));
+      });
+    },
+    { poolMax: 8 },
+  );
+});
+
 test('a caller that gives up sooner is answered sooner', async () => {
   await usingDatabase(plain.url, async (database) => {
     const sleeping = database.run((knex) => knex.raw('SELECT pg_sleep(2)').then(() => 'slept'), {

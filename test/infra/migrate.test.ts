@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { query, startTestDatabase, type TestDatabaseServer } from '../../scripts/lab/database.ts';
 import { until } from '../../scripts/lab/programs.ts';
@@ -57,6 +58,24 @@ const sleepy: Migration = {
   },
   down: async () => undefined,
 };
+
+test('a database that ends transactions after a moment is migrated all the same', async (t) => {
+  const url = await createOldTable(server);
+  const [known] = await query(url, `SELECT FROM pg_settings WHERE name = 'transaction_timeout'`);
+  if (known === undefined) return t.skip('before PostgreSQL 17 none does');
+  await query(
+    server.url,
+    `ALTER DATABASE ${new URL(url).pathname.slice(1)} SET transaction_timeout = '100ms'`,
+  );
+  let migrating: Promise<unknown> = Promise.resolve();
+  await whileHeld(url, 'SET LOCAL transaction_timeout = 0; SELECT FROM product_reviews', async () => {
+    migrating = migrateDatabase(parseDatabaseUrl(url), schema);
+    await Promise.race([migrating, untilRunning(url, /ALTER TABLE product_reviews/)]);
+    await sleep(200);
+  });
+  await migrating;
+  assert.deepEqual((await schemaStatus(parseDatabaseUrl(url), schema)).problems, []);
+});
 
 test('stopping does not wait for another process that migrates', async () => {
   const url = await server.createDatabase();

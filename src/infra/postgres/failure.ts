@@ -61,6 +61,10 @@ export const isReadOnly = (error: unknown): boolean => codeOf(error) === '25006'
 export const isUnanswered = (error: unknown): boolean =>
   error instanceof Error && error.message === 'Query read timeout';
 
+/** The server, the database or the role has as many connections as it may. */
+export const isConnectionLimit = (error: unknown): boolean =>
+  error instanceof ConnectError && error.codes.includes('53300');
+
 /** No such table, SQLSTATE 42P01. */
 export const isUndefinedTable = (error: unknown): error is Error => codeOf(error) === '42P01';
 

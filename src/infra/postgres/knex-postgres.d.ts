@@ -4,6 +4,7 @@ declare module 'knex/lib/dialects/postgres/index.js' {
 
   // biome-ignore lint/style/noDefaultExport: the module is CommonJS; this is how it looks to an import
   export default class PostgresClient extends Knex.Client {
+    pool: Extract<Knex.Client['pool'], { numUsed(): number }>;
     _driver(): unknown;
     acquireRawConnection(): Promise<unknown>;
     destroyRawConnection(connection: unknown): Promise<unknown>;

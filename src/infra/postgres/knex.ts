@@ -2,15 +2,19 @@
  * The Knex instance: our own way to connect, time limits on both sides, and connections that hang thrown away instead
  * of handed to the next request.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
 import type Client from 'pg/lib/client.js';
 import type { DatabaseTarget } from '../../config/database-url.ts';
 import { loadPackage } from '../../load-package.ts';
 import { createConnector } from './connection.ts';
-import { isConnectionLost, isReadOnly, isUnanswered } from './failure.ts';
+import { isConnectionLimit, isConnectionLost, isReadOnly, isUnanswered } from './failure.ts';
 import { isOutdated, type NamedStatement } from './named-statements.ts';
 
 const ACQUIRE_TIMEOUT_MS = 2_500;
+/** Less: the reason is told to whoever has waited for nothing. */
+const LIMIT_TIMEOUT_MS = 2_000;
+const LIMIT_POLL_MS = 20;
 
 /** A migration or a rebuild reads whole tables; nothing of ours needs longer than this. */
 export const LONG_STATEMENT_MS = 10 * 60_000;
@@ -26,6 +30,8 @@ export interface KnexOptions {
   readonly statements?: 'short' | 'long';
   /** Cuts every connection when it is aborted. */
   readonly signal?: AbortSignal;
+  /** More settings of the session. */
+  readonly session?: Readonly<Record<string, string>>;
 }
 
 /** Makes an instance; nothing connects yet. @throws AppError 503 when Knex cannot be loaded */
@@ -70,7 +76,7 @@ export async function sendStatement(
 /** Knex's PostgreSQL client: how a connection is opened, what a transaction is, which connections are used again. */
 function clientFor(
   target: DatabaseTarget,
-  { statements = 'short', signal }: KnexOptions,
+  { statements = 'short', signal, session = {} }: KnexOptions,
 ): typeof Knex.Client {
   const PostgresClient = loadPackage('knex/lib/dialects/postgres/index.js');
   const { serverMs, ownMs } = STATEMENT_LIMITS[statements];
@@ -80,6 +86,7 @@ function clientFor(
       idle_in_transaction_session_timeout: '10000',
       lock_timeout: '0',
       default_transaction_isolation: 'read committed',
+      ...session,
     },
     queryTimeoutMs: ownMs,
     ...(signal ? { signal } : {}),
@@ -92,12 +99,31 @@ function clientFor(
     }
 
     override async acquireRawConnection(): Promise<PooledClient> {
-      const connection: PooledClient = await connector.open();
+      const connection: PooledClient = await connector.open().catch(async (error) => {
+        if (isConnectionLimit(error)) await this.whileOthersServe();
+        throw error;
+      });
       const retire = (reason?: Error) => {
         connection.__knex__disposed = reason ?? 'the connection has ended';
       };
       connection.on('error', retire).on('end', retire);
       return connection;
+    }
+
+    private atLimit = 0;
+
+    /**
+     * A server that lets nobody else in, as a burst meets it: whoever waits gets the next connection of the pool that is given
+     * back, unless all of them are somebody else's. The pool would refuse the first one that waits.
+     */
+    private async whileOthersServe(): Promise<void> {
+      const { pool } = this;
+      const until = performance.now() + LIMIT_TIMEOUT_MS;
+      this.atLimit += 1;
+      const others = () => pool.numUsed() + pool.numFree() + pool.numPendingCreates() - this.atLimit;
+      while (others() > 0 && pool.numPendingAcquires() > 0 && performance.now() < until)
+        await sleep(LIMIT_POLL_MS);
+      this.atLimit -= 1;
     }
 
     /** Whatever the database's default is: with another level two writers of one row would fail each other. */

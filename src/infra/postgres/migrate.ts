@@ -179,13 +179,26 @@ async function connected<T>(
   { signal }: MigrateOptions,
   work: (knex: Knex) => Promise<T>,
 ): Promise<T> {
-  const knex = createKnex(target, { poolMax: 2, statements: 'long', ...(signal ? { signal } : {}) });
+  const options = { poolMax: 2, statements: 'long', ...(signal ? { signal } : {}) } as const;
+  let knex = createKnex(target, options);
   try {
     await refuseOldServer(knex);
+    if (await hasTransactionLimit(knex)) {
+      await knex.destroy();
+      knex = createKnex(target, { ...options, session: { transaction_timeout: '0' } });
+    }
     return await work(knex);
   } finally {
     await knex.destroy();
   }
+}
+
+/** Of the role or the database; before PostgreSQL 17 there is none, and nobody may set it. An index may take longer to make. */
+async function hasTransactionLimit(knex: Knex): Promise<boolean> {
+  const { rows } = await knex.raw<{ rows: { limit: string | null }[] }>(
+    `SELECT nullif(current_setting('transaction_timeout', true), '0') AS limit`,
+  );
+  return (rows[0]?.limit ?? null) !== null;
 }
 
 /** The oldest that our SQL works on: before it some of the migrations run, and others do not. */
