@@ -59,6 +59,26 @@ const sleepy: Migration = {
   down: async () => undefined,
 };
 
+test('a role that may not change the database is told who can help, and how', async () => {
+  const url = await createOldTable(server);
+  await query(
+    url,
+    `CREATE ROLE guest LOGIN PASSWORD 'word'; GRANT ALL ON product_reviews TO guest; REVOKE CREATE ON SCHEMA public FROM PUBLIC`,
+  );
+  const migrate = () => migrateDatabase(parseDatabaseUrl(url.replace(/\/\/.*@/, '//guest:word@')), schema);
+  await assert.rejects(
+    migrate,
+    /^Error: The role guest may not change .* \(GRANT CREATE ON SCHEMA public TO guest\)\.$/,
+  );
+  await query(url, 'GRANT CREATE ON SCHEMA public TO guest');
+  await assert.rejects(
+    migrate,
+    /^Error: The role guest may not change the database: must be owner of table product_reviews \(/,
+  );
+  await query(url, 'ALTER TABLE product_reviews OWNER TO guest');
+  assert.notDeepEqual((await migrate()).applied, []);
+});
+
 test('a database that ends transactions after a moment is migrated all the same', async (t) => {
   const url = await createOldTable(server);
   const [known] = await query(url, `SELECT FROM pg_settings WHERE name = 'transaction_timeout'`);

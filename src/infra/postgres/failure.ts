@@ -54,6 +54,9 @@ export function isConnectionLost(error: unknown): boolean {
   return code === '' ? MESSAGES.test(error.message) : /^(08|57P0)|^E[A-Z]+$|^ERR_(SSL|OSSL)_/.test(code);
 }
 
+/** A right that the role was not given. */
+export const isForbidden = (error: unknown): error is Error => codeOf(error) === '42501';
+
 /** A write at a server that only reads: a standby, or a pooler's or a name's new server. */
 export const isReadOnly = (error: unknown): boolean => codeOf(error) === '25006';
 

@@ -9,6 +9,7 @@
 import type { Knex } from 'knex';
 import type { DatabaseTarget } from '../../config/database-url.ts';
 import { refuseHiddenBackend } from './backend-tables.ts';
+import { isForbidden } from './failure.ts';
 import { createKnex, LONG_STATEMENT_MS } from './knex.ts';
 import { createLongWork, createTell, inTurn, type LongWork, oneStep } from './long-work.ts';
 import {
@@ -188,9 +189,24 @@ async function connected<T>(
       knex = createKnex(target, { ...options, session: { transaction_timeout: '0' } });
     }
     return await work(knex);
+  } catch (error) {
+    throw withRemedy(error, target.user);
   } finally {
     await knex.destroy();
   }
+}
+
+/** Of a right that is lacking: who can give it, and how. PostgreSQL 15 took CREATE on public away from everybody. */
+function withRemedy(error: unknown, role: string): unknown {
+  if (!isForbidden(error)) return error;
+  // Knex puts the statement in front.
+  const reason = error.message.split(' - ').at(-1) ?? '';
+  const schema = /for schema (\S+)/.exec(reason)?.[1];
+  const remedy =
+    schema === undefined
+      ? `npm run migrate with the role that owns it, or make ${role} a member of that one`
+      : `GRANT CREATE ON SCHEMA ${schema} TO ${role}`;
+  return new Error(`The role ${role} may not change the database: ${reason} (${remedy}).`, { cause: error });
 }
 
 /** Of the role or the database; before PostgreSQL 17 there is none, and nobody may set it. An index may take longer to make. */
