@@ -78,5 +78,9 @@ export function reasonsOf(error: unknown): string {
   const reasons: string[] = [];
   for (let cause = error; cause instanceof Error && reasons.length < 4; cause = cause.cause)
     reasons.push(cause.message);
-  return reasons.filter((reason) => reason !== '').join(': ');
+  // Our own are sentences.
+  return reasons
+    .filter((reason) => reason !== '')
+    .join(': ')
+    .replaceAll('.: ', ': ');
 }

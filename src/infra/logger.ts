@@ -60,7 +60,7 @@ export function serializeError(error: unknown, depth = 0): unknown {
   if (!(error instanceof Error)) return typeof error === 'string' ? error : typeof error;
   return {
     type: error.name,
-    ...('code' in error ? { code: String(error.code) } : {}),
+    ...('code' in error && error.code !== undefined ? { code: String(error.code) } : {}),
     message: error.message,
     stack: error.stack,
     ...(error.cause !== undefined && depth < 3 ? { cause: serializeError(error.cause, depth + 1) } : {}),

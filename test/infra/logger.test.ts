@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { writeCalls } from '../../scripts/lab/proc.ts';
 import { until } from '../../scripts/lab/programs.ts';
 import { startProcess } from '../../scripts/lab/sidecar.ts';
+import { serializeError } from '../../src/infra/logger.ts';
 import { requireProc } from '../support/process-resources.ts';
 
 const LOGGER = resolve(import.meta.dirname, '../../src/infra/logger.ts');
@@ -107,4 +108,9 @@ test('an idle sidecar writes nothing at all', async (t) => {
     return writeCalls(sidecar.pid) === before;
   });
   await sidecar.end();
+});
+
+test('an error whose code is undefined has none in the log', () => {
+  const error = Object.assign(new Error('refused'), { code: undefined });
+  assert.deepEqual(serializeError(error), { type: 'Error', message: 'refused', stack: error.stack });
 });

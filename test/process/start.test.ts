@@ -116,7 +116,9 @@ test('a taken port is a sentence and exit status 1', async () => {
   assert.equal(run.status, 1);
   assert.match(
     run.stderr,
-    new RegExp(`Cannot listen on 127.0.0.1:${port}: another program listens there already`),
+    new RegExp(
+      `Cannot listen on 127.0.0.1:${port}: another program listens there already: listen EADDRINUSE`,
+    ),
   );
 });
 
