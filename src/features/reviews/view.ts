@@ -150,9 +150,9 @@ const jsonOf = (sql: string) => `to_json(${sql})::text`;
 
 /** Whoever is found by it has one of digits alone. */
 const ID_OF_AUTHOR = `CASE WHEN author.id IS NULL THEN ${jsonOf('r.author_id')} ELSE '"' || r.author_id || '"' END`;
-
-const BLANKS = `E' \\t\\n\\r\\f\\v'`;
-const unlessBlank = (name: string) => `nullif(btrim(${name}::text, ${BLANKS}), '')`;
+/** Names may have a collation of the backend's own, in which PostgreSQL knows no regular expressions. */
+const unlessBlank = (name: string) =>
+  `nullif(btrim(${name}::text COLLATE "default", E' \\t\\n\\r\\f\\v'), '')`;
 /** Of an author without a name; what is stored then is the same (infra/user-directory.ts). */
 const NO_NAME = `'User ' || r.author_id`;
 const STORED_NAME = `coalesce(${unlessBlank('r.author_name')}, ${NO_NAME})`;

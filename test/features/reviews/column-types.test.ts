@@ -36,6 +36,32 @@ async function withSidecar(url: string, work: (reviews: string) => Promise<void>
   }
 }
 
+test('names, ids and texts may have a collation in which case makes no difference', async () => {
+  const url = await createOldTable(server);
+  const ci = 'TYPE text COLLATE ci';
+  await query(
+    url,
+    `CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+     ALTER TABLE product_reviews ALTER product_id ${ci}, ALTER author_id ${ci}, ALTER author_name ${ci}, ALTER text ${ci}`,
+  );
+  await withSidecar(url, async (reviews) => {
+    await query(
+      url,
+      `ALTER TABLE users ALTER name ${ci}, ALTER role ${ci}; UPDATE users SET name = 'Anna Bell' WHERE id = 1`,
+    );
+    for (const rating of [5, 4]) {
+      const { status, body } = await api('POST', reviews, {
+        user: 1,
+        json: { rating, display_name: 'short' },
+      });
+      assert.deepEqual([status, body.review?.author_name], [200, 'Anna B.']);
+    }
+    assert.equal((await api('GET', reviews)).body.items[0].author_name, 'Anna B.');
+    assert.equal((await api('GET', `${reviews}/me`, { user: 1 })).body.review.rating, 4);
+  });
+  await statsAgree(url);
+});
+
 const TYPES: Record<string, string> = {
   id: 'number',
   product_id: 'string',

@@ -14,8 +14,12 @@ const CALLS: Readonly<Record<Action['name'], string>> = {
   reply: 'reply($1::bigint, $2::text, $3::bigint, $4::jsonb)',
 };
 
-/** The author is $1, who has not been looked at, and is named as infra/user-directory.ts would name him. */
-const WRITE_AS_NAMED = `write($2::text, $1::bigint, coalesce(nullif(btrim(person.name, E' \\t\\n\\r\\f\\v'), ''), 'User ' || $1), $3::jsonb, $4::jsonb)`;
+/**
+ * The author is $1, who has not been looked at, and is named as infra/user-directory.ts would name him. A collation that the name
+ * has would be that of the whole function.
+ */
+const NAME = `coalesce(nullif(btrim(person.name, E' \\t\\n\\r\\f\\v'), ''), 'User ' || $1) COLLATE "default"`;
+const WRITE_AS_NAMED = `write($2::text, $1::bigint, ${NAME}, $3::jsonb, $4::jsonb)`;
 
 /**
  * The row that the function gives back is made a row again, so that view.ts can read it: the statement itself does not see what
