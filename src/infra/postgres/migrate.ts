@@ -238,8 +238,24 @@ async function refuseOldServer(knex: Knex): Promise<void> {
     );
 }
 
+/** Its ids come out of a sequence, which logical replication and a restore of data alone leave behind them. */
+async function mendRecord(trx: Knex.Transaction): Promise<void> {
+  const { rows } = await trx.raw<{ rows: { there: boolean }[] }>(
+    'SELECT to_regclass(?) IS NOT NULL AS there',
+    [MIGRATIONS_TABLE],
+  );
+  if (!rows[0]?.there) return;
+  await trx.raw(
+    `SELECT setval(sequence, newest) FROM pg_get_serial_sequence('${MIGRATIONS_TABLE}', 'id') AS sequence,
+            (SELECT max(id) AS newest FROM ${MIGRATIONS_TABLE}) AS record
+      WHERE has_sequence_privilege(sequence, 'USAGE') AND has_sequence_privilege(sequence, 'UPDATE')
+        AND newest > coalesce(pg_sequence_last_value(sequence::regclass), 0)`,
+  );
+}
+
 /** At most one migration. @returns its name, if there was one */
 async function migrateOnce(trx: Knex.Transaction, way: 'up' | 'down', schema: Schema): Promise<string[]> {
+  await mendRecord(trx);
   const [, names] = (await trx.migrate[way](migratorConfig(migrationsOf(schema)))) as [
     batch: number,
     names: string[],

@@ -147,6 +147,16 @@ test('ids that other tables have, and their sequences are behind, as after a log
   );
 });
 
+test('an upgrade works where the sequence of the record of migrations is behind it', async () => {
+  const url = await migrated();
+  await query(
+    url,
+    `DELETE FROM gogomarket_sidecar_migrations WHERE name LIKE 'events-%';
+     SELECT setval(pg_get_serial_sequence('gogomarket_sidecar_migrations', 'id'), 1, false)`,
+  );
+  assert.deepEqual((await migrate(url)).applied, ['events-0001-outbox']);
+});
+
 test('what nobody can compute is never made anew: a wrong type in it is left to an operator', async () => {
   const url = await migrated();
   await query(
