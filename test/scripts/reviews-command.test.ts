@@ -3,18 +3,11 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { after, before, test } from 'node:test';
-import {
-  createBackendTables,
-  query,
-  startTestDatabase,
-  type TestDatabaseServer,
-} from '../../scripts/lab/database.ts';
+import { query, startTestDatabase, type TestDatabaseServer } from '../../scripts/lab/database.ts';
 import { makeScratchFolder } from '../../scripts/lab/scratch-folder.ts';
 import { runNode } from '../../scripts/lab/sidecar.ts';
-import { parseDatabaseUrl } from '../../src/config/database-url.ts';
-import { migrateDatabase } from '../../src/infra/postgres/migrate.ts';
-import { schema } from '../../src/schema.ts';
 import { oldInsert, statsAgree } from '../support/old-reviews.ts';
+import { allTables } from '../support/sidecar-with-database.ts';
 
 const SCRIPT = resolve(import.meta.dirname, '../../scripts/reviews.ts');
 const folder = makeScratchFolder('reviews-command');
@@ -30,12 +23,7 @@ after(async () => {
 const reviews = (url: string, ...args: string[]) =>
   runNode(SCRIPT, args, { DATABASE_URL: url, S3_PUBLIC_BASE_URL: 'https://cdn.example.com' });
 
-async function fill(url: string): Promise<void> {
-  await createBackendTables(url);
-  await migrateDatabase(parseDatabaseUrl(url), schema);
-}
-
-const migrated = () => server.createDatabase(fill);
+const migrated = () => server.createDatabase(allTables);
 
 let files = 0;
 function fileOf(lines: readonly unknown[]): string {
@@ -319,7 +307,7 @@ test('a table of the old module’s takes an import, too: varchar columns, seria
     `CREATE TABLE product_reviews (id serial PRIMARY KEY, product_id varchar(64) NOT NULL, author_id varchar(64) NOT NULL,
     author_name varchar(20), rating smallint, text varchar(50), created_at varchar(40))`,
   );
-  await fill(url);
+  await allTables(url);
   const run = await imported(url, lines);
   assert.equal(
     run.stdout,

@@ -13,11 +13,10 @@ import { migrateDatabase } from '../../src/infra/postgres/migrate.ts';
 import { WEBHOOK_SECRET } from './webhook-receiver.ts';
 
 /** A new database with nothing but the outbox. */
-export async function createOutboxDatabase(server: TestDatabaseServer): Promise<string> {
-  const url = await server.createDatabase();
-  await migrateDatabase(parseDatabaseUrl(url), [eventTables]);
-  return url;
-}
+export const createOutboxDatabase = (server: TestDatabaseServer): Promise<string> =>
+  server.createDatabase(outboxAlone);
+
+const outboxAlone = (url: string) => migrateDatabase(parseDatabaseUrl(url), [eventTables]);
 
 export interface NewEvent {
   readonly subject: string;

@@ -8,22 +8,16 @@ import { writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
 import type { Knex } from 'knex';
-import {
-  createBackendTables,
-  query,
-  startTestDatabase,
-  type TestDatabaseServer,
-} from '../../../scripts/lab/database.ts';
+import { query, startTestDatabase, type TestDatabaseServer } from '../../../scripts/lab/database.ts';
 import { until } from '../../../scripts/lab/programs.ts';
 import { makeScratchFolder } from '../../../scripts/lab/scratch-folder.ts';
 import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
 import { createImporter, type Importer } from '../../../src/features/reviews/operator/import.ts';
 import { lineSchema } from '../../../src/features/reviews/operator/line.ts';
 import { createKnex } from '../../../src/infra/postgres/knex.ts';
-import { migrateDatabase } from '../../../src/infra/postgres/migrate.ts';
-import { schema } from '../../../src/schema.ts';
 import { type ApiAnswer, api, untilAvailable } from '../../support/api.ts';
 import { type ModelReview, ReviewModel } from '../../support/review-model.ts';
+import { allTables } from '../../support/sidecar-with-database.ts';
 import { startSidecar, type TestSidecar } from '../../support/start-sidecar.ts';
 
 const LANES = 3;
@@ -57,8 +51,7 @@ before(async () => {
   const words = folder.at('words');
   writeFileSync(words, `${BLOCKED}\n`);
   for (const moderation of ['post', 'pre'] as const) {
-    const url = await server.createDatabase();
-    await createBackendTables(url);
+    const url = await server.createDatabase(allTables);
     await query(
       url,
       `INSERT INTO users (id, email, name, role) VALUES (${ADMIN}, 'a@demo.com', 'Dora', 'admin');
@@ -67,12 +60,11 @@ before(async () => {
        INSERT INTO order_items (order_id, product_id) SELECT id, 1 FROM orders`,
     );
     const env = {
+      // At the end of a migration they would rehearse what is written, which a TRUNCATE may not meet.
       ...{ DATABASE_URL: url, MIGRATE_ON_START: 'false' },
       ...{ REVIEWS_MODERATION: moderation, REVIEWS_HOLD_AFTER_REPORTS: '2' },
       ...{ REVIEWS_BLOCKED_WORDS_FILE: words, REVIEWS_WRITES_PER_MINUTE: '0', REVIEWS_VOTES_PER_MINUTE: '0' },
     };
-    // Not by themselves: at the end of that they rehearse what is written, which a TRUNCATE may not meet.
-    await migrateDatabase(parseDatabaseUrl(url), schema);
     const sidecars = [await startSidecar(env), await startSidecar(env)];
     // The old module's rows are judged by the database alone, which is told at the start.
     await api('POST', `${sidecars[0]?.url}/api/products/1/reviews`, {

@@ -21,8 +21,9 @@ const rebuild = (url: string, ...args: string[]) =>
   runNode(SCRIPT, ['stats', ...args], { DATABASE_URL: url });
 
 /** Author 7 has two rows for product 1, of which the newer one should be current, and product 3 does not exist. */
-async function damaged(): Promise<string> {
-  const url = await server.createDatabase();
+const damaged = () => server.createDatabase(damage);
+
+async function damage(url: string): Promise<void> {
   await migrateDatabase(parseDatabaseUrl(url), schema);
   await query(
     url,
@@ -34,7 +35,6 @@ async function damaged(): Promise<string> {
      INSERT INTO product_review_stats (product_id, review_count, rating_sum) VALUES ('1', 9, 9), ('3', 1, 5);
      ALTER TABLE product_review_stats ENABLE TRIGGER USER`,
   );
-  return url;
 }
 
 test('--check tells what is wrong and changes nothing; the rebuild puts it right and may run again', async () => {

@@ -5,11 +5,9 @@ import { test } from 'node:test';
 import { createBackendTables, query, usingDatabase } from '../../../scripts/lab/database.ts';
 import { until } from '../../../scripts/lab/programs.ts';
 import { storageEnv } from '../../../scripts/lab/throwaway-object-store.ts';
-import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
-import { migrateDatabase } from '../../../src/infra/postgres/migrate.ts';
-import { schema } from '../../../src/schema.ts';
 import { api, untilAvailable, untilReady } from '../../support/api.ts';
 import { send } from '../../support/object-store-contract.ts';
+import { allTables } from '../../support/sidecar-with-database.ts';
 import { startSidecar, type TestSidecar } from '../../support/start-sidecar.ts';
 import { IMAGE, issue, type UploadScene, uploadScene } from '../../support/upload-scene.ts';
 
@@ -319,10 +317,8 @@ test('what is configured, and a checksum, is signed and returned in the headers'
 });
 
 test('tables that a restored backup lacks make /readyz say so, and are made again', async () => {
-  const url = await scene.server.createDatabase();
-  await createBackendTables(url);
+  const url = await scene.server.createDatabase(allTables);
   // Not at its start: it might still be about to put right what is broken here.
-  await migrateDatabase(parseDatabaseUrl(url), schema);
   const settings = { ...storageEnv(scene.store.config), DATABASE_URL: url };
   const at = await startSidecar({ ...settings, MIGRATE_ON_START: 'false' });
   const database = async () => (await api('GET', `${at.url}/readyz`)).body.checks.database;
