@@ -150,10 +150,13 @@ function timeFrom(text: string | undefined): Date | undefined {
   if (text === undefined) return undefined;
   const isTime = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/.test(text);
   const date = new Date(/T.*(Z|[+-]\d\d:\d\d)$/.test(text) || !text.includes('T') ? text : `${text}Z`);
-  if (!isTime || Number.isNaN(date.getTime()))
+  if (!isTime || Number.isNaN(date.getTime()) || !isDay(text.slice(0, 10)))
     throw new Error('--since must be a date or a time, e.g. 2026-01-31T12:00:00Z.');
   return date;
 }
+
+/** Date takes 30 February for 1 March. */
+const isDay = (day: string) => new Date(day).toISOString().startsWith(day);
 
 // `| head` has read enough.
 process.stdout.on('error', () => process.exit(0));

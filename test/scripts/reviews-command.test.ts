@@ -380,6 +380,7 @@ test('it explains itself, and its errors are sentences without the password', as
     ['import'],
     ['stats', '--product', '1'],
     ['export', '--since', 'may'],
+    ['export', '--since', '2026-02-30'],
   ]) {
     assert.equal((await reviews('', ...args)).status, 2, args.join(' '));
   }

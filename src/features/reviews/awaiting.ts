@@ -12,7 +12,7 @@ import { whatItMeans } from './database-refusal.ts';
 
 const cursorMessage = breaks('cursor');
 /** The time of the last one, µs since 1970, and its product. */
-const CURSOR = /^(-?\d{1,16})_(\d{1,10})$/;
+const CURSOR = /^(-?\d{1,18})_(\d{1,10})$/;
 
 export const awaitingQuerySchema = z.object({
   limit: pageLimit,
@@ -79,7 +79,8 @@ const pageSql = (hasCursor: boolean) => `
   SELECT bought.product_id::text, product.name::text AS product_name, product.image_url::text,
          to_char(bought.at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS delivered_at,
          ${MICROSECONDS} || '_' || bought.product_id AS position
-    FROM (SELECT item.product_id, coalesce(max(placed.created_at)::timestamptz, 'epoch') AS at
+    FROM (SELECT item.product_id,
+                 CASE WHEN isfinite(max(placed.created_at)::timestamptz) THEN max(placed.created_at)::timestamptz ELSE 'epoch' END AS at
             FROM orders AS placed
             JOIN order_items AS item ON item.order_id = placed.id
            WHERE placed.buyer_id = ? AND placed.status::text = 'delivered' AND item.product_id IS NOT NULL

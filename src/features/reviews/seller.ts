@@ -30,7 +30,7 @@ export const sellerQuerySchema = z.object({
     .transform((flag) => flag === '1'),
   rating: z
     .string({ error: ratingMessage })
-    .regex(/^[1-5](,[1-5]){0,4}$/, ratingMessage)
+    .regex(/^[1-5](,[1-5])*$/, ratingMessage)
     .transform((list) => list.split(',').map(Number))
     .optional(),
   ...idPageFields,

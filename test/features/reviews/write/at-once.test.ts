@@ -162,7 +162,7 @@ test('through a pooler that keeps the database’s own isolation level a review 
   const pooler = await startStrictPooler(scene.server.port);
   const name = new URL(scene.url).pathname.slice(1);
   await scene.sql(`ALTER DATABASE ${name} SET default_transaction_isolation = 'repeatable read'`);
-  const through = scene.url.replace(/:\d+\/test/, `:${pooler.port}/test`);
+  const through = scene.url.replace(/:\d+\//, `:${pooler.port}/`);
   const sidecar = await startSidecar({ DATABASE_URL: through, MIGRATE_ON_START: 'false' });
   t.after(async () => {
     await sidecar.stop();
