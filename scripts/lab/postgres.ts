@@ -28,7 +28,10 @@ export interface EmbeddedPostgresOptions {
   readonly installed?: string;
   /** Of postgresql.conf, `name=value`. */
   readonly settings?: readonly string[];
-  /** Puts into the database of a new cluster what it begins with. */
+  /**
+   * Puts into the database of a new cluster what it begins with. Clusters to copy are told apart by its source: it must not depend on
+   * what it closes over.
+   */
   readonly fill?: Fill;
 }
 
