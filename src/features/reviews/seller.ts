@@ -11,6 +11,7 @@ import { isUndefinedTable } from '../../infra/postgres/failure.ts';
 import { breaks } from '../../words/messages.ts';
 import { whatItMeans } from './database-refusal.ts';
 import { AFTER_EVERY_ID, idPageFields, type PageRow, toPage } from './id-page.ts';
+import { ratingList } from './list/schema.ts';
 import { sendJson } from './send-json.ts';
 import type { ReviewView, ReviewViews } from './view.ts';
 
@@ -20,7 +21,6 @@ export interface SellerRoutesOptions {
   readonly requireUser: RequireUser;
 }
 
-const ratingMessage = breaks('ratings');
 const unrepliedMessage = breaks('one_of', { allowed: ['1', '0'] });
 
 export const sellerQuerySchema = z.object({
@@ -28,11 +28,7 @@ export const sellerQuerySchema = z.object({
     .enum(['1', '0'], { error: unrepliedMessage })
     .default('0')
     .transform((flag) => flag === '1'),
-  rating: z
-    .string({ error: ratingMessage })
-    .regex(/^[1-5](,[1-5])*$/, ratingMessage)
-    .transform((list) => list.split(',').map(Number))
-    .optional(),
+  rating: ratingList.optional(),
   ...idPageFields,
 });
 type Query = z.infer<typeof sellerQuerySchema>;

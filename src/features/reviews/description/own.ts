@@ -8,13 +8,12 @@ import {
   pageOf,
   type RouteDescriptions,
   time,
-  writtenAs,
 } from '../../../edge/route-description.ts';
 import { awaitingQuerySchema } from '../awaiting.ts';
 import { idPageSchema } from '../id-page.ts';
 import { sellerQuerySchema } from '../seller.ts';
 import { OWN_REVIEW, ownFields, ownReview, pendingEdit, REVIEW, review, reviewId } from './answers.ts';
-import { NO_STORE, OF_PRODUCT } from './words.ts';
+import { NO_STORE, OF_PRODUCT, RATINGS } from './words.ts';
 
 const page = { limit: LIMIT, cursor: CURSOR };
 describeInput(idPageSchema, page);
@@ -22,10 +21,7 @@ describeInput(awaitingQuerySchema, page);
 describeInput(sellerQuerySchema, {
   ...page,
   unreplied: { description: '`1`: only those without a reply.' },
-  rating: {
-    description: 'Only these, with commas between them: `1,2`.',
-    ...writtenAs({ pattern: '^[1-5](,[1-5])*$' }),
-  },
+  rating: { description: 'Only these, with commas between them: `1,2`.', ...RATINGS },
 });
 
 const standing = z

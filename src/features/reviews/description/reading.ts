@@ -5,14 +5,12 @@ import {
   LIMIT,
   type RouteDescription,
   type RouteDescriptions,
-  writtenAs,
 } from '../../../edge/route-description.ts';
 import { pageQuerySchema } from '../list/schema.ts';
 import { summaryQuerySchema } from '../summary/routes.ts';
 import { NO_REVIEWS, REVIEW, reviewPage, SUMMARY, summary } from './answers.ts';
-import { NO_STORE, OF_PRODUCT } from './words.ts';
+import { NO_STORE, OF_PRODUCT, RATINGS } from './words.ts';
 
-const ratings = writtenAs({ pattern: '^[1-5](,[1-5])*$' });
 describeInput(pageQuerySchema, {
   limit: LIMIT,
   cursor: {
@@ -20,7 +18,7 @@ describeInput(pageQuerySchema, {
       '`next_cursor` of the page before, with the same sort and filters. A review’s id is a cursor of the plain list.',
   },
   sort: { description: 'Among equals the newest first.' },
-  rating: { description: 'Only these, with commas between them: `4,5`.', ...ratings },
+  rating: { description: 'Only these, with commas between them: `4,5`.', ...RATINGS },
   verified: { description: 'Only verified purchases.' },
   has_media: { description: 'Only those with pictures or videos.' },
 });

@@ -10,6 +10,10 @@ const productId = productIdSchema.meta({
   description: 'Up to 64 characters.',
   ...writtenAs({ minLength: 1, maxLength: 64 }),
 });
+
+/** A list of ratings, whose transformations hide how it is written. */
+export const RATINGS = writtenAs({ pattern: '^[1-5](,[1-5])*$' });
+
 const reviewId = reviewIdSchema.meta(writtenAs({ type: 'integer', format: 'int64', minimum: 0 }));
 
 export const OF_PRODUCT = z.object({ productId });

@@ -16,15 +16,18 @@ const ratingMessage = breaks('ratings');
 const onlyOne = () => z.literal('1', { error: breaks('only_1') }).optional();
 const ALL_RATINGS = 5;
 
+/** `4,5`: each once, in their order. */
+export const ratingList = z
+  .string({ error: ratingMessage })
+  .regex(/^[1-5](,[1-5])*$/, ratingMessage)
+  .transform((text) => [...new Set(text.split(','))].map(Number).sort());
+
 export const pageQuerySchema = z
   .object({
     limit: pageLimit,
     cursor: z.string({ error: breaks('given_once') }).optional(),
     sort: z.enum(SORTS, { error: sortMessage }).default('newest'),
-    rating: z
-      .string({ error: ratingMessage })
-      .regex(/^[1-5](,[1-5])*$/, ratingMessage)
-      .transform((text) => [...new Set(text.split(','))].map(Number).sort())
+    rating: ratingList
       // All of them is no filter, and the same list for a cursor.
       .transform((ratings) => (ratings.length === ALL_RATINGS ? [] : ratings))
       .default([]),
