@@ -59,18 +59,18 @@ export async function prepareTable(trx: Knex.Transaction): Promise<void> {
  * the figures
  */
 export async function arrange(trx: Knex.Transaction, { always }: { always: boolean }): Promise<void> {
-  const found = await factsInPlace(trx);
-  if (always || figuresMayBeWrong(found)) {
+  let facts = await factsInPlace(trx);
+  if (always || figuresMayBeWrong(facts)) {
     await lockWritersOut(trx);
-    await makeOwnTables(trx, found);
-    const facts = await readFacts(trx);
+    await makeOwnTables(trx, facts);
+    facts = await readFacts(trx);
     for (const wanted of FUNCTIONS) {
       if (functionProblem(facts, wanted) !== null) await trx.raw(createFunction(wanted, facts.path ?? ''));
     }
     await makeTriggers(trx, facts);
     await noteEverything(trx);
   }
-  await moveSequences(trx);
+  await moveSequences(trx, facts);
 }
 
 /** Once every product is noted, so that nobody reads figures that are not right yet. */
@@ -183,8 +183,7 @@ async function makeTriggers(trx: Knex.Transaction, facts: Facts): Promise<void> 
 }
 
 /** Looked at once more behind the lock: writers may have taken numbers that nobody sees yet. */
-async function moveSequences(trx: Knex.Transaction): Promise<void> {
-  const facts = await readFacts(trx);
+async function moveSequences(trx: Knex.Transaction, facts: Facts): Promise<void> {
   if ((await sequencesBehind(trx, facts)).length === 0) return;
   await lockWritersOut(trx);
   for (const table of await sequencesBehind(trx, facts)) await moveSequence(trx, table, facts);
