@@ -117,6 +117,13 @@ export const storableText = z
   .refine((text) => !text.includes('\0'), breaks('no_nul'))
   .refine((text) => text.isWellFormed(), breaks('valid_unicode'));
 
+/** A field that may be left out. Null is that as well: the JSON encoders of Dart write it for every value that is not there. */
+export const leftOut = <T>(schema: z.ZodType<T>) =>
+  schema
+    .nullable()
+    .transform((value) => value ?? undefined)
+    .optional();
+
 const MAX_BIGINT = 2n ** 63n - 1n;
 
 /** Digits that PostgreSQL's bigint can hold: more would be error 22003. */

@@ -2,7 +2,7 @@
  * What a client sends to POST /api/uploads.
  */
 import { z } from 'zod';
-import { isBigint, pageLimit, storableText } from '../../edge/validate.ts';
+import { isBigint, leftOut, pageLimit, storableText } from '../../edge/validate.ts';
 import { breaks, isError } from '../../words/messages.ts';
 import { registeredType, UPLOAD_KINDS } from './kinds.ts';
 import { UPLOAD_STATUSES } from './upload.ts';
@@ -27,17 +27,18 @@ const fileFields = {
   // Not z.int(), to which a number past 2^53 is no whole number: it is one, and too large (413).
   size_bytes: z.number({ error: sizeMessage }).refine(Number.isInteger, sizeMessage).min(1, sizeMessage),
   /** Of the file; the storage refuses other bytes. */
-  sha256: z
-    .string({ error: shaMessage })
-    .regex(/^[0-9a-f]{64}$/i, shaMessage)
-    .toLowerCase()
-    .optional(),
+  sha256: leftOut(
+    z
+      .string({ error: shaMessage })
+      .regex(/^[0-9A-Fa-f]{64}$/, shaMessage)
+      .toLowerCase(),
+  ),
 };
 
 /** Unknown fields are ignored: clients may be newer than we are. */
 export const fileSchema = z
   .object(
-    { ...fileFields, multipart: z.boolean({ error: breaks('true_or_false') }).optional() },
+    { ...fileFields, multipart: leftOut(z.boolean({ error: breaks('true_or_false') })) },
     { error: isError('not_an_object') },
   )
   .refine(({ kind, multipart }) => !multipart || kind.endsWith('_video'), {
@@ -53,36 +54,35 @@ export type AnnouncedFile = z.infer<typeof fileSchema>;
 export const MAX_FILES_PER_REQUEST = 10;
 const filesMessage = breaks('files', { max: MAX_FILES_PER_REQUEST });
 
-const onlyFiles = isError('not_only_files');
-export const batchSchema = z.strictObject(
-  {
+export const batchSchema = z
+  .object({
     files: z
       .array(
         z
           .object({
             ...fileFields,
-            multipart: z.undefined({ error: breaks('single_file_only') }).optional(),
+            multipart: z.null({ error: breaks('single_file_only') }).optional(),
           })
           .transform(({ multipart: _, ...file }) => file),
         { error: filesMessage },
       )
       .min(1, filesMessage)
       .max(MAX_FILES_PER_REQUEST, filesMessage),
-  },
-  { error: ({ code }) => (code === 'unrecognized_keys' ? onlyFiles : undefined) },
-);
+  })
+  // What is null beside it is not there.
+  .catchall(z.null({ error: isError('not_only_files') }));
 
 export type IssueBody = { readonly file: AnnouncedFile } | { readonly files: readonly AnnouncedFile[] };
 
 /** One file, or `{files: [...]}`; the sentence about what is wrong is that of the one that was meant. */
 export const issueBodySchema: z.ZodType<IssueBody> = z.unknown().transform((body, context) => {
-  const isBatch = typeof body === 'object' && body !== null && 'files' in body;
+  const isBatch = typeof body === 'object' && body !== null && 'files' in body && body.files !== null;
   const result = isBatch ? batchSchema.safeParse(body) : fileSchema.safeParse(body);
   if (!result.success) {
     context.addIssue({ ...result.error.issues[0] } as never);
     return z.NEVER;
   }
-  return 'files' in result.data ? result.data : { file: result.data };
+  return 'files' in result.data ? { files: result.data.files } : { file: result.data };
 });
 
 /** Unknown fields are ignored here as well. */

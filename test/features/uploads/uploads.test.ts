@@ -173,6 +173,21 @@ test('bad bodies are 422 with a sentence', async () => {
   assert.equal((await post({ ...IMAGE, filename: '😀'.repeat(255), extra: 1 })).status, 200);
 });
 
+test('null stands for a field that is left out, as the encoders of Dart write it', async () => {
+  const file = { ...IMAGE, sha256: null, multipart: null };
+  const none = { kind: null, filename: null, content_type: null, size_bytes: null };
+  for (const json of [
+    file,
+    { ...file, files: null },
+    { ...none, files: [file], multipart: null, more: null },
+  ]) {
+    const { status, body } = await post(json);
+    assert.equal(status, 200, JSON.stringify(body));
+    const issued = 'uploads' in body ? body.uploads[0] : body;
+    assert.deepEqual(Object.keys(issued.headers), ['Content-Type', 'x-amz-acl']);
+  }
+});
+
 test('without storage settings uploads are 501, whoever asks', async () => {
   const without = await startSidecar({ DATABASE_URL: server.url, MIGRATE_ON_START: 'false' });
   try {

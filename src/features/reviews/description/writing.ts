@@ -18,7 +18,11 @@ const shared = {
 describeInput(reviewBodySchema, { text: atMost(1000, 'Left out: none.'), ...shared }, { id: 'NewReview' });
 describeInput(
   reviewPatchSchema,
-  { text: atMost(1000, 'Left out: as it was; null: none.'), ...shared },
+  {
+    rating: { description: 'Left out or null: as it was.' },
+    text: atMost(1000, 'Left out: as it was; null: none.'),
+    ...shared,
+  },
   { id: 'ReviewChange' },
 );
 describeInput(replySchema, { text: atMost(1000, 'Not blank.') }, { id: 'NewReply' });

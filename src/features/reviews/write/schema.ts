@@ -1,5 +1,6 @@
 /** What an author sends: a whole review, or parts of one. */
 import { z } from 'zod';
+import { leftOut } from '../../../edge/validate.ts';
 import { breaks, isError } from '../../../words/messages.ts';
 import { optionalText } from '../plain-text.ts';
 import { MAX_TEXT_LENGTH } from '../schema.ts';
@@ -38,7 +39,7 @@ export const reviewBodySchema = z.object(
 );
 
 export const reviewPatchSchema = z.object(
-  { rating: rating.optional(), text: text.optional(), ...others },
+  { rating: leftOut(rating), text: text.optional(), ...others },
   notAnObject,
 );
 

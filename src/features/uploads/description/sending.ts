@@ -21,13 +21,15 @@ const fields = {
   },
   size_bytes: { description: 'Exactly so many bytes are then sent.', ...writtenAs({ type: 'integer' }) },
   sha256: {
-    description: 'Of the file, in hexadecimal: the storage then takes no other bytes.',
-    ...writtenAs({ pattern: '^[0-9A-Fa-f]{64}$' }),
+    description: 'Of the file, in hexadecimal: the storage then takes no other bytes. Null: none.',
   },
 };
 describeInput(
   fileSchema,
-  { ...fields, multipart: { description: 'To be sent in parts; for videos, and without `sha256`.' } },
+  {
+    ...fields,
+    multipart: { description: 'To be sent in parts; for videos, and without `sha256`. Null: false.' },
+  },
   { id: 'NewUpload' },
 );
 describeInput(batchSchema.shape.files.element, fields, {

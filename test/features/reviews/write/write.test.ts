@@ -78,6 +78,7 @@ test('a PATCH changes what it names, and nothing else', async () => {
       { rating: 2, text: 'new', title: null },
     ],
     [{}, { rating: 2, text: 'new', title: null }],
+    [{ rating: null }, { rating: 2, text: 'new', title: null }],
   ];
   for (const [json, wanted] of steps) {
     const { status, body } = await patch(ANNA, json);
@@ -190,7 +191,7 @@ test('hostile values of every field are 422 with a sentence, of POST and PATCH a
   await post(ANNA, { rating: 3, text: 'stays' });
   const uuid = '140da8a4-0000-4000-8000-000000000000';
   const bad: Record<string, unknown[]> = {
-    rating: [0, 6, 4.5, '5', true, 1e30, null, [], {}],
+    rating: [0, 6, 4.5, '5', true, 1e30, [], {}],
     text: [7, true, [], {}, 'a\0b', 'a\u001bb', '\u000ba', 'a\f', 'a\u009fb', '\ud800', 'x'.repeat(1001)],
     title: [7, false, ['x'], {}, 'a\0', '\udc00', 'x\u0008', 'x'.repeat(121), '😀'.repeat(121)],
     media_upload_ids: [
@@ -218,6 +219,7 @@ test('hostile values of every field are 422 with a sentence, of POST and PATCH a
       }
     }
   }
+  assert.equal((await post(ANNA, { rating: null })).status, 422);
   for (const json of [null, [], 'x', 5]) assert.equal((await patch(ANNA, json)).status, 422);
   const { review } = (await scene.ask('GET', 'products/1/reviews/me', ANNA)).body;
   assert.deepEqual([review.rating, review.text, review.edited_at], [3, 'stays', null]);
