@@ -164,11 +164,11 @@ const becomeAndTell = ({ insertFrom }: EventSink) => `
        told AS (${insertFrom(`SELECT 'upload:' || id, 'upload.' || status, ${eventData('$7::text')}, finished_at FROM changed`)})
   SELECT ${COLUMNS} FROM changed`;
 
-/** Nothing there yet: each pause as long as the upload is old, so that an abandoned one costs few looks. */
+/** Nothing there yet: each pause as long as the upload is old, so that an abandoned one costs few looks; not less when the clock was set back. */
 const KEEP_WAITING = `
   UPDATE sidecar_uploads
      SET ${GIVEN_BACK},
-         due_at = CASE WHEN now() < expires_at THEN least(expires_at, now() + (now() - created_at)) ELSE settles_at END
+         due_at = CASE WHEN now() < expires_at THEN least(expires_at, now() + greatest(now() - created_at, ${AGAIN})) ELSE settles_at END
    WHERE id = $1 AND lease = $2
   RETURNING ${COLUMNS}`;
 

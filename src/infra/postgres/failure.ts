@@ -75,6 +75,9 @@ export const isUndefinedTable = (error: unknown): error is Error => codeOf(error
 export const isSchemaMissing = (error: unknown): boolean =>
   ['42P01', '42703', '42883'].includes(codeOf(error));
 
+/** A row whose key another one has. */
+export const isDuplicate = (error: unknown): boolean => codeOf(error) === '23505';
+
 /** Text with characters that the database's encoding does not have. */
 export const isUntranslatable = (error: unknown): boolean => ['22P05', '22021'].includes(codeOf(error));
 

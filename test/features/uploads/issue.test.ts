@@ -147,6 +147,51 @@ test('an upload whose row is gone stands in nobody’s way', async () => {
   assert.equal((await issue(sidecar, IMAGE, user)).status, 429);
 });
 
+test('figures of a user that are gone, or of an older backup than his uploads, are counted anew', async () => {
+  const sidecar = await scene.sidecar({ UPLOAD_QUOTA_MB_PER_USER: '3', UPLOAD_RATE_PER_MINUTE: '4' });
+  const file = { ...IMAGE, size_bytes: 2 ** 20 };
+  for (const damage of [
+    'DELETE FROM sidecar_upload_usage WHERE user_id = $1',
+    'UPDATE sidecar_upload_usage SET last_number = 1, bytes = 0 WHERE user_id = $1',
+  ]) {
+    const user = await newUser();
+    for (const _ of [1, 2]) assert.equal((await issue(sidecar, file, user)).status, 200);
+    await scene.sql(damage, [user]);
+    assert.equal((await issue(sidecar, file, user)).status, 200, damage);
+    assert.equal((await issue(sidecar, file, user)).body.code, 'quota_exceeded', damage);
+    assert.equal((await issue(sidecar, IMAGE, user)).status, 429, damage);
+    const numbers = await scene.sql('SELECT number FROM sidecar_uploads WHERE user_id = $1 ORDER BY number', [
+      user,
+    ]);
+    assert.deepEqual(
+      numbers.map(({ number }) => number),
+      ['1', '2', '3'],
+    );
+    assert.deepEqual(
+      await scene.sql('SELECT last_number, bytes FROM sidecar_upload_usage WHERE user_id = $1', [user]),
+      [{ last_number: '3', bytes: String(3 * 2 ** 20) }],
+    );
+  }
+});
+
+test('a database whose clock was set back by an hour refuses nobody for the hour to come, and counts right', async () => {
+  const sidecar = await scene.sidecar({ UPLOAD_QUOTA_MB_PER_USER: '1', UPLOAD_RATE_PER_MINUTE: '1' });
+  const user = await newUser();
+  assert.equal((await issue(sidecar, IMAGE, user)).status, 200);
+  await letTimePass(user, '-1 hour');
+  await scene.sql(
+    `UPDATE sidecar_upload_usage SET bytes = 999999999, swept_until = now() + interval '1 hour' WHERE user_id = $1`,
+    [user],
+  );
+  assert.equal((await issue(sidecar, IMAGE, user)).status, 200);
+  assert.equal((await issue(sidecar, IMAGE, user)).body.code, 'rate_limited');
+  const figures = await scene.sql(
+    'SELECT bytes, swept_until <= now() AS is_past FROM sidecar_upload_usage WHERE user_id = $1',
+    [user],
+  );
+  assert.deepEqual(figures, [{ bytes: '20', is_past: true }]);
+});
+
 test('the quota counts what is ready, and what was issued until its URL expires', async () => {
   const sidecar = await scene.sidecar({ UPLOAD_QUOTA_MB_PER_USER: '2', UPLOAD_RATE_PER_MINUTE: '0' });
   const user = await newUser();

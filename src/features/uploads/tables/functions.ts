@@ -33,6 +33,17 @@ BEGIN
   expires_at := created_at + make_interval(secs => url_seconds);
   settles := expires_at + make_interval(secs => least(url_seconds, ${LONGEST_GRACE_SECONDS}));
 
+  -- One of the two tables has been restored without the other, or the clock has been set back: counted anew.
+  IF usage.swept_until > created_at
+     OR EXISTS (SELECT FROM sidecar_uploads AS upload WHERE upload.user_id = whose AND upload.number > usage.last_number) THEN
+    usage.swept_until := created_at;
+    SELECT greatest(usage.last_number, max(upload.number)),
+           coalesce(sum(upload.size_bytes) FILTER (
+             WHERE upload.status = 'ready' OR upload.status = 'issued' AND upload.expires_at > usage.swept_until), 0)
+      INTO usage.last_number, usage.bytes
+      FROM sidecar_uploads AS upload WHERE upload.user_id = whose;
+  END IF;
+
   IF rate_per_minute > 0 THEN
     IF files_wanted > rate_per_minute THEN
       retry_after_seconds := 60;
@@ -41,7 +52,9 @@ BEGIN
         INTO retry_after_seconds
         FROM sidecar_uploads AS upload
        WHERE upload.user_id = whose AND upload.number = usage.last_number + files_wanted - rate_per_minute
-         AND upload.created_at > sidecar_issue_uploads.created_at - interval '1 minute';
+         AND upload.created_at > sidecar_issue_uploads.created_at - interval '1 minute'
+         -- Not those of an hour that is to come again.
+         AND upload.created_at <= sidecar_issue_uploads.created_at;
     END IF;
     IF retry_after_seconds IS NOT NULL THEN
       refusal := 'rate_limited';
