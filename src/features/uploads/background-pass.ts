@@ -29,6 +29,8 @@ export interface BackgroundPassOptions {
 
 /** So many are leased together, and looked at together where the storage takes its time. */
 const BATCH = 32;
+/** Beside them so many at least whose last look failed, and as many again as long as most of them do not fail once more. */
+const FEWEST_AGAIN = 4;
 /**
  * Between the beginnings of two looks, ms: each takes a third of a millisecond of this process's core or more, in pieces, and requests are
  * to come in between (docs/performance.md). The later the process is with its other work, the longer.
@@ -57,6 +59,7 @@ export function createBackgroundPass({
   let done: Promise<void> = Promise.resolve();
   let isFailing = false;
   let apartMs = APART_MS.least;
+  let mostAgain = FEWEST_AGAIN;
 
   async function settle(row: UploadRow): Promise<boolean> {
     try {
@@ -77,23 +80,29 @@ export function createBackgroundPass({
     apartMs = apartAfter(performance.now() - turnAt);
   }
 
-  /** @returns whether all went well */
-  async function settleInTurn(rows: readonly UploadRow[]): Promise<boolean> {
+  /** @returns of each whether it went well */
+  async function settleInTurn(rows: readonly UploadRow[]): Promise<boolean[]> {
     const looks: Promise<boolean>[] = [];
     for (const row of rows) {
       await takeTurn();
       // Stopped meanwhile: whoever comes next need not wait for the lease.
       looks.push(stopping.signal.aborted ? changes.release(row).then(() => true) : settle(row));
     }
-    return !(await Promise.all(looks)).includes(false);
+    return Promise.all(looks);
   }
 
   /** @returns whether there may be more to do at once; null: it failed */
   async function look(): Promise<boolean | null> {
-    const rows = await changes.claimDue(BATCH);
-    if (!(await settleInTurn(rows))) return null;
-    if (rows.length > 0) isFailing = false;
-    return rows.length === BATCH;
+    const rows = await changes.claimDue({ fresh: BATCH, failed: mostAgain });
+    const isDone = await settleInTurn(rows);
+    const again = rows.filter(({ attempts }) => attempts > 0).length;
+    const mended = rows.filter(({ attempts }, index) => attempts > 0 && isDone[index]).length;
+    const isMending = mended * 2 >= again;
+    const hasMore = rows.length - again === BATCH || (again === mostAgain && isMending);
+    mostAgain = isMending ? Math.min(mostAgain * 2, BATCH) : FEWEST_AGAIN;
+    if (rows.length > 0 && !isDone.includes(true)) return null;
+    if (rows.length > 0 && !isDone.includes(false)) isFailing = false;
+    return hasMore;
   }
 
   function failed(error: unknown, message: string): void {

@@ -40,8 +40,11 @@ export interface Changes {
     intent: 'deleted' | null,
     options: RunOptions,
   ): Promise<UploadRow | null>;
-  /** Takes the leases of some that are due and in our bucket. */
-  claimDue(limit: number): Promise<UploadRow[]>;
+  /**
+   * Takes the leases of some that are due and in our bucket. @param fresh how many at most of those whose last look did not fail
+   * @param failed of those whose did
+   */
+  claimDue(limits: { readonly fresh: number; readonly failed: number }): Promise<UploadRow[]>;
   /** Says what the storage is about to be asked for. */
   intend(row: UploadRow, intent: UploadRow['intent'], options: RunOptions): Promise<void>;
   /** A change, with its event; the lease is given back. */
@@ -88,7 +91,8 @@ export function createChanges({ database, sink, storage, counts }: ChangesOption
       );
       return row ?? null;
     },
-    claimDue: (limit) => runNamed('uploads_due', CLAIM_DUE, [randomUUID(), limit, storage.bucket]),
+    claimDue: ({ fresh, failed }) =>
+      runNamed('uploads_due', CLAIM_DUE, [randomUUID(), fresh, storage.bucket, failed]),
     async intend(row, intent, options) {
       const [mine] = await run(INTEND, [intent, row.id, row.lease], options);
       if (mine === undefined) throw leaseLost();
@@ -131,10 +135,14 @@ const CLAIM = `
   RETURNING ${COLUMNS}`;
 
 /** SKIP LOCKED: sidecars take different rows. */
+const due = (which: string, limit: string) => `ARRAY(
+    SELECT id FROM sidecar_uploads WHERE due_at <= now() AND ${which} AND ${FREE} AND ${isForBucket('$3')}
+     ORDER BY due_at LIMIT ${limit} FOR UPDATE SKIP LOCKED)`;
+
+/** Apart, so that those which the storage refuses for good, whatever their number, keep nobody waiting. */
 const CLAIM_DUE = `
   UPDATE sidecar_uploads SET lease = $1, lease_until = now() + ${LEASE}, due_at = now() + ${LEASE}
-   WHERE id IN (SELECT id FROM sidecar_uploads WHERE due_at <= now() AND ${FREE} AND ${isForBucket('$3')}
-                 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+   WHERE id = ANY (${due('attempts = 0', '$2')} || ${due('attempts > 0', '$4')})
   RETURNING ${COLUMNS}`;
 
 const INTEND = `UPDATE sidecar_uploads SET intent = ? WHERE id = ? AND lease = ? RETURNING ${COLUMNS}`;

@@ -31,6 +31,8 @@ export interface UploadRow {
   readonly lease: string | null;
   /** `deleted`, or the reason of a rejection, while the storage has been asked to delete and has not been heard to. */
   readonly intent: 'deleted' | RejectionReason | null;
+  /** Looks that have failed since the last one that did not. */
+  readonly attempts: number;
   /** By the database's clock, when the row was read. */
   readonly is_settled: boolean;
   /** Until it expires, by the same clock. */
@@ -39,7 +41,7 @@ export interface UploadRow {
 
 /** What every statement reads of a row. */
 export const COLUMNS = `id, user_id, number, kind, filename, content_type, size_bytes, key, sha256, multipart_id, part_size,
-  status, reason, etag, created_at, expires_at, settles_at, finished_at, lease, intent, settles_at <= now() AS is_settled,
+  status, reason, etag, created_at, expires_at, settles_at, finished_at, lease, intent, attempts, settles_at <= now() AS is_settled,
   floor(extract(epoch FROM expires_at - now()))::integer AS seconds_left`;
 
 /**

@@ -5,10 +5,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import pg from 'pg';
-import { type ApiAnswer, api } from '../../support/api.ts';
+import { query } from '../../../scripts/lab/database.ts';
+import { until } from '../../../scripts/lab/programs.ts';
+import { type ApiAnswer, api, untilReady } from '../../support/api.ts';
 import { type Fault, startBrokenStore } from '../../support/faulty-store.ts';
 import { withinTime } from '../../support/in-time.ts';
-import type { TestSidecar } from '../../support/start-sidecar.ts';
+import { allTables } from '../../support/sidecar-with-database.ts';
+import { startSidecar, type TestSidecar } from '../../support/start-sidecar.ts';
 import { IMAGE, issue, type UploadScene, uploadScene } from '../../support/upload-scene.ts';
 
 const ENV = { UPLOAD_RATE_PER_MINUTE: '0' };
@@ -171,4 +174,32 @@ test('the user and the upload share what a request may wait for the database', a
   setTimeout(() => users.end(), 3_000);
   assert.equal(await whileHanging(fresh, call, () => uploads.end()), 503);
   assert.equal(await upload.isThere(), true);
+});
+
+test('uploads that the storage refuses for good keep no others waiting, however many they are', async (t) => {
+  const url = await scene.server.createDatabase(allTables);
+  const broken = await startBrokenStore(
+    scene.store.config,
+    (_, path) => path.includes('/uploads/5/') && 'refused',
+  );
+  t.after(broken.stop);
+  const one = await startSidecar({ DATABASE_URL: url, MIGRATE_ON_START: 'false', ...broken.env });
+  t.after(one.stop);
+  await untilReady(one);
+  await issue(one, IMAGE, 5);
+  await query(
+    url,
+    `INSERT INTO sidecar_uploads (id, user_id, number, kind, filename, content_type, size_bytes, key, created_at, expires_at,
+                                  settles_at, due_at, bucket, attempts)
+     SELECT gen_random_uuid(), user_id, number + n, kind, filename, content_type, size_bytes, key, created_at, expires_at,
+            settles_at, now() - interval '1 hour', bucket, 1
+       FROM sidecar_uploads, generate_series(1, 5000) AS n`,
+  );
+  const { body } = await issue(one, { ...IMAGE, size_bytes: PNG.length });
+  await fetch(body.upload_url, { method: 'PUT', headers: body.headers, body: new Uint8Array(PNG) });
+  await query(url, 'UPDATE sidecar_uploads SET due_at = now() WHERE id = $1', [body.upload_id]);
+  await until('the upload to be looked at', async () => {
+    const { body: upload } = await api('GET', `${one.url}/api/uploads/${body.upload_id}`, { user: 1 });
+    return upload.status === 'ready';
+  });
 });
