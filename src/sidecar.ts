@@ -77,7 +77,7 @@ const WEBSOCKET_HANDSHAKE_TIMEOUT_MS = 10_000;
 export function createSidecar(config: Config, log: Log, unhandledRejections = () => 0): Sidecar {
   const languageOf = createLanguageOf(config.detailLanguage);
   const database = createDatabase(config.database, { poolMax: config.databasePoolMax });
-  const storage = config.storage && createObjectStorage(config.storage, createStorageClock(log));
+  const storage = config.storage && createObjectStorage(config.storage, createStorageClock(log), log);
   const users = createUserDirectory(database);
   const requireUser = createRequireUser({ token: config.token, findUser: users.find });
   const eventWriter = createEventWriter(config.webhook !== null);

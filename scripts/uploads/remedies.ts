@@ -28,7 +28,9 @@ function explain(facts: FailureFacts, config: StorageConfig): Finding {
   return wrong(seen, remedy(facts));
 }
 
-const CERTIFICATE = /CERT|SELF_SIGNED|ALTNAME|^ERR_(SSL|TLS|OSSL)/;
+/** Node's names for what is wrong with a chain of certificates, https://nodejs.org/api/tls.html#x509-certificate-error-codes. */
+const CERTIFICATE = /CERT|SELF_SIGNED|ALTNAME|^UNABLE_TO_|^INVALID_(CA|PURPOSE)$/;
+const NO_TLS = /^EPROTO$|^ERR_(SSL|TLS|OSSL)_/;
 
 const pathStyleHint = ({ forcePathStyle, bucket }: StorageConfig) =>
   forcePathStyle
@@ -39,10 +41,20 @@ function explainSilence(code: string | null, seen: string, hint: string): Findin
   if (code === null) return wrong(seen, `Is that host what the settings mean?${hint}`);
   if (code === 'ENOTFOUND')
     return wrong(`${seen}: there is no such host`, `Mend the host name in the settings.${hint}`);
+  if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID')
+    return wrong(
+      `${seen}: the certificate is not valid today`,
+      'Have it renewed where the storage runs; or set the clock of this machine (NTP).',
+    );
   if (CERTIFICATE.test(code))
     return wrong(
       `${seen}: the certificate is not good for this host`,
-      `Use the host name that is in the certificate, or name its issuer in NODE_EXTRA_CA_CERTS.${hint}`,
+      `Use the host name that is in the certificate, or name a file with its issuer in NODE_EXTRA_CA_CERTS.${hint}`,
+    );
+  if (NO_TLS.test(code))
+    return wrong(
+      `${seen}: no TLS comes about`,
+      `Does it speak TLS there? Else http:// in the settings.${hint}`,
     );
   return unchecked(seen, `Does it run, and may this machine connect to it (host, port, firewall)?${hint}`);
 }

@@ -1,26 +1,31 @@
 /** npm run uploads -- doctor, on a bucket that is as it should be, and with one thing wrong at a time. */
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { createServer as createTlsServer } from 'node:tls';
 import {
   type CORSRule,
   type LifecycleRule,
   ListObjectVersionsCommand,
   PutBucketVersioningCommand,
 } from '@aws-sdk/client-s3';
-import { freePort } from '../../scripts/lab/ports.ts';
+import { makeCertificate } from '../../scripts/lab/certificate.ts';
+import { freePort, listen } from '../../scripts/lab/ports.ts';
 import { startProgram, until } from '../../scripts/lab/programs.ts';
 import { startRadosgw } from '../../scripts/lab/radosgw.ts';
+import { makeScratchFolder } from '../../scripts/lab/scratch-folder.ts';
 import { runNode } from '../../scripts/lab/sidecar.ts';
 import { type startTestObjectStore, storageEnv } from '../../scripts/lab/throwaway-object-store.ts';
 import { parseCommandLine } from '../../scripts/uploads/arguments.ts';
 import { withAbort } from '../../scripts/uploads/bucket-rules.ts';
 import { statusOf } from '../../scripts/uploads/check.ts';
+import { explainFailure } from '../../scripts/uploads/remedies.ts';
 import { checkStorage, type StorageChecksOptions } from '../../scripts/uploads/storage-checks.ts';
 import type { StorageConfig } from '../../src/config/config.ts';
 import { createS3Calls } from '../../src/infra/object-storage/s3-calls.ts';
 import { createStorageClock } from '../../src/infra/object-storage/storage-clock.ts';
+import { StorageFailure } from '../../src/infra/object-storage/storage-failure.ts';
 import { type Intervention, startFaultyStore } from '../support/faulty-store.ts';
 import { storageOf } from '../support/object-store-contract.ts';
 import { requireTools } from '../support/requirements.ts';
@@ -224,6 +229,27 @@ test('a clock that is wrong is found, whether the sidecar can make up for it or 
   const far = await diagnose(store.config);
   assert.equal(far.of('connection')?.status, 'wrong');
   assert.match(`${far.of('connection')?.remedy}`, /clock/);
+});
+
+test('of a certificate that is not good it is said why, and of a storage that speaks no TLS', async (t) => {
+  const folder = makeScratchFolder('storage-tls');
+  t.after(() => folder.remove());
+  const { certPath, keyPath } = await makeCertificate(folder.path);
+  const server = createTlsServer({ cert: readFileSync(certPath), key: readFileSync(keyPath) });
+  const port = await listen(server);
+  t.after(() => server.close());
+  const store = await faulty(t, ({ pass }) => pass());
+  const connection = async (endpoint: string) => {
+    const { of } = await diagnose({ ...store.config, endpoint });
+    return `${of('connection')?.status}: ${of('connection')?.text} ${of('connection')?.remedy}`;
+  };
+  assert.match(await connection(`https://127.0.0.1:${port}`), /^wrong: .*VERIFY.*NODE_EXTRA_CA_CERTS/);
+  const withoutTls = store.config.endpoint.replace('http:', 'https:');
+  assert.match(await connection(withoutTls), /^wrong: .*no TLS.*http:\/\//);
+  const expired = new StorageFailure({
+    ...{ operation: 'GetObject', httpStatus: null, code: 'CERT_HAS_EXPIRED', region: null },
+  });
+  assert.match(`${explainFailure(expired, store.config).remedy}`, /renewed/);
 });
 
 test('whether If-None-Match is honoured is found out, and is wrong only when it is counted upon', async (t) => {

@@ -5,6 +5,7 @@
  */
 import type { CORSRule, LifecycleRule } from '@aws-sdk/client-s3';
 import type { StorageConfig } from '../../config/config.ts';
+import type { Log } from '../logger.ts';
 import { createBucketRules } from './bucket-rules.ts';
 import {
   createMultiparts,
@@ -111,15 +112,20 @@ export interface ObjectStorage {
   close(): void;
 }
 
-/** @param clock learns from every answer */
-export function createObjectStorage(config: StorageConfig, clock: StorageClock): ObjectStorage {
+/** @param clock learns from every answer @param log is told why the storage is not ready, and when it is again */
+export function createObjectStorage(
+  config: StorageConfig,
+  clock: StorageClock,
+  log: Pick<Log, 'warn' | 'info'> = { warn() {}, info() {} },
+): ObjectStorage {
   const { bucket, publicBaseUrl } = config;
   const tries = createTries(clock);
   const calls = createS3Calls(config, clock, tries);
-  const ping = createPing(calls, bucket, clock);
-  const learnTime = createTimeLearner(clock, ping);
   const place = () => signingPlace(calls.client(), bucket);
   const requests = createObjectRequests({ config, clock, tries, place });
+  const objects = createObjects(requests, calls, bucket);
+  const ping = createPing({ calls, objects, bucket, clock, log });
+  const learnTime = createTimeLearner(clock, ping);
   const sign = createSigner(config, place);
   const multiparts = createMultiparts(calls, bucket, config.uploadAcl);
 
@@ -154,7 +160,7 @@ export function createObjectStorage(config: StorageConfig, clock: StorageClock):
       });
     },
     publicUrl: (key) => `${publicBaseUrl}/${key.split('/').map(encodeURIComponent).join('/')}`,
-    ...createObjects(requests, calls, bucket),
+    ...objects,
     createMultipart: multiparts.create,
     listParts: multiparts.listParts,
     completeMultipart: multiparts.complete,

@@ -9,8 +9,9 @@ import { createStorageClock } from '../../../src/infra/object-storage/storage-cl
 import { StorageFailure } from '../../../src/infra/object-storage/storage-failure.ts';
 import { startDeafBackend } from '../../support/deaf-backend.ts';
 
+const SILENT = { warn() {}, info() {} };
 const signal = (ms = 30_000) => AbortSignal.timeout(ms);
-const storageAt = (port: number) =>
+const storageAt = (port: number, log: { warn(line: object): void; info(line: object): void } = SILENT) =>
   createObjectStorage(
     {
       endpoint: `http://127.0.0.1:${port}`,
@@ -22,7 +23,8 @@ const storageAt = (port: number) =>
       uploadAcl: null,
       forcePathStyle: true,
     },
-    createStorageClock({ warn() {}, info() {} }),
+    createStorageClock(SILENT),
+    log,
   );
 
 /** A storage that does what it is told, and how often it was asked. */
@@ -330,4 +332,29 @@ test('a storage that does not take connections is given up after 3 s, whatever t
   const storage = storageAt(Number(new URL(deaf.url).port));
   t.after(() => storage.close());
   await assert.rejects(storage.delete('k', signal()), { status: 503, code: 'TimeoutError' });
+});
+
+test('why a storage is not ready is told once for each reason, and when it is again', async (t) => {
+  const codes = ['InvalidAccessKeyId', 'InvalidAccessKeyId', 'AccessDenied'];
+  const server = createServer((req, res) => {
+    if (codes.length === 0) res.writeHead(200).end();
+    else if (req.method === 'HEAD') res.writeHead(403).end();
+    else xml(res, errorXml(codes.shift() ?? ''), 403);
+  });
+  const said: string[] = [];
+  const note = (line: object) => said.push((line as { reason?: string }).reason ?? 'ready');
+  const storage = storageAt(await listen(server), { warn: note, info: note });
+  t.after(() => {
+    storage.close();
+    server.close();
+  });
+  for (const isReady of [false, false, false, true, true]) assert.equal(await storage.ping(), isReady);
+  assert.deepEqual(said, ['GetObject: 403 InvalidAccessKeyId', 'GetObject: 403 AccessDenied', 'ready']);
+});
+
+test('a key that may not ask for the bucket is good enough when it is told that a file is not there', async (t) => {
+  const { storage } = await scripted(t, (req, res) =>
+    req.method === 'HEAD' ? res.writeHead(403).end() : xml(res, errorXml('NoSuchKey'), 404),
+  );
+  assert.equal(await storage.ping(), true);
 });
