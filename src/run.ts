@@ -13,7 +13,7 @@ import { serveMetrics } from './infra/metrics.ts';
 import { collectFromWorkers } from './infra/worker-metrics.ts';
 import { warnOfSharedRoutes } from './shared-routes.ts';
 import { createSidecar, type Sidecar } from './sidecar.ts';
-import { keepYoungGenerationSmall } from './young-generation.ts';
+import { boundYoungGeneration } from './young-generation.ts';
 
 const HELP = `Usage: node src/main.ts [--check-config] [--help]
 
@@ -108,7 +108,7 @@ interface Running {
 async function startSidecar(config: Config, log: Log): Promise<Running> {
   const sidecar = createSidecar(config, log, () => unhandledRejections);
   const { port } = await sidecar.start(activatedSocket());
-  keepYoungGenerationSmall();
+  boundYoungGeneration(sidecar.waiting);
   const where = port === null ? { socket: 'passed' } : { host: config.host, port };
   log.info({ ...where, pid: process.pid }, 'listening');
   if (cluster.isWorker) await obeyPrimary(sidecar);

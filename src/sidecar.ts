@@ -58,6 +58,8 @@ export interface Sidecar {
    * @throws when the port is taken
    */
   start(passed?: { readonly fd: number }): Promise<{ readonly port: number | null }>;
+  /** Forwarded requests that wait for an answer at the moment. */
+  waiting(): number;
   /** Takes no more connections; the open ones go on. */
   stopAccepting(): void;
   /** Finishes what is under way within the grace time, closes everything; resolves when done. */
@@ -223,6 +225,7 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
       const address = listening.server.address();
       return { port: address !== null && typeof address === 'object' ? address.port : null };
     },
+    waiting: () => counters.inFlight,
     stopAccepting() {
       ended ??= stopAccepting(listening);
     },

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { forgetPeak, openDescriptors, peakBytes, residentBytes } from '../../scripts/lab/proc.ts';
-import { until } from '../../scripts/lab/programs.ts';
+import { runToEnd, until } from '../../scripts/lab/programs.ts';
 import { connectRaw, type RawConnection } from '../../scripts/lab/raw-connection.ts';
 import { ok, type ScriptedBackend, startScriptedBackend } from '../../scripts/lab/scripted-backend.ts';
 import { type SidecarProcess, startProcess } from '../../scripts/lab/sidecar.ts';
@@ -127,6 +127,36 @@ test('three thousand idle WebSockets hold less than 16 KB each', async (t) => {
       assert.ok(each < 16 * 1024, `${Math.round(each / 1024)} KB each`);
     },
   );
+});
+
+test('new objects have twice 8 MB, or twice 16 when many requests wait, also behind a start with less', async () => {
+  const program = `
+    import { setTimeout as sleep } from 'node:timers/promises';
+    import { getHeapSpaceStatistics } from 'node:v8';
+    import { boundYoungGeneration } from ${JSON.stringify(import.meta.resolve('../../src/young-generation.ts'))};
+
+    let waiting = 0;
+    boundYoungGeneration(() => waiting);
+    const kept = [];
+    async function halfBehindBurst() {
+      for (let i = 0; i < 60; i += 1) {
+        kept.push(Array.from({ length: 20_000 }, (_, id) => ({ id })));
+        await sleep(5);
+      }
+      return half();
+    }
+    function half() {
+      const young = getHeapSpaceStatistics().find((space) => space.space_name === 'new_space');
+      return Math.round((young.space_used_size + young.space_available_size) / ${MIB});
+    }
+    const halves = [half(), await halfBehindBurst()];
+    waiting = 1_000;
+    halves.push(await halfBehindBurst());
+    process.stdout.write(JSON.stringify(halves));`;
+  const run = await runToEnd(process.execPath, ['--input-type=module-typescript', '-e', program], {});
+  const [atFirst, usual, crowded] = run.status === 0 ? JSON.parse(run.stdout) : [];
+  assert.ok(atFirst < 8, `${atFirst} MB at first: ${run.stderr}`);
+  assert.deepEqual([usual, crowded], [8, 16], run.stderr);
 });
 
 test('ten thousand WebSockets opened and closed leave no descriptor and no memory behind', async (t) => {
