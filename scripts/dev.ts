@@ -2,7 +2,7 @@
  * `npm run dev`: the sidecar in front of everything it needs, on a machine with nothing but Node. What the environment
  * (or .env) names is used instead of the embedded part.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { banner } from './dev/banner.ts';
 import { removeData, sidecarPidFile, stopOrphans } from './dev/clear-up.ts';
@@ -33,11 +33,9 @@ function main(): void {
   const options = readCommandLine(HELP, parseOptions);
   if (options === null) return;
   const shell = { ...process.env };
-  if (existsSync(ENV_FILE)) process.loadEnvFile(ENV_FILE);
-  const given = Object.entries(process.env).filter(([, value]) => value !== undefined && value.trim() !== '');
-  const settings: Settings = Object.fromEntries(given) as Record<string, string>;
   runParts(
     async (parts) => {
+      const settings = readSettings();
       const hasLan = options.lan || options['lan-address'].length > 0;
       const lan = hasLan ? openLan(options['lan-address']) : NO_LAN;
       const state = await openStateFolder(resolve(options.state), settings);
@@ -46,8 +44,28 @@ function main(): void {
       const wanted = hasLan ? { ...settings, HOST: '0.0.0.0' } : settings;
       await start({ settings: wanted, state, parts, say, lan }, options, shell);
     },
-    { underNpm: settings.npm_lifecycle_event !== undefined },
+    { underNpm: shell.npm_lifecycle_event !== undefined },
   );
+}
+
+/** The environment, .env behind it, without blank values. @throws Error with a sentence */
+function readSettings(): Settings {
+  if (existsSync(ENV_FILE)) {
+    const text = readEnvFile();
+    // As PowerShell's `>` writes it. Node would find no setting in it.
+    if (text.includes('\0')) throw new Error(`${ENV_FILE} is UTF-16: save it as UTF-8.`);
+    process.loadEnvFile(ENV_FILE);
+  }
+  const given = Object.entries(process.env).filter(([, value]) => value !== undefined && value.trim() !== '');
+  return Object.fromEntries(given) as Record<string, string>;
+}
+
+function readEnvFile(): string {
+  try {
+    return readFileSync(ENV_FILE, 'utf8');
+  } catch (error) {
+    throw new Error(`${ENV_FILE} cannot be read: ${(error as Error).message}`);
+  }
 }
 
 /** @throws Error with a sentence */

@@ -8,6 +8,7 @@ import { exportReviews } from '../src/features/reviews/operator/export.ts';
 import { refreshVerified } from '../src/features/reviews/operator/refresh-verified.ts';
 import { recountEverything } from '../src/features/reviews/tables/adoption.ts';
 import { type Drift, findDrift } from '../src/features/reviews/tables/figures.ts';
+import { isUndefinedTable } from '../src/infra/postgres/failure.ts';
 import { longTransaction, longWork } from '../src/infra/postgres/migrate.ts';
 import { fail, readCommandLine, readDatabaseTarget } from './lib/command-line.ts';
 import { importFile } from './reviews/import-file.ts';
@@ -68,7 +69,8 @@ async function main(): Promise<void> {
         else await refresh(knex);
       });
   } catch (error) {
-    fail(1, `${FAILURES[command]}: ${sentenceOf(error)}`);
+    const remedy = isUndefinedTable(error) ? '. Has npm run migrate run?' : '';
+    fail(1, `${FAILURES[command]}: ${sentenceOf(error)}${remedy}`);
   }
 }
 

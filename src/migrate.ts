@@ -33,7 +33,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (action === '--help' || action === '-h') {
     process.stdout.write(HELP);
   } else if (rest.length > 0 || !['--up', '--status', '--repair', '--down'].includes(action)) {
-    fail(2, HELP);
+    fail(2, `Unknown argument ${rest[0] ?? action}.\n\n${HELP}`);
   } else {
     const target = readTarget();
     if (target !== undefined) await act(action, target);
@@ -67,11 +67,17 @@ async function showStatus(target: DatabaseTarget): Promise<void> {
       applied.map((name) => (newer.includes(name) ? `${name} (by a newer release)` : name)),
     ),
     ...labelled('pending', pending),
-    ...labelled('wrong', problems),
+    // What is yet to be made is missing, in dozens of lines.
+    ...labelled('wrong', pending.length > 0 ? summed(problems) : problems),
     ...labelled('note', advice),
   ]);
   if (problems.length > 0) process.exitCode = EX_WRONG;
 }
+
+const summed = ({ length }: readonly string[]) =>
+  length === 0
+    ? []
+    : [`${length} parts are missing or of another release, as long as migrations are pending`];
 
 const labelled = (label: string, lines: readonly string[]) =>
   lines.map((line) => `${label.padEnd(WIDTH)}  ${line}`);
@@ -95,6 +101,8 @@ function fail(status: number, text: string): void {
   process.exitCode = status;
 }
 
-main(process.argv.slice(2)).catch((error) => {
-  fail(1, `The migration failed: ${error instanceof Error ? error.message : String(error)}`);
+const args = process.argv.slice(2);
+main(args).catch((error) => {
+  const what = args[0] === '--status' ? 'The status cannot be told' : 'The migration failed';
+  fail(1, `${what}: ${error instanceof Error ? error.message : String(error)}`);
 });

@@ -3,7 +3,7 @@
  * listen, 70 for a defect or when the socket that systemd passed is lost, 0 after an orderly stop.
  */
 import cluster from 'node:cluster';
-import { configAdvice } from './config/advice.ts';
+import { configAdvice, nodeAdvice } from './config/advice.ts';
 import { type Config, parseConfig } from './config/config.ts';
 import { keepOwnEnvironment } from './config/environment.ts';
 import { ConfigError } from './config/read-settings.ts';
@@ -40,7 +40,8 @@ function main(args: readonly string[]): void {
     const config = readConfig();
     if (config === undefined) return;
     if (args.includes('--check-config')) {
-      const notes = configAdvice(config).map((advice) => `Note: ${advice}.\n`);
+      const advice = [...nodeAdvice(process.versions.node), ...configAdvice(config)];
+      const notes = advice.map((text) => `Note: ${text}.\n`);
       process.stdout.write(`The configuration is complete.\n${notes.join('')}`);
     } else run(config);
   }
@@ -60,6 +61,7 @@ function run(config: Config): void {
   keepOwnEnvironment(process.env);
   const log = createLogger(config.logLevel);
   const exit = createExit(log);
+  if (cluster.isPrimary) for (const advice of nodeAdvice(process.versions.node)) log.warn(advice);
   process.on('uncaughtException', (error) => {
     // A defect of the sidecar. Nobody knows what state it left behind: log it and let the supervisor start a new process.
     log.fatal({ err: error }, 'uncaught exception');

@@ -44,7 +44,8 @@ export async function runSidecar(
   };
   start();
   onStop(() => sidecar?.stop());
-  if (!(await untilReady(url, signal))) say(`not everything behind the sidecar answers: see ${url}/readyz`);
+  if (!(await untilReady(url, signal)))
+    say(`not everything behind the sidecar is ready yet: see ${url}/readyz`);
 
   return async () => {
     const old = sidecar;

@@ -1,6 +1,22 @@
 /** What starts, and will hardly be what was meant. Pure. */
 import type { Config } from './config.ts';
 
+/** `engines` of package.json: the majors that are tested, and the least minor of each. */
+const TESTED_NODES: Readonly<Record<string, number>> = { 24: 9, 26: 10 };
+
+/**
+ * Since Node 22.18 strips types, an untested one no longer fails at the first file.
+ * @param version `process.versions.node`
+ */
+export function nodeAdvice(version: string): string[] {
+  const [major = '', minor] = version.split('.');
+  if (Number(minor) >= (TESTED_NODES[major] ?? Number.POSITIVE_INFINITY)) return [];
+  const tested = Object.entries(TESTED_NODES).map(([known, least]) => `${known} (from ${known}.${least})`);
+  return [
+    `Node ${version} is none that the sidecar is tested with, which are ${tested.join(' and ')}: npm ci brings one, node_modules/.bin/node`,
+  ];
+}
+
 /** @returns whole sentences, without values that may be secret */
 export function configAdvice({ database }: Pick<Config, 'database'>): string[] {
   const { otherHosts, targetSession } = database;

@@ -159,7 +159,7 @@ function registerUploads(registry: Registry, read: () => UploadFigures): void {
   });
 }
 
-/** Serves `GET /metrics` on loopback only. @throws when the port is taken */
+/** Serves `GET /metrics` on loopback only. @throws when it cannot listen there */
 export async function serveMetrics(port: number, render: () => Promise<string>): Promise<Server> {
   const server = http.createServer((req, res) => {
     if (req.url !== '/metrics') {
@@ -172,8 +172,8 @@ export async function serveMetrics(port: number, render: () => Promise<string>):
     );
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', () =>
-      reject(new Error(`Cannot serve metrics on 127.0.0.1:${port}: the port is taken.`)),
+    server.once('error', (cause) =>
+      reject(new Error(`Cannot serve metrics on 127.0.0.1:${port}.`, { cause })),
     );
     server.listen(port, '127.0.0.1', resolve);
   });

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { makeScratchFolder } from '../../scripts/lab/scratch-folder.ts';
+import { nodeAdvice } from '../../src/config/advice.ts';
 import { parseConfig } from '../../src/config/config.ts';
 import { ConfigError } from '../../src/config/read-settings.ts';
 import { SETTING_NAMES } from '../../src/config/settings.ts';
@@ -376,4 +377,15 @@ test('every setting is documented, in both languages and the example file', () =
     const text = readFileSync(resolve(import.meta.dirname, '../..', file), 'utf8');
     for (const name of SETTING_NAMES) assert.ok(text.includes(name), `${name} is missing in ${file}`);
   }
+});
+
+test('a Node that package.json does not name is warned about', () => {
+  const { engines } = JSON.parse(readFileSync(resolve(import.meta.dirname, '../../package.json'), 'utf8'));
+  for (const [, version = ''] of engines.node.matchAll(/\^(\d+\.\d+)\.0/g)) {
+    const [major, minor] = version.split('.').map(Number);
+    assert.deepEqual([nodeAdvice(`${version}.0`), nodeAdvice(`${major}.${minor + 1}.2`)], [[], []]);
+    assert.match(String(nodeAdvice(`${major}.${minor - 1}.9`)), new RegExp(`${major} \\(from ${version}\\)`));
+  }
+  for (const version of ['22.23.3', '25.9.0', '27.0.0'])
+    assert.match(String(nodeAdvice(version)), new RegExp(`^Node ${version} `));
 });

@@ -167,6 +167,20 @@ describe('npm run dev', () => {
     }
   });
 
+  test('says what is wrong with a .env that cannot be read', async () => {
+    const path = join(project.folder, '.env');
+    await writeFile(path, Buffer.from('PORT=1\n', 'utf16le'));
+    const wide = dev();
+    assert.equal(await wide.exited, 1);
+    assert.match(wide.output(), /\.env is UTF-16: save it as UTF-8\.\n/);
+    await rm(path);
+    await mkdir(path);
+    const folder = dev();
+    assert.equal(await folder.exited, 1);
+    assert.match(folder.output(), /\.env cannot be read: EISDIR: /);
+    await rm(path, { recursive: true });
+  });
+
   test('stops in order when a supervisor ends npm alone', async () => {
     const command = dev(['--no-watch'], {}, true);
     const { ports } = await command.ready();

@@ -77,6 +77,15 @@ test('a server without TLS is used in plain by prefer, and never by require', as
   }
 });
 
+test('what a server without TLS has against a login is told alone, not that it has no TLS', async () => {
+  for (const mode of ['prefer', 'allow'] as const) {
+    const wrong = { ...withTls(plain.url, mode), database: 'nope' };
+    const isReason = ({ cause }: Error) =>
+      cause instanceof Error && cause.message === 'database "nope" does not exist';
+    await assert.rejects(usingDatabase(wrong, encrypted), isReason, mode);
+  }
+});
+
 /** Which logins a server takes, as lines of its pg_hba.conf; `app` always gets in for the test's own SQL. */
 async function allowLogins(url: string, lines: string[]): Promise<void> {
   const [at] = await query<{ path: string }>(url, `SELECT current_setting('hba_file') AS path`);

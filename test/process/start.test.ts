@@ -122,6 +122,23 @@ test('a taken port is a sentence and exit status 1', async () => {
   );
 });
 
+test('a metrics port that cannot be listened on is told with its reason', async () => {
+  await using sidecar = await startProcess();
+  const env = baseEnv({ METRICS_PORT: String(sidecar.port) });
+  assert.match(
+    (await runNode(MAIN, [], env)).stderr,
+    /^Cannot serve metrics on 127.0.0.1:\d+: listen EADDRINUSE/,
+  );
+});
+
+test('a Node that is not tested is a warning in the log, and a note of --check-config', async () => {
+  const older = `data:text/javascript,Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '22.18.0' } })`;
+  const check = await runNode('--import', [older, MAIN, '--check-config'], baseEnv({}));
+  assert.match(check.stdout, /^Note: Node 22\.18\.0 is none that the sidecar is tested with/m);
+  await using sidecar = await startProcess({ NODE_OPTIONS: `--import "${older}"` });
+  assert.match(JSON.stringify(sidecar.log()), /"level":"warn".*Node 22\.18\.0 is none/);
+});
+
 test('it starts, forwards and answers /livez with everything behind it down', async () => {
   const sidecar = await startProcess({ BACKEND_URL: 'http://127.0.0.1:9' });
   try {
@@ -212,5 +229,8 @@ test('migrate prints what it did, and its settings problems like the sidecar', a
   assert.match((await runNode(migrate, ['--help'], {})).stdout, /Usage: node src\/migrate\.ts/);
   const run = await runNode(migrate, [], { DATABASE_URL: 'mysql://u:hunter2@h/d' });
   assert.deepEqual([run.status, run.stderr.includes('hunter2')], [78, false]);
-  assert.equal((await runNode(migrate, [], { DATABASE_URL: 'postgresql://u:p@127.0.0.1:9/d' })).status, 1);
+  const away = { DATABASE_URL: 'postgresql://u:p@127.0.0.1:9/d' };
+  assert.equal((await runNode(migrate, [], away)).status, 1);
+  assert.match((await runNode(migrate, ['--status'], away)).stderr, /^The status cannot be told: connect/);
+  assert.match((await runNode(migrate, ['--down', '--now'], away)).stderr, /^Unknown argument --now\./);
 });

@@ -8,7 +8,7 @@ import type { ClientConfig } from 'pg';
 import type Client from 'pg/lib/client.js';
 import type { DatabaseTarget } from '../../config/database-url.ts';
 import { loadPackage } from '../../load-package.ts';
-import { ConnectError, isLimitRefused, isTlsRefused } from './failure.ts';
+import { ConnectError, isLimitRefused, isTlsLacking, isTlsRefused } from './failure.ts';
 import { createHostChoice, type OpenHost } from './host-choice.ts';
 
 /** Deadline for connect, TLS and login together, on all hosts, ms. */
@@ -118,7 +118,9 @@ function createOpener(target: DatabaseTarget, options: ConnectorOptions): OpenHo
         if (!isTlsRefused(error)) break;
       }
     }
-    throw new ConnectError(failures);
+    // `prefer` and `allow` ask for nothing that is lacking there: what the server said without TLS is the reason.
+    const reasons = failures.length > 1 ? failures.filter((failure) => !isTlsLacking(failure)) : failures;
+    throw new ConnectError(reasons);
   };
 }
 

@@ -94,8 +94,11 @@ export const isLimitRefused = (error: unknown): boolean =>
  * that insists on TLS; or there was no TLS to be had.
  */
 export const isTlsRefused = (error: unknown): boolean =>
-  /^(08|28)|^EPROTO$|^ERR_(SSL|OSSL)_/.test(codeOf(error)) ||
-  (error instanceof Error && /server does not support SSL/i.test(error.message));
+  /^(08|28)|^EPROTO$|^ERR_(SSL|OSSL)_/.test(codeOf(error)) || isTlsLacking(error);
+
+/** Of node-postgres: the server has no TLS. */
+export const isTlsLacking = (error: unknown): boolean =>
+  error instanceof Error && /server does not support SSL/i.test(error.message);
 
 /**
  * The server has answered, and does not want us: the other hosts are not tried then

@@ -261,6 +261,15 @@ test('npm run migrate -- --status says what is wrong, --repair also what cannot 
   assert.match((await command(url, '--repair')).stdout, /^Everything is right\.$/m);
 });
 
+test('before the first migration --status does not list as wrong what is yet to be made', async () => {
+  const { status, stdout } = await command(await server.createDatabase(), '--status');
+  assert.match(
+    stdout,
+    /^wrong {4}\d+ parts are missing or of another release, as long as migrations are pending\n$/m,
+  );
+  assert.deepEqual([status, stdout.match(/^wrong/gm)?.length], [3, 1]);
+});
+
 test('triggers and indexes of the backend’s own stay as they are, through repairs and the way back', async () => {
   const url = await createOldTable(server);
   await query(
