@@ -1,5 +1,6 @@
 /** How connections are opened: TLS as libpq means it, session options, poolers, and errors that say why. */
 import assert from 'node:assert/strict';
+import { resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
@@ -9,6 +10,7 @@ import {
   type TestDatabaseServer,
   usingDatabase,
 } from '../../scripts/lab/database.ts';
+import { runNode } from '../../scripts/lab/sidecar.ts';
 import { type DatabaseTarget, parseDatabaseUrl, type TlsMode } from '../../src/config/database-url.ts';
 import { createConnector } from '../../src/infra/postgres/connection.ts';
 import type { Database } from '../../src/infra/postgres/database.ts';
@@ -64,6 +66,35 @@ test('TLS modes mean what libpq says they mean', async (t) => {
       usingDatabase(withTls(tls.url, 'verify-ca'), encrypted),
       isUnavailable,
       'unknown CA',
+    );
+  } finally {
+    await tls.stop();
+  }
+});
+
+test('sslrootcert=system takes what the system trusts, not Node’s own list', async (t) => {
+  if (!requireTools(t, ['openssl'])) return;
+  const tls = await startTestDatabase({ tls: true });
+  const migrate = resolve(import.meta.dirname, '../../src/migrate.ts');
+  const DATABASE_URL = `${tls.url}?sslrootcert=system`;
+  const told = async (SSL_CERT_FILE: string) =>
+    (await runNode(migrate, ['--status'], { DATABASE_URL, SSL_CERT_FILE, SSL_CERT_DIR: '/none' })).status;
+  try {
+    assert.deepEqual([await told(tls.caPath ?? ''), await told('/none')], [3, 1], 'found something, refused');
+  } finally {
+    await tls.stop();
+  }
+});
+
+test('a file of sslrootcert without a certificate is told as that', async (t) => {
+  if (!requireTools(t, ['openssl'])) return;
+  const tls = await startTestDatabase({ tls: true });
+  try {
+    const isReason = ({ cause }: Error) =>
+      cause instanceof Error && /sslrootcert names has no certificate/.test(cause.message);
+    await assert.rejects(
+      usingDatabase(withTls(tls.url, 'verify-full', import.meta.filename), encrypted),
+      isReason,
     );
   } finally {
     await tls.stop();
