@@ -23,8 +23,8 @@ function explain(facts: FailureFacts, config: StorageConfig): Finding {
     return unchecked(seen, 'The storage is busy or broken. Try again; its status page may know more.');
   if (region !== null && region !== config.region)
     return wrong(`${seen}: the bucket is in ${region}, S3_REGION is ${config.region}`, `S3_REGION=${region}`);
-  const isDenied = httpStatus === 403 && operation === 'HeadObject';
-  const remedy = isDenied ? DENIED : (REMEDIES[code ?? ''] ?? (code === null ? NOT_S3 : OTHER));
+  if (code === 'InvalidAccessKeyId' && config.accessKeyId.startsWith('ASIA')) return wrong(seen, TEMPORARY);
+  const remedy = REMEDIES[code ?? ''] ?? (code === null ? NOT_S3 : OTHER);
   return wrong(seen, remedy(facts));
 }
 
@@ -66,13 +66,15 @@ const REGION: Remedy = () =>
 const CLOCK: Remedy = () => 'Set the clock of this machine (NTP).';
 const NOT_S3: Remedy = () =>
   'This is not how S3 refuses: does S3_ENDPOINT lead to the storage itself, not to a site or a CDN?';
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids */
+const TEMPORARY =
+  'S3_ACCESS_KEY_ID is a temporary one (ASIA…), which is good for hours and only with a session token: give the sidecar a key of its own (AKIA…).';
 const OTHER: Remedy = ({ code }) => `Look ${code} up in the provider's manual.`;
 const ACL: Remedy = () =>
   'This bucket takes no ACLs: leave S3_UPLOAD_ACL empty and make the files public by a bucket policy or a CDN.';
 
 /** What a key must be allowed for a call, where the call has another name. */
 const PERMISSIONS: Readonly<Record<string, string>> = {
-  HeadObject: 's3:GetObject and s3:ListBucket',
   GetObject: 's3:GetObject and s3:ListBucket',
   PutObject: 's3:PutObject, and s3:PutObjectAcl with S3_UPLOAD_ACL',
   UploadPart: 's3:PutObject',
@@ -86,7 +88,6 @@ const PERMISSIONS: Readonly<Record<string, string>> = {
   PutBucketLifecycleConfiguration: 's3:PutLifecycleConfiguration',
 };
 
-/** Also of a HEAD, whose answer has no body that could say so. */
 const DENIED: Remedy = ({ operation }) =>
   `Allow the key ${PERMISSIONS[operation] ?? `s3:${operation}`} in this bucket.`;
 

@@ -4,6 +4,7 @@
  * request, and the connections are its own.
  */
 import type { Log } from '../../infra/logger.ts';
+import { StorageFailure } from '../../infra/object-storage/storage-failure.ts';
 import { isSchemaMissing } from '../../infra/postgres/failure.ts';
 import type { Changes } from './changes.ts';
 import type { DueLook, DueUploads, UploadCounts } from './figures.ts';
@@ -17,6 +18,9 @@ export interface BackgroundPass {
   /** What waits for it; null before the first look, or when nobody wants to know. */
   due(): DueUploads | null;
 }
+
+/** Of a look. `refused`: the storage answers, and does not do it. */
+type Outcome = 'done' | 'refused' | 'failed';
 
 export interface BackgroundPassOptions {
   readonly changes: Pick<Changes, 'claimDue' | 'release'>;
@@ -61,15 +65,15 @@ export function createBackgroundPass({
   let apartMs = APART_MS.least;
   let mostAgain = FEWEST_AGAIN;
 
-  async function settle(row: UploadRow): Promise<boolean> {
+  async function settle(row: UploadRow): Promise<Outcome> {
     try {
       const signal = AbortSignal.any([graceOver.signal, AbortSignal.timeout(LOOK_TIMEOUT_MS)]);
       await lifecycle.settle(row, { signal, untilMs: performance.now() + LOOK_TIMEOUT_MS });
-      return true;
+      return 'done';
     } catch (error) {
       counts.failedLooks += 1;
       failed(error, 'an upload cannot be looked at, and is tried again');
-      return false;
+      return error instanceof StorageFailure && error.isRefusal() ? 'refused' : 'failed';
     }
   }
 
@@ -80,28 +84,28 @@ export function createBackgroundPass({
     apartMs = apartAfter(performance.now() - turnAt);
   }
 
-  /** @returns of each whether it went well */
-  async function settleInTurn(rows: readonly UploadRow[]): Promise<boolean[]> {
-    const looks: Promise<boolean>[] = [];
+  async function settleInTurn(rows: readonly UploadRow[]): Promise<Outcome[]> {
+    const looks: Promise<Outcome>[] = [];
     for (const row of rows) {
       await takeTurn();
       // Stopped meanwhile: whoever comes next need not wait for the lease.
-      looks.push(stopping.signal.aborted ? changes.release(row).then(() => true) : settle(row));
+      looks.push(stopping.signal.aborted ? changes.release(row).then(() => 'done') : settle(row));
     }
     return Promise.all(looks);
   }
 
-  /** @returns whether there may be more to do at once; null: it failed */
+  /** @returns whether there may be more to do at once; null: storage or database are away */
   async function look(): Promise<boolean | null> {
     const rows = await changes.claimDue({ fresh: BATCH, failed: mostAgain });
-    const isDone = await settleInTurn(rows);
+    const outcomes = await settleInTurn(rows);
     const again = rows.filter(({ attempts }) => attempts > 0).length;
-    const mended = rows.filter(({ attempts }, index) => attempts > 0 && isDone[index]).length;
+    const mended = rows.filter(({ attempts }, index) => attempts > 0 && outcomes[index] === 'done').length;
     const isMending = mended * 2 >= again;
     const hasMore = rows.length - again === BATCH || (again === mostAgain && isMending);
     mostAgain = isMending ? Math.min(mostAgain * 2, BATCH) : FEWEST_AGAIN;
-    if (rows.length > 0 && !isDone.includes(true)) return null;
-    if (rows.length > 0 && !isDone.includes(false)) isFailing = false;
+    if (rows.length === 0) return false;
+    if (outcomes.every((outcome) => outcome === 'failed')) return null;
+    if (outcomes.every((outcome) => outcome === 'done')) isFailing = false;
     return hasMore;
   }
 

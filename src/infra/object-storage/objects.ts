@@ -37,8 +37,8 @@ const MAX_EMPTY_BYTES = 4096;
 /** Operations on objects of one bucket. */
 export function createObjects(requests: Pick<ObjectRequests, 'send'>, calls: S3Calls, bucket: string) {
   /**
-   * null: it takes a GET. After a 404, of which a HEAD does not tell whether the object or the bucket is missing, and where
-   * something in front of the storage has left out the length of what a HEAD does not send.
+   * null: it takes a GET. After a refusal, of which a HEAD does not tell why, or whether the object or the bucket is missing; where HEAD itself is
+   * not wanted; and where something in front of the storage has left out the length of what a HEAD does not send.
    */
   async function headOnce(key: string, signal: AbortSignal): Promise<ObjectFacts | null> {
     try {
@@ -46,7 +46,7 @@ export function createObjects(requests: Pick<ObjectRequests, 'send'>, calls: S3C
       if (headers['content-length'] === undefined) return null;
       return factsIn('HeadObject', headers, lengthIn(headers));
     } catch (error) {
-      if (error instanceof StorageFailure && error.httpStatus === 404) return null;
+      if (error instanceof StorageFailure && error.isRefusal()) return null;
       throw error;
     }
   }

@@ -36,6 +36,11 @@ export class StorageFailure extends AppError<'storage_unavailable'> implements F
     this.code = code;
     this.region = region;
   }
+
+  /** Is the storage there, and does not do this? Not when it is busy or broken. */
+  isRefusal(): boolean {
+    return this.httpStatus !== null && this.httpStatus < 500 && this.httpStatus !== 429;
+  }
 }
 
 /** An answer with 2xx that does not say what it must. */

@@ -71,9 +71,9 @@ export const isConnectionLimit = (error: unknown): boolean =>
 /** No such table, SQLSTATE 42P01. */
 export const isUndefinedTable = (error: unknown): error is Error => codeOf(error) === '42P01';
 
-/** No such table, column (42703) or function (42883). */
+/** No such table, column (42703), function (42883) or type (42704: a function's variable is a row of a table that is gone). */
 export const isSchemaMissing = (error: unknown): boolean =>
-  ['42P01', '42703', '42883'].includes(codeOf(error));
+  ['42P01', '42703', '42883', '42704'].includes(codeOf(error));
 
 /** A row whose key another one has. */
 export const isDuplicate = (error: unknown): boolean => codeOf(error) === '23505';

@@ -370,9 +370,17 @@ test('tables that a restored backup lacks make /readyz say so, and are made agai
   await until('readiness', async () => (await database()) === 'ok', { everyMs: 200 });
   await query(url, 'DROP TRIGGER sidecar_uploads_usage ON sidecar_uploads');
   await until('the trigger to be missed', async () => (await database()) === 'down', { everyMs: 200 });
-  await query(url, 'DROP TABLE sidecar_uploads');
-  assert.equal((await issue(at, IMAGE)).status, 503);
+  const { body } = await issue(at, IMAGE);
   await at.stop();
+  // Whose connections have not met them.
+  const after = await startSidecar({ ...settings, MIGRATE_ON_START: 'false' });
+  await query(url, 'DROP TABLE sidecar_upload_usage');
+  assert.equal((await issue(after, IMAGE)).status, 503);
+  const fresh = await api('POST', `${after.url}/api/uploads/${body.upload_id}/url`, { user: 1 });
+  assert.equal(fresh.status, 503);
+  await query(url, 'DROP TABLE sidecar_uploads');
+  assert.equal((await issue(after, IMAGE)).status, 503);
+  await after.stop();
   const again = await startSidecar(settings);
   try {
     await until('the tables', async () => (await issue(again, IMAGE)).status === 200, { everyMs: 100 });

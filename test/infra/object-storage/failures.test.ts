@@ -232,6 +232,21 @@ test('a HEAD whose length a proxy has left out is followed by a GET', async (t) 
   assert.deepEqual(await storage.head('k', signal()), facts);
 });
 
+test('a HEAD that is refused is followed by a GET, which says why, or what is there', async (t) => {
+  let isDenied = false;
+  const { storage } = await scripted(t, (req, res) => {
+    if (req.method === 'HEAD') res.writeHead(isDenied ? 403 : 405).end();
+    else if (isDenied) xml(res, errorXml('AccessDenied'), 403);
+    else
+      res
+        .writeHead(206, { 'Content-Range': 'bytes 0-0/9', ETag: '"e"', 'Content-Type': 'video/mp4' })
+        .end('x');
+  });
+  assert.equal((await storage.head('k', signal()))?.size, 9);
+  isDenied = true;
+  await assert.rejects(storage.head('k', signal()), { operation: 'GetObject', code: 'AccessDenied' });
+});
+
 test('a storage without ranges sends the whole object, of which only the start is read', async (t) => {
   let sent = 0;
   const { storage } = await scripted(t, (_req, res) => {
