@@ -83,7 +83,9 @@ export function createObjects(requests: Pick<ObjectRequests, 'send'>, calls: S3C
 
   async function remove(key: string, signal: AbortSignal): Promise<void> {
     try {
-      await requests.send({ method: 'DELETE', key, maxBytes: MAX_EMPTY_BYTES }, signal);
+      const { headers } = await requests.send({ method: 'DELETE', key, maxBytes: MAX_EMPTY_BYTES }, signal);
+      // A page for people ("we will be back soon") is nobody's success.
+      if (headers['content-type']?.startsWith('text/html')) throw unintelligible('DeleteObject');
     } catch (error) {
       if (!(error instanceof StorageFailure && error.code === 'NoSuchKey')) throw error;
     }

@@ -247,6 +247,13 @@ test('a HEAD that is refused is followed by a GET, which says why, or what is th
   await assert.rejects(storage.head('k', signal()), { operation: 'GetObject', code: 'AccessDenied' });
 });
 
+test('a page that answers a DELETE with success has deleted nothing', async (t) => {
+  const { storage } = await scripted(t, (_req, res) =>
+    res.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8' }).end('<h1>We will be back soon</h1>'),
+  );
+  await assert.rejects(storage.delete('k', signal()), StorageFailure);
+});
+
 test('a storage without ranges sends the whole object, of which only the start is read', async (t) => {
   let sent = 0;
   const { storage } = await scripted(t, (_req, res) => {
