@@ -104,12 +104,15 @@ interface UserRow {
 /**
  * `is_blocked` came later by ALTER TABLE, and a name or picture does no harm where it is missing: what is no column of
  * users is looked for one level further out, where it is null. (Not by to_jsonb of the row: a json column may hold what
- * jsonb refuses.) Without `is_active` it would be another table than the backend's.
+ * jsonb refuses.) Without `is_active` it would be another table than the backend's. The flags may be numbers or letters, as a database moved
+ * from MySQL or SQLite has them: '0', as a bigint comes, would be true here. What PostgreSQL does not take for a boolean is an error.
  */
 const USER_SQL = `
   SELECT found.*
     FROM (SELECT NULL::text AS name, NULL::text AS avatar_url, NULL::text AS role, NULL::boolean AS is_blocked) AS absent
-   CROSS JOIN LATERAL (SELECT name, avatar_url, role::text AS role, is_active, is_blocked FROM users WHERE users.id = $1) AS found`;
+   CROSS JOIN LATERAL (SELECT name, avatar_url, role::text AS role, is_active::text::boolean AS is_active,
+                             is_blocked::text::boolean AS is_blocked
+                        FROM users WHERE users.id = $1) AS found`;
 
 /**
  * SQL for `RunForUser`: $1 is the user; `person` has a row, with the columns above, for one who is there, active and not blocked, as

@@ -1,6 +1,7 @@
 /** The user is looked at by the statement that issues an upload: nobody gets one who could not have got it before. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { query } from '../../../scripts/lab/database.ts';
 import { parseDatabaseUrl } from '../../../src/config/database-url.ts';
 import { createUploadCounts } from '../../../src/features/uploads/figures.ts';
 import { createIssue } from '../../../src/features/uploads/issue.ts';
@@ -9,6 +10,8 @@ import { createObjectStorage } from '../../../src/infra/object-storage/object-st
 import { createStorageClock } from '../../../src/infra/object-storage/storage-clock.ts';
 import { createDatabase, type Database } from '../../../src/infra/postgres/database.ts';
 import { createUserDirectory } from '../../../src/infra/user-directory.ts';
+import { untilReady } from '../../support/api.ts';
+import { allTables } from '../../support/sidecar-with-database.ts';
 import type { TestSidecar } from '../../support/start-sidecar.ts';
 import { IMAGE, issue, type UploadScene, uploadScene } from '../../support/upload-scene.ts';
 
@@ -65,6 +68,32 @@ test('what a column of the user leaves open is as everywhere: active, not blocke
     (await issue(sidecar, IMAGE, await newUser({ is_active: null, is_blocked: null }))).status,
     200,
   );
+});
+
+test('flags of a user that are numbers or letters mean what they say', async () => {
+  for (const [type, no, yes] of [
+    ['smallint', 0, 1],
+    ['integer', 0, 1],
+    ['bigint', 0, 1],
+    ['numeric', 0, 1],
+    ['char', "'N'", "'Y'"],
+  ]) {
+    const url = await scene.server.createDatabase(allTables);
+    const become = (column: string) =>
+      `ALTER COLUMN ${column} DROP DEFAULT, ALTER COLUMN ${column} TYPE ${type} USING CASE WHEN ${column} THEN ${yes} ELSE ${no} END`;
+    await query(url, `ALTER TABLE users ${become('is_active')}, ${become('is_blocked')}`);
+    const at = await scene.sidecar({ DATABASE_URL: url, MIGRATE_ON_START: 'false' });
+    await untilReady(at);
+    // By the function, then by the statement that looks at the user as well; Gleb is blocked, Dina inactive.
+    for (const [user, status] of [
+      [1, 200],
+      [1, 200],
+      [3, 403],
+      [4, 403],
+    ] as const)
+      assert.equal((await issue(at, IMAGE, user)).status, status, `${type}, ${user}`);
+    await at.stop();
+  }
 });
 
 test('a block takes effect with the next upload', async () => {
