@@ -127,7 +127,13 @@ export function createSidecar(config: Config, log: Log, unhandledRejections = ()
   const endWithError = createSocketErrorResponder(log, languageOf);
   const health = createHealth({
     backend: () => pingBackend(backend),
-    database: createDatabaseReadiness({ database, schema, probe: pages.probe, log }),
+    database: createDatabaseReadiness({
+      ...{ database, schema, log },
+      probe: async (options) => {
+        await pages.probe(options);
+        await users.probe(options);
+      },
+    }),
     storage: storage && (() => storage.ping()),
   });
   const webSockets = createWebSocketForwarder({

@@ -4,7 +4,7 @@
  */
 import { AppError } from '../errors.ts';
 import { isStandalone, rememberBackend } from './postgres/backend-tables.ts';
-import { type Database, databaseUnavailable } from './postgres/database.ts';
+import { type Database, databaseUnavailable, type RunOptions } from './postgres/database.ts';
 import { isSchemaMissing, isUndefinedTable } from './postgres/failure.ts';
 import type { NamedStatement } from './postgres/named-statements.ts';
 
@@ -38,6 +38,8 @@ export type RunForUser = <Row>(statement: NamedStatement, untilMs: number) => Pr
 export interface UserDirectory {
   readonly find: FindUser;
   readonly runFor: RunForUser;
+  /** Reads what requests read, of nobody. @throws where nobody would be found */
+  probe(options: RunOptions): Promise<void>;
 }
 
 /** How long a found user is believed, ms. */
@@ -90,8 +92,22 @@ export function createUserDirectory(database: Database, now = () => performance.
     }
   };
 
-  return { find: findOrRemember, runFor };
+  return {
+    ...{ find: findOrRemember, runFor },
+    async probe(options) {
+      try {
+        await database.query(userStatement(NOBODY), options);
+        const [seen] = await database.query<Seen>(SEEN, options);
+        if (seen?.is_filtered && !seen.is_filled)
+          throw new Error('row level security hides all of the table users from this role');
+      } catch (error) {
+        if (!isUndefinedTable(error) || !(await isStandalone(database, options))) throw error;
+      }
+    },
+  };
 }
+
+const NOBODY = 0;
 
 interface UserRow {
   name: string | null;
@@ -124,9 +140,15 @@ export const forWelcomeUser = (rest: string) => `
     SELECT * FROM (${USER_SQL}) AS found
      WHERE coalesce(is_active, true) AND NOT coalesce(is_blocked, false))${rest}`;
 
-const ALL_SEEN = {
-  name: 'all_users_seen',
-  text: `SELECT EXISTS (SELECT FROM users) AND NOT row_security_active('users') AS all`,
+const userStatement = (id: number) => ({ name: 'user', text: USER_SQL, values: [id] });
+
+interface Seen {
+  readonly is_filled: boolean;
+  readonly is_filtered: boolean;
+}
+const SEEN = {
+  name: 'users_seen',
+  text: `SELECT EXISTS (SELECT FROM users) AS is_filled, row_security_active('users') AS is_filtered`,
   values: [],
 };
 
@@ -135,10 +157,10 @@ const ALL_SEEN = {
  * logged out for that
  */
 async function queryUser(database: Database, id: number, untilMs: number): Promise<UserRecord | null> {
-  const [row] = await database.query<UserRow>({ name: 'user', text: USER_SQL, values: [id] }, { untilMs });
+  const [row] = await database.query<UserRow>(userStatement(id), { untilMs });
   if (row !== undefined) return toUserRecord(id, row);
-  const [seen] = await database.query<{ all: boolean }>(ALL_SEEN, { untilMs });
-  if (!seen?.all)
+  const [seen] = await database.query<Seen>(SEEN, { untilMs });
+  if (!seen?.is_filled || seen.is_filtered)
     throw databaseUnavailable(new Error('the table users is empty, or row level security hides some of it'));
   return null;
 }

@@ -170,7 +170,15 @@ test('an export is of one product, and of what was written or edited since', asy
 
 test('one bad line never stops the others, and each is listed with its number', async () => {
   const url = await migrated();
-  await query(url, `ALTER TABLE product_reviews ADD CONSTRAINT polite CHECK (text <> 'rude')`);
+  await query(
+    url,
+    `ALTER TABLE product_reviews ADD CONSTRAINT polite CHECK (text <> 'rude');
+     CREATE FUNCTION keep_out() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+       IF NEW.text = 'odd' THEN RAISE EXCEPTION 'too odd' USING ERRCODE = '45000'; END IF;
+       RETURN NULL; END $$;
+     CREATE TRIGGER keep_out BEFORE INSERT ON product_reviews FOR EACH ROW
+       WHEN (NEW.text IN ('odd', 'unheard')) EXECUTE FUNCTION keep_out()`,
+  );
   const lines = [
     line(1),
     '{"id":',
@@ -183,10 +191,12 @@ test('one bad line never stops the others, and each is listed with its number', 
     '[]',
     `{"pad":"${'x'.repeat(1_100_000)}"}`,
     line(11),
+    line(12, { text: 'odd' }),
+    line(13, { text: 'unheard' }),
   ];
   const run = await imported(url, lines);
   assert.equal(run.status, 3);
-  assert.equal(run.stdout, '2 reviews were added; 0 are there already; 8 lines were not taken.\n');
+  assert.equal(run.stdout, '2 reviews were added; 0 are there already; 10 lines were not taken.\n');
   const listed = [...run.stderr.matchAll(/^line (\d+): (.+)$/gm)].map(([, number, why]) => [
     Number(number),
     why,
@@ -202,6 +212,8 @@ test('one bad line never stops the others, and each is listed with its number', 
       [8, 'status: must be a status of a review'],
       [9, 'must be a JSON object'],
       [10, 'it is longer than 1048576 bytes, or not valid UTF-8'],
+      [12, 'too odd'],
+      [13, 'a trigger of product_reviews keeps it out'],
     ],
   );
   assert.deepEqual(await query(url, 'SELECT id::integer FROM product_reviews ORDER BY id'), [

@@ -5,6 +5,7 @@
 import type { Knex } from 'knex';
 import type { LongWork } from '../../infra/postgres/long-work.ts';
 import type { SchemaPart } from '../../infra/postgres/schema-parts.ts';
+import { isBehind, moveSequence, type Numbered, sequencesBehind } from '../../infra/postgres/sequences.ts';
 
 export const eventTables: SchemaPart = {
   migrations: [
@@ -17,7 +18,7 @@ export const eventTables: SchemaPart = {
     },
   ],
   // A backup may have been restored without it.
-  repairs: [create],
+  repairs: [create, moveNumbers],
   // Not looked for by the checks: without them nothing is wrong, only slower.
   longRepair: makeIndexesOfPeople,
   async findProblems(knex) {
@@ -25,7 +26,8 @@ export const eventTables: SchemaPart = {
       'SELECT name FROM unnest(?::text[]) AS name WHERE to_regclass(name) IS NULL',
       [Object.keys(RELATIONS)],
     );
-    return rows.map(({ name }) => `${name} is missing`);
+    if (rows.length > 0) return rows.map(({ name }) => `${name} is missing`);
+    return (await sequencesBehind(knex, [NUMBERS])).map(isBehind);
   },
   // A table that somebody has copied back (CREATE TABLE … AS) fills in nothing, and refuses nothing.
   async rehearse(trx) {
@@ -40,6 +42,22 @@ export const eventTables: SchemaPart = {
 async function create(trx: Knex.Transaction): Promise<void> {
   for (const [name, sql] of Object.entries(RELATIONS))
     await trx.raw(sql.replace('$name', `IF NOT EXISTS ${name}`));
+}
+
+/** Of the events that were written, sent or given up last, by their indexes. */
+const LATEST = ['due_at', 'delivered_at', 'failed_at'].map(
+  (moment) => `(SELECT seq FROM sidecar_events WHERE ${moment} IS NOT NULL ORDER BY ${moment} DESC LIMIT 1)`,
+);
+const NUMBERS: Numbered = {
+  ...{ table: 'sidecar_events', column: 'seq' },
+  sample: `(SELECT max(seq) FROM (${LATEST.join(' UNION ALL ')}) AS latest)`,
+};
+
+/** Behind the rows, it would put what happens next before what waits. Looked at once more when nobody writes. */
+async function moveNumbers(trx: Knex.Transaction): Promise<void> {
+  if ((await sequencesBehind(trx, [NUMBERS])).length === 0) return;
+  await trx.raw('LOCK TABLE sidecar_events IN SHARE ROW EXCLUSIVE MODE');
+  for (const behind of await sequencesBehind(trx, [NUMBERS])) await moveSequence(trx, behind);
 }
 
 /** Beside those who write and send: the table may be a large one. What a killed process has left invalid is made anew. */

@@ -22,6 +22,12 @@ export function whatItMeans(error: unknown, { reading }: { readonly reading?: st
   return new AppError(key, { cause: error });
 }
 
+/** @param what a trigger of somebody else's has done, without an error */
+export const undoneByTrigger = (what: string) =>
+  new AppError('reviews_unavailable', {
+    cause: new Error(`a trigger of product_reviews that is not ours ${what}`),
+  });
+
 /** Fields of https://www.postgresql.org/docs/current/protocol-error-fields.html */
 interface DatabaseRefusal extends Error {
   readonly code: string;

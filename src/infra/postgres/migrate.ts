@@ -23,6 +23,7 @@ import {
   rehearseWriting,
   type Schema,
 } from './schema-parts.ts';
+import { moveSequence, type Numbered, sequencesBehind } from './sequences.ts';
 
 export interface MigrateOptions {
   /** Ends it at once, by cutting the connection: what is not finished is as if it had never begun. */
@@ -238,19 +239,15 @@ async function refuseOldServer(knex: Knex): Promise<void> {
     );
 }
 
-/** Its ids come out of a sequence, which logical replication and a restore of data alone leave behind them. */
+const RECORD: Numbered = { table: MIGRATIONS_TABLE, column: 'id' };
+
 async function mendRecord(trx: Knex.Transaction): Promise<void> {
   const { rows } = await trx.raw<{ rows: { there: boolean }[] }>(
     'SELECT to_regclass(?) IS NOT NULL AS there',
     [MIGRATIONS_TABLE],
   );
   if (!rows[0]?.there) return;
-  await trx.raw(
-    `SELECT setval(sequence, newest) FROM pg_get_serial_sequence('${MIGRATIONS_TABLE}', 'id') AS sequence,
-            (SELECT max(id) AS newest FROM ${MIGRATIONS_TABLE}) AS record
-      WHERE has_sequence_privilege(sequence, 'USAGE') AND has_sequence_privilege(sequence, 'UPDATE')
-        AND newest > coalesce(pg_sequence_last_value(sequence::regclass), 0)`,
-  );
+  for (const behind of await sequencesBehind(trx, [RECORD])) await moveSequence(trx, behind);
 }
 
 /** At most one migration. @returns its name, if there was one */

@@ -29,6 +29,23 @@ test('an outbox that a restored backup lacks, or one of its indexes, is found an
   assert.equal((await rows(url))[0]?.state, 'waiting');
 });
 
+test('numbers behind those of the rows, as after a logical replication, are found and put right', async () => {
+  const url = await createOutboxDatabase(server);
+  const target = parseDatabaseUrl(url);
+  const event = { subject: 'upload:1', type: 'upload.ready', data: {} };
+  await record(url, [event, event]);
+  await query(url, `SELECT setval(pg_get_serial_sequence('sidecar_events', 'seq'), 1, false)`);
+  const problem = 'the sequence of sidecar_events.seq is behind';
+  assert.deepEqual((await schemaStatus(target, [eventTables])).problems, [problem]);
+  assert.deepEqual((await migrateDatabase(target, [eventTables])).repaired, [problem]);
+  await record(url, [event]);
+  const [latest] = await query(
+    url,
+    'SELECT rank() OVER (ORDER BY seq)::integer AS place FROM sidecar_events ORDER BY occurred_at DESC LIMIT 1',
+  );
+  assert.equal(latest?.place, 3);
+});
+
 test('an outbox that was copied back without its defaults is refused, not written to in vain', async () => {
   const url = await createOutboxDatabase(server);
   await query(

@@ -166,6 +166,36 @@ test('what a trigger of the backend’s keeps out of the table is 503, not a suc
   });
 });
 
+test('what a trigger of the backend’s keeps in the table is 503, of one review, of all and of a decision, and nothing is done', async () => {
+  const url = await createOldTable(server);
+  await query(
+    url,
+    `CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+     CREATE TRIGGER keep_in BEFORE DELETE ON product_reviews FOR EACH ROW EXECUTE FUNCTION keep()`,
+  );
+  await withSidecar(url, async ({ at, post }) => {
+    await query(url, `UPDATE users SET role = 'admin' WHERE id = 5`);
+    const { review, summary } = (await post('x')).body;
+    const all = at.replace(/products.*/, 'product-reviews');
+    assert.equal((await api('GET', at.replace(/api.*/, 'readyz'))).body.checks.database, 'ok');
+    assert.equal((await api('DELETE', `${at}/me`, { user: 1 })).status, 503);
+    assert.equal((await api('DELETE', `${all}/mine`, { user: 1 })).status, 503);
+    assert.deepEqual((await api('GET', at)).body.summary, summary);
+    await query(
+      url,
+      `CREATE TRIGGER keep_as_it_is BEFORE UPDATE ON product_reviews FOR EACH ROW EXECUTE FUNCTION keep()`,
+    );
+    const json = { action: 'hide', reason: 'spam' };
+    assert.equal((await api('POST', `${all}/${review.id}/moderation`, { user: 5, json })).status, 503);
+    await query(
+      url,
+      'DROP TRIGGER keep_in ON product_reviews; DROP TRIGGER keep_as_it_is ON product_reviews',
+    );
+    assert.equal((await api('DELETE', `${all}/mine`, { user: 1 })).body.deleted.reviews, 1);
+    assert.equal((await api('DELETE', `${at}/me`, { user: 1 })).status, 200);
+  });
+});
+
 test('columns of the backend’s own may be called as something in our SQL', async () => {
   const names = ['event', 'place', 'file', 'leaving', 'arriving', 'gone', 'r'];
   const url = await altered(names.map((name) => `ADD ${name} integer`).join(', '));

@@ -123,6 +123,33 @@ for (const [what, sql] of Object.entries(LOSSES)) {
   });
 }
 
+test('a database whose users are hidden from our role, or are another kind of table, is down', async () => {
+  const url = await backendDatabase();
+  await migrate(url);
+  await query(
+    url,
+    `CREATE ROLE plain LOGIN PASSWORD 'x';
+     GRANT ALL ON ALL TABLES IN SCHEMA public TO plain; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO plain`,
+  );
+  const plain = Object.assign(new URL(url), { username: 'plain', password: 'x' }).href;
+  for (const [change, back, reason] of [
+    [
+      'ENABLE ROW LEVEL SECURITY',
+      'DISABLE ROW LEVEL SECURITY',
+      'row level security hides all of the table users',
+    ],
+    ['RENAME is_active TO active', 'RENAME active TO is_active', 'is_active'],
+  ] as const) {
+    await query(url, `ALTER TABLE users ${change}`);
+    await withSidecar(plain, BY_HAND, async ({ until, untilTold, writes }) => {
+      await untilTold(reason);
+      await query(url, `ALTER TABLE users ${back}`);
+      await until('ok');
+      assert.equal(await writes(), 200);
+    });
+  }
+});
+
 test('a role without a right that we need is named with the right', async () => {
   const url = await backendDatabase();
   await migrate(url);

@@ -5,7 +5,7 @@
 import type { Knex } from 'knex';
 import { AppError } from '../../../errors.ts';
 import type { Database, RunOptions } from '../../../infra/postgres/database.ts';
-import { retriedOnce, whatItMeans } from '../database-refusal.ts';
+import { retriedOnce, undoneByTrigger, whatItMeans } from '../database-refusal.ts';
 import type { ReviewEvents, ReviewEventType } from '../review-events.ts';
 import type { ReviewView, ReviewViews } from '../view.ts';
 import type { Action, Decision } from './schema.ts';
@@ -93,7 +93,7 @@ async function makeChange(
     ...(action === 'hide' || action === 'hold' ? [reason] : []),
     reviewId,
   ]);
-  if (after === undefined) throw new AppError('review_not_found');
+  if (after === undefined) throw undoneByTrigger('has kept the row as it was');
   if (before.state.status !== after.state.status)
     await remember(trx, owner, after.state.status === 'published' ? null : after.state.status);
   if (action === 'publish') await trx.raw(RESOLVE_REPORTS, [reviewId]);

@@ -52,10 +52,12 @@ export function insertFor({ columns, sequence }: Facts): string {
              CASE WHEN status = 'published' THEN coalesce(moderated, status) ELSE status END, ${COPIED}
         FROM wanted WHERE is_new
        ORDER BY id, created_at
+      RETURNING 1
     )
     SELECT count(*) FILTER (WHERE is_new AND keeps_id)::integer AS kept,
            count(*) FILTER (WHERE is_new AND NOT keeps_id)::integer AS renumbered,
-           count(*) FILTER (WHERE NOT is_new)::integer AS known
+           count(*) FILTER (WHERE NOT is_new)::integer AS known,
+           (SELECT count(*) FROM added)::integer AS added
       FROM wanted`;
 }
 

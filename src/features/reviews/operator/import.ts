@@ -4,6 +4,7 @@
  * is there is changed. Which of an author's rows is shown, and the figures, are the triggers' work.
  */
 import type { Knex } from 'knex';
+import { isUnavailable } from '../../../infra/postgres/failure.ts';
 import { retriedOnce } from '../database-refusal.ts';
 import { readFacts } from '../tables/facts.ts';
 import { sentenceOf } from './connect.ts';
@@ -70,7 +71,9 @@ export async function createImporter(knex: Knex, { dryRun }: ImporterOptions): P
     const trx = await knex.transaction();
     try {
       const json = JSON.stringify(rows);
-      const found = await trx.raw<{ rows: Omit<Imported, 'refused'>[] }>(insertSql, [json]);
+      const found = await trx.raw<{ rows: Counted[] }>(insertSql, [json]);
+      const { kept = 0, renumbered = 0, known = 0, added = 0 } = found.rows[0] ?? {};
+      if (added < kept + renumbered) throw new KeptOut('a trigger of product_reviews keeps it out');
       await trx.raw(FORGET_MODERATION, [
         rows.map(({ product_id: id }) => id),
         rows.map(({ author_id: id }) => id),
@@ -78,7 +81,6 @@ export async function createImporter(knex: Knex, { dryRun }: ImporterOptions): P
       if (rows.some(({ media, pending_edit }) => media !== null || pending_edit !== null))
         await trx.raw(KEEP_MEDIA, [json]);
       await (dryRun ? trx.rollback() : trx.commit());
-      const { kept = 0, renumbered = 0, known = 0 } = found.rows[0] ?? {};
       return { kept, renumbered, known: known + repeated, refused: [] };
     } finally {
       if (!trx.isCompleted()) await trx.rollback();
@@ -95,6 +97,17 @@ const sum = (a: Imported, b: Imported): Imported => ({
   refused: [...a.refused, ...b.refused],
 });
 
-/** The data, or what somebody's rule says about it; not that the database is away. */
+interface Counted extends Omit<Imported, 'refused'> {
+  /** Rows that are there now. */
+  readonly added: number;
+}
+
+class KeptOut extends Error {}
+
+/** The data, or what somebody's rule says about it, with any code; not that the database is away, or is not as it must be. */
 const isRefusal = (error: unknown): error is Error =>
-  error instanceof Error && 'code' in error && /^(22|23|54)|^P0001$/.test(String(error.code));
+  error instanceof KeptOut ||
+  (error instanceof Error &&
+    'code' in error &&
+    /^(?!25|42)[0-9A-Z]{5}$/.test(String(error.code)) &&
+    !isUnavailable(error));

@@ -7,7 +7,7 @@
  */
 import type { Knex } from 'knex';
 import type { Database, RunOptions } from '../../../infra/postgres/database.ts';
-import { retriedOnce, whatItMeans } from '../database-refusal.ts';
+import { retriedOnce, undoneByTrigger, whatItMeans } from '../database-refusal.ts';
 import type { ReviewEvents } from '../review-events.ts';
 import type { ReviewView, ReviewViews } from '../view.ts';
 import { forgetReplies, forgetUser, type RewriteEvents } from './forget-events.ts';
@@ -66,6 +66,8 @@ export function createErase({ database, views, events, rewriteEvents }: EraseOpt
         ),
       };
       await retriedOnce(() => database.transaction((trx) => forgetUser(rewriteEvents, trx, id), options));
+      const left = { name: 'left_of_author', text: LEFT, values: [id] };
+      if ((await database.query(left, options)).length > 0) throw undoneByTrigger('has kept some of it in');
       return erased;
     } catch (error) {
       throw whatItMeans(error);
@@ -135,6 +137,13 @@ const WITHOUT_WORDS = `(
     SELECT bare.* FROM gone
      CROSS JOIN LATERAL jsonb_populate_record(NULL::product_reviews, to_jsonb(gone.*) - '{title,text,media,reply}'::text[]) AS bare
      WHERE ${isReview('gone')})`;
+
+/** Nobody is told that all is erased while it is not. Written meanwhile, it is for another try as well. */
+const LEFT = `
+  SELECT FROM product_reviews WHERE author_id = $1
+   UNION ALL
+  SELECT FROM product_reviews WHERE reply IS NOT NULL AND reply ->> 'author_id' = $1
+   LIMIT 1`;
 
 async function countOf(
   trx: Knex.Transaction,

@@ -2,6 +2,7 @@
  * What is in the database, out of its catalogs: one query, a few milliseconds, no lock that anybody notices.
  */
 import type { Knex } from 'knex';
+import type { Numbered } from '../../../infra/postgres/sequences.ts';
 import { FUNCTIONS } from './functions.ts';
 import { OWN_TABLES } from './own-tables.ts';
 import { FORMER_TRIGGERS, nameOf, TRIGGERS } from './wanted.ts';
@@ -172,3 +173,9 @@ const withPlainDefinition = (index: IndexFacts): IndexFacts => ({
     .replace(/\((\w+)\)::(?:integer|bigint|text)/g, '$1')
     .replace(/::text/g, ''),
 });
+
+/** What sequences fill. That of the reviews need not belong to them. */
+export const numbered = ({ columns, sequence }: Facts): Numbered[] =>
+  ['product_reviews', ...Object.keys(OWN_TABLES)]
+    .filter((table) => columns.some((column) => column.table === table && column.name === 'id'))
+    .map((table) => ({ table, column: 'id', ...(table === 'product_reviews' ? { sequence } : {}) }));

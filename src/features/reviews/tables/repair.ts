@@ -3,7 +3,8 @@
  * wait for.
  */
 import type { Knex } from 'knex';
-import { type Facts, type IndexFacts, readFacts } from './facts.ts';
+import { moveSequence, sequencesBehind } from '../../../infra/postgres/sequences.ts';
+import { type Facts, type IndexFacts, numbered, readFacts } from './facts.ts';
 import { FUNCTIONS } from './functions.ts';
 import { columnOf, createOwnTable, OWN_TABLES } from './own-tables.ts';
 import {
@@ -19,7 +20,6 @@ import {
 } from './problems.ts';
 import { noteEverything } from './recount.ts';
 import { refusals } from './refusals.ts';
-import { moveSequence, sequencesBehind } from './sequences.ts';
 import {
   ADD_COLUMNS,
   CREATE_REVIEWS,
@@ -184,7 +184,7 @@ async function makeTriggers(trx: Knex.Transaction, facts: Facts): Promise<void> 
 
 /** Looked at once more behind the lock: writers may have taken numbers that nobody sees yet. */
 async function moveSequences(trx: Knex.Transaction, facts: Facts): Promise<void> {
-  if ((await sequencesBehind(trx, facts)).length === 0) return;
+  if ((await sequencesBehind(trx, numbered(facts))).length === 0) return;
   await lockWritersOut(trx);
-  for (const table of await sequencesBehind(trx, facts)) await moveSequence(trx, table, facts);
+  for (const behind of await sequencesBehind(trx, numbered(facts))) await moveSequence(trx, behind);
 }

@@ -3,14 +3,14 @@
  * of it, so a migration is little more than its name: it tells an older release that a newer one has been there.
  */
 import type { SchemaPart } from '../../../infra/postgres/schema-parts.ts';
+import { isBehind, sequencesBehind } from '../../../infra/postgres/sequences.ts';
 import { rehearse } from '../write/rehearse.ts';
 import { adopt } from './adoption.ts';
-import { readFacts } from './facts.ts';
+import { numbered, readFacts } from './facts.ts';
 import { problems } from './problems.ts';
 import { hasUnnoted } from './recount.ts';
 import { advice, missingRights, refusals } from './refusals.ts';
 import { prepareTable, removeColumns, removeFigures } from './repair.ts';
-import { sequencesBehind } from './sequences.ts';
 
 const nothing = async () => undefined;
 
@@ -30,6 +30,7 @@ export const reviewTables: SchemaPart = {
     { name: '0011-reviews-in-fewer-statements', up: nothing, down: nothing },
     { name: '0012-reviews-alone-counted-at-once', up: nothing, down: nothing },
     { name: '0013-reviews-beside-any-column', up: nothing, down: nothing },
+    { name: '0014-reviews-deleted-for-sure', up: nothing, down: nothing },
   ],
   longRepair: adopt,
 
@@ -39,7 +40,7 @@ export const reviewTables: SchemaPart = {
     if (refused.length > 0) return refused.map(({ problem, remedy }) => `${problem} (${remedy})`);
     return [
       ...problems(facts),
-      ...(await sequencesBehind(knex, facts)).map((table) => `the sequence of ${table}.id is behind`),
+      ...(await sequencesBehind(knex, numbered(facts))).map(isBehind),
       ...((await hasUnnoted(knex, facts)) ? ['not every product is noted to be counted anew'] : []),
     ];
   },

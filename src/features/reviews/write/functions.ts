@@ -107,18 +107,27 @@ const WRITE = `
     ${answer('events')}
   END`;
 
-/** DELETE P/me: all rows of the author, or an older one of the earlier module's would come to the fore. Repeated it is the same. */
+/**
+ * DELETE P/me: all rows of the author, or an older one of the earlier module's would come to the fore. Repeated it is the same.
+ * What a trigger of the backend's keeps all the same, as one does that only marks rows, is not deleted: then nothing is.
+ */
 const WITHDRAW = `
   DECLARE
     wait integer;
     review product_reviews;
+    doomed bigint[];
   BEGIN
     ${START}
     ${REFUSE_UNSETTLED}
     ${takePace('write', 'author')}
+    doomed := ARRAY(SELECT r.id FROM product_reviews AS r WHERE r.product_id = product AND r.author_id = author::text);
     WITH gone AS (
       DELETE FROM product_reviews AS r WHERE r.product_id = product AND r.author_id = author::text RETURNING *)
     SELECT * INTO review FROM gone WHERE gone.rating IS NOT NULL ORDER BY gone.id DESC LIMIT 1;
+    IF EXISTS (SELECT FROM product_reviews AS r
+                WHERE r.id = ANY (doomed) AND r.product_id = product AND r.author_id = author::text) THEN
+      RAISE EXCEPTION 'a trigger of product_reviews that is not ours keeps the row in';
+    END IF;
     ${answer(`CASE WHEN review.id IS NULL THEN '[]' ELSE ${event('deleted', 'author')} END`)}
   END`;
 

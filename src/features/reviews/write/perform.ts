@@ -3,7 +3,7 @@ import type { Knex } from 'knex';
 import { AppError } from '../../../errors.ts';
 import type { Database, RunOptions } from '../../../infra/postgres/database.ts';
 import type { RunForUser } from '../../../infra/user-directory.ts';
-import { retriedOnce, whatItMeans } from '../database-refusal.ts';
+import { retriedOnce, undoneByTrigger, whatItMeans } from '../database-refusal.ts';
 import type { EventSink } from '../review-events.ts';
 import type { ReviewView, ReviewViews } from '../view.ts';
 import { refusalOf } from './refusals.ts';
@@ -142,9 +142,7 @@ export function createPerform({ database, views, sink }: PerformOptions): Perfor
 
 /** A row that is not there after it was written: a trigger of somebody else's has kept it out. @throws AppError 503 */
 function refuseNothing({ review }: Outcome): void {
-  if (review !== null) return;
-  const cause = new Error('a trigger of product_reviews that is not ours has kept the row out');
-  throw new AppError('reviews_unavailable', { cause });
+  if (review === null) throw undoneByTrigger('has kept the row out');
 }
 
 /** Whoever writes at a stricter level may leave something to settle between ours and our next attempt, again and again. */
