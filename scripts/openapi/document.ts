@@ -39,7 +39,7 @@ export function openApiDocument(routes: readonly LocalRoute[], openapi: Version)
     },
     { override: asAnswered },
   );
-  dropRepeatedWords(document.paths);
+  finishParameters(document.paths);
   return { ...document, components: { ...document.components, headers: HEADERS } };
 }
 
@@ -71,12 +71,15 @@ function describe(routes: readonly LocalRoute[]): [RouteName, RouteDescription][
   });
 }
 
-/** A parameter has its words itself; its schema would repeat them. */
-function dropRepeatedWords(paths: ReturnType<typeof createDocument>['paths'] = {}): void {
+/** A parameter has its words itself, its schema would repeat them; one of a query that has no value is left out. */
+function finishParameters(paths: ReturnType<typeof createDocument>['paths'] = {}): void {
   for (const { get, head, put, post, patch, delete: remove } of Object.values(paths))
-    for (const parameter of [get, head, put, post, patch, remove].flatMap((one) => one?.parameters ?? []))
-      if ('schema' in parameter && typeof parameter.schema === 'object' && 'description' in parameter.schema)
-        delete parameter.schema.description;
+    for (const parameter of [get, head, put, post, patch, remove].flatMap((one) => one?.parameters ?? [])) {
+      if (!('schema' in parameter)) continue;
+      const { schema } = parameter;
+      if (typeof schema === 'object' && 'description' in schema) delete schema.description;
+      if (parameter.in === 'query' && !parameter.required) parameter.allowEmptyValue = true;
+    }
 }
 
 /** Clients ignore fields that they do not know, since there may be more; and limits that are JavaScript's are none of ours. */

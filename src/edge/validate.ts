@@ -100,6 +100,13 @@ export function parseInput<T>(schema: z.ZodType<T>, value: unknown): T {
   throw inputError(result.error.issues[0]);
 }
 
+/**
+ * Checks a query. A field without a value is left out: for null dio writes the name alone (`?limit=50&cursor`).
+ * @throws AppError as parseInput
+ */
+export const parseQuery = <T>(schema: z.ZodType<T>, query: object): T =>
+  parseInput(schema, Object.fromEntries(Object.entries(query).filter(([, value]) => value !== '')));
+
 function inputError(issue: z.core.$ZodIssue | undefined): AppError {
   const field = issue?.path.map(String).join('.') ?? '';
   const isNoObject = issue?.code === 'invalid_type' && issue.expected === 'object' && !isOurs(issue.message);

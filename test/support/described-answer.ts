@@ -103,8 +103,9 @@ function complaintsAboutRequest({ parameters = [], requestBody }: Operation, exc
   const query = new URL(url).searchParams;
   const wrong = parameters
     .filter((parameter) => parameter.in === 'query')
-    .flatMap(({ name, required, schema }) => {
+    .flatMap(({ name, required, allowEmptyValue, schema }) => {
       const value = query.get(name);
+      if (value === '' && allowEmptyValue) return [];
       if (value === null) return required ? [`a request without ${name}`] : [];
       return complaintsOfRequest(schema, typedAs(schema.type, value)).map(
         (one) => `a request whose ${name} ${one}`,

@@ -12,6 +12,7 @@ export interface Parameter {
   readonly in: 'path' | 'query' | 'header';
   readonly name: string;
   readonly required?: boolean;
+  readonly allowEmptyValue?: boolean;
   readonly schema: Schema;
 }
 export interface Content {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { RequireUser } from '../../edge/auth.ts';
 import { withDatabaseDeadline } from '../../edge/deadline.ts';
 import type { Route } from '../../edge/route.ts';
-import { pageLimit, parseInput } from '../../edge/validate.ts';
+import { pageLimit, parseQuery } from '../../edge/validate.ts';
 import type { Database, RunOptions } from '../../infra/postgres/database.ts';
 import { isUndefinedTable } from '../../infra/postgres/failure.ts';
 import { breaks } from '../../words/messages.ts';
@@ -12,7 +12,7 @@ import { whatItMeans } from './database-refusal.ts';
 
 const cursorMessage = breaks('cursor');
 /** The time of the last one, µs since 1970, and its product. */
-const CURSOR = /^(-?\d{1,18})_(\d{1,10})$/;
+const CURSOR = /^(-?\d{1,18})_(\d{1,18})$/;
 
 export const awaitingQuerySchema = z.object({
   limit: pageLimit,
@@ -36,7 +36,7 @@ export interface AwaitingRoutesOptions {
 export function awaitingRoutes({ database, requireUser }: AwaitingRoutesOptions): Route[] {
   const handler: RequestHandler = async (req, res) => {
     const { id } = await requireUser(req);
-    const query = parseInput(awaitingQuerySchema, req.query);
+    const query = parseQuery(awaitingQuerySchema, req.query);
     const page = await withDatabaseDeadline(req, (untilMs) => readPage(id, query, { untilMs }));
     res.set('Cache-Control', 'no-store').json(page);
   };

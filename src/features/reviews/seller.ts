@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { RequireUser } from '../../edge/auth.ts';
 import { withDatabaseDeadline } from '../../edge/deadline.ts';
 import type { Route } from '../../edge/route.ts';
-import { parseInput } from '../../edge/validate.ts';
+import { parseQuery } from '../../edge/validate.ts';
 import { isStandalone } from '../../infra/postgres/backend-tables.ts';
 import type { Database, RunOptions } from '../../infra/postgres/database.ts';
 import { isUndefinedTable } from '../../infra/postgres/failure.ts';
@@ -36,7 +36,7 @@ type Query = z.infer<typeof sellerQuerySchema>;
 export function sellerRoutes({ database, views, requireUser }: SellerRoutesOptions): Route[] {
   const handler: RequestHandler = async (req, res) => {
     const { id } = await requireUser(req);
-    const query = parseInput(sellerQuerySchema, req.query);
+    const query = parseQuery(sellerQuerySchema, req.query);
     const page = await withDatabaseDeadline(req, (untilMs) => readPage(id, query, { untilMs }));
     sendJson(res, page);
   };

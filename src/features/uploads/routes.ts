@@ -4,7 +4,7 @@ import type { Request, Response } from 'express';
 import { createUserFirst, type NamedUser, type RequireUser } from '../../edge/auth.ts';
 import { databaseAllowance, databaseTimeMs, withDatabaseDeadline } from '../../edge/deadline.ts';
 import type { Route, RouteMethod } from '../../edge/route.ts';
-import { parseInput, readJsonBody } from '../../edge/validate.ts';
+import { parseQuery, readJsonBody } from '../../edge/validate.ts';
 import { AppError } from '../../errors.ts';
 import type { Limit } from './lifecycle.ts';
 import type { ListQuery } from './list.ts';
@@ -142,8 +142,8 @@ async function found({ store }: Uploads, req: Request, id: string, owner: Owner)
 }
 
 /** @throws AppError 403, 422 */
-function listQuery(query: unknown, user: { readonly id: number; readonly role: string | null }): ListQuery {
-  const { user_id: asked, ...rest } = parseInput(listQuerySchema, query);
+function listQuery(query: object, user: { readonly id: number; readonly role: string | null }): ListQuery {
+  const { user_id: asked, ...rest } = parseQuery(listQuerySchema, query);
   if (asked !== undefined && user.role !== 'admin') throw new AppError('admins_uploads');
   return { ...rest, owner: asked ?? user.id };
 }

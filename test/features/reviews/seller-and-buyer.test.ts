@@ -46,7 +46,7 @@ test('a seller sees what is shown under the own products, newest first, and noth
   assert.equal('status' in page.body.items[0], false);
   assert.deepEqual(idsOf(await ofSeller('', ANNA)), []);
   assert.equal((await scene.ask('GET', 'product-reviews/seller')).status, 401);
-  for (const wrong of ['?rating=6', '?rating=', '?unreplied=yes', '?limit=0', '?cursor=-1'])
+  for (const wrong of ['?rating=6', '?unreplied=yes', '?limit=0', '?cursor=-1'])
     assert.equal((await ofSeller(wrong)).status, 422, wrong);
 });
 

@@ -2,7 +2,7 @@
 import type { RequestHandler, Response } from 'express';
 import { withDatabaseDeadline } from '../../../edge/deadline.ts';
 import type { Route } from '../../../edge/route.ts';
-import { parseInput } from '../../../edge/validate.ts';
+import { parseInput, parseQuery } from '../../../edge/validate.ts';
 import { productIdSchema } from '../schema.ts';
 import type { ReviewPages } from './pages.ts';
 import { pageQuerySchema } from './schema.ts';
@@ -13,7 +13,7 @@ const PATH = '/api/products/:productId/reviews';
 export function listRoutes({ pages }: { readonly pages: ReviewPages }): Route[] {
   const list: RequestHandler = async (req, res) => {
     const productId = parseInput(productIdSchema, req.params.productId);
-    const query = parseInput(pageQuerySchema, req.query);
+    const query = parseQuery(pageQuerySchema, req.query);
     const known = req.headers['if-none-match'];
     await withDatabaseDeadline(req, async (untilMs) => {
       if (known !== undefined) {

@@ -3,7 +3,7 @@ import type { Request, RequestHandler } from 'express';
 import type { RequireUser } from '../../../edge/auth.ts';
 import { withDatabaseDeadline } from '../../../edge/deadline.ts';
 import type { Route } from '../../../edge/route.ts';
-import { parseInput, readJsonBody } from '../../../edge/validate.ts';
+import { parseInput, parseQuery, readJsonBody } from '../../../edge/validate.ts';
 import { AppError } from '../../../errors.ts';
 import { reviewIdSchema } from '../id-page.ts';
 import { sendJson } from '../send-json.ts';
@@ -26,7 +26,7 @@ export function moderationRoutes({ requireUser, ...options }: ModerationRoutesOp
 
   const list: RequestHandler = async (req, res) => {
     await requireAdmin(req);
-    const query = parseInput(queueQuerySchema, req.query);
+    const query = parseQuery(queueQuerySchema, req.query);
     sendJson(res, await withDatabaseDeadline(req, (untilMs) => queues.page(query, { untilMs })));
   };
 

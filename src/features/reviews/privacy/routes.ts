@@ -4,7 +4,7 @@ import type { RequestHandler, Response } from 'express';
 import type { RequireUser } from '../../../edge/auth.ts';
 import { withDatabaseDeadline } from '../../../edge/deadline.ts';
 import type { Route } from '../../../edge/route.ts';
-import { parseInput } from '../../../edge/validate.ts';
+import { parseQuery } from '../../../edge/validate.ts';
 import { whatItMeans } from '../database-refusal.ts';
 import { AFTER_EVERY_ID, idPageSchema, type PageRow, toPage } from '../id-page.ts';
 import { sendJson } from '../send-json.ts';
@@ -25,7 +25,7 @@ export function privacyRoutes({ requireUser, ...options }: PrivacyRoutesOptions)
 
   const list: RequestHandler = async (req, res) => {
     const { id } = await requireUser(req);
-    const { limit, cursor = AFTER_EVERY_ID } = parseInput(idPageSchema, req.query);
+    const { limit, cursor = AFTER_EVERY_ID } = parseQuery(idPageSchema, req.query);
     const values = [String(id), cursor, limit + 1];
     const { rows } = await withDatabaseDeadline(req, (untilMs) =>
       views.using(

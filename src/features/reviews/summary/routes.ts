@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { withDatabaseDeadline } from '../../../edge/deadline.ts';
 import type { Route } from '../../../edge/route.ts';
-import { parseInput } from '../../../edge/validate.ts';
+import { parseQuery } from '../../../edge/validate.ts';
 import { breaks } from '../../../words/messages.ts';
 import { productIdSchema } from '../schema.ts';
 import type { Summaries } from './summaries.ts';
@@ -25,7 +25,7 @@ export function summaryRoutes({ summaries }: { readonly summaries: Summaries }):
       method: 'GET',
       path: '/api/product-reviews/summary',
       async handler(req, res) {
-        const { product_ids: ids } = parseInput(summaryQuerySchema, req.query);
+        const { product_ids: ids } = parseQuery(summaryQuerySchema, req.query);
         const found = await withDatabaseDeadline(req, (untilMs) => summaries.of(ids, { untilMs }));
         res.set('Cache-Control', 'no-store');
         // fromEntries, since an id may be called __proto__.

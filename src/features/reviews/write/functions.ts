@@ -10,6 +10,7 @@ import {
   FIND_SELLER,
   IS_UNSETTLED,
   noteHold,
+  PRODUCT_NUMBER,
   refuseIf,
   refuseTaken,
   START,
@@ -149,7 +150,7 @@ export const WRITE_FUNCTIONS: readonly WantedFunction[] = [
     returns: 'boolean',
     body: `
   BEGIN
-    IF to_regclass('orders') IS NULL OR to_regclass('order_items') IS NULL OR $1 !~ '^[1-9][0-9]{0,9}$' THEN
+    IF to_regclass('orders') IS NULL OR to_regclass('order_items') IS NULL OR $1 !~ '${PRODUCT_NUMBER}' THEN
       RETURN false;
     END IF;
     RETURN EXISTS (SELECT FROM orders JOIN order_items ON order_items.order_id = orders.id

@@ -52,12 +52,15 @@ export const refuseTaken = (kind: 'write' | 'vote', user: string, condition: str
       RETURN '{"refusal": "${refusal}"}';
     END IF;`;
 
+/** What products.id may be: a bigserial, or numbers made of a time, are a bigint. */
+export const PRODUCT_NUMBER = '^[1-9][0-9]{0,17}$';
+
 /** The product's seller; NULL, and not FOUND, when there is no such product. A column that is missing is null in `absent`. */
 export const FIND_SELLER = `
     SELECT found.seller_id INTO seller
       FROM (SELECT NULL::bigint AS seller_id) AS absent
      CROSS JOIN LATERAL (SELECT seller_id FROM products
-            WHERE products.id = CASE WHEN product ~ '^[1-9][0-9]{0,9}$' THEN product::bigint END) AS found;`;
+            WHERE products.id = CASE WHEN product ~ '${PRODUCT_NUMBER}' THEN product::bigint END) AS found;`;
 
 /** A review that everybody sees. */
 export const findShown = (lock: string) => `

@@ -161,6 +161,28 @@ test('a product that is deleted cannot be reviewed any more; its review can be d
   assert.equal((await remove(ANNA, 77)).body.summary.count, 0);
 });
 
+test('products with the numbers of a bigint are reviewed, sold and awaited as others', async () => {
+  await scene.empty();
+  const big = 7_215_403_918_776_320;
+  await scene.sql(
+    'ALTER TABLE products ALTER id TYPE bigint; ALTER TABLE order_items ALTER product_id TYPE bigint',
+  );
+  await scene.sql(
+    `INSERT INTO products (id, seller_id, name) VALUES (${big}, ${SELLER}, 'Star'), (${big + 1}, ${SELLER}, 'Sun')`,
+  );
+  await order(ANNA, 'delivered', [big, big + 1]);
+  const first = (await scene.ask('GET', 'product-reviews/awaiting?limit=1', ANNA)).body;
+  const second = await scene.ask('GET', `product-reviews/awaiting?limit=1&cursor=${first.next_cursor}`, ANNA);
+  assert.deepEqual(
+    [first, second.body].map(({ items }) => items[0].product_id),
+    [`${big + 1}`, `${big}`],
+  );
+  const { body } = await scene.ask('POST', `products/${big}/reviews`, ANNA, { rating: 5 });
+  assert.equal(body.review.verified_purchase, true);
+  assert.equal((await scene.ask('POST', `products/${big}/reviews`, SELLER, { rating: 5 })).status, 403);
+  await scene.sql(`DELETE FROM order_items; DELETE FROM products WHERE id >= ${big}`);
+});
+
 test('an author’s edit never brings back what is hidden or held, nor does a new review after deleting it', async () => {
   for (const status of ['hidden', 'held']) {
     await scene.empty();
