@@ -3,7 +3,8 @@ import { parseArgs } from 'node:util';
 import { type OutboxOperator, type OutboxStatus, operateOutbox } from '../src/features/events/operator.ts';
 import { KEEP_DELIVERED_DAYS } from '../src/features/events/outbox.ts';
 import { isSchemaMissing } from '../src/infra/postgres/failure.ts';
-import { fail, readCommandLine, readDatabaseTarget } from './lib/command-line.ts';
+import { fail, readCommandLine } from './lib/command-line.ts';
+import { readDatabaseTarget } from './lib/database-target.ts';
 
 const HELP = `Usage: npm run events -- (--status | --failed | --replay ID|all) [--help]
 

@@ -10,7 +10,8 @@ import { recountEverything } from '../src/features/reviews/tables/adoption.ts';
 import { type Drift, findDrift } from '../src/features/reviews/tables/figures.ts';
 import { isUndefinedTable } from '../src/infra/postgres/failure.ts';
 import { longTransaction, longWork } from '../src/infra/postgres/migrate.ts';
-import { fail, readCommandLine, readDatabaseTarget } from './lib/command-line.ts';
+import { fail, readCommandLine } from './lib/command-line.ts';
+import { readDatabaseTarget } from './lib/database-target.ts';
 import { importFile } from './reviews/import-file.ts';
 
 const HELP = `Usage: npm run reviews -- COMMAND [options]

@@ -165,10 +165,12 @@ export interface FinishedRun {
   readonly stderr: string;
 }
 
-/** What is compiled already, for programs of Node (scripts/test.ts). */
-const COMPILED = process.env.NODE_COMPILE_CACHE;
+const { PATH, NODE_COMPILE_CACHE } = process.env;
 
-/** Runs a program to its end, with PATH, COMPILED and nothing else but this environment; status null when it took too long and was killed. */
+/** For programs that get nothing else of our environment: where programs are, and what Node has compiled (scripts/test.ts). */
+export const PROGRAMS = { PATH, ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }) };
+
+/** Runs a program to its end, with PROGRAMS and nothing else but this environment; status null when it took too long and was killed. */
 export async function runToEnd(
   command: string,
   args: readonly string[],
@@ -176,7 +178,7 @@ export async function runToEnd(
   patienceMs = PATIENCE_MS,
 ): Promise<FinishedRun> {
   const child = spawn(command, args, {
-    env: { PATH: process.env.PATH, ...(COMPILED && { NODE_COMPILE_CACHE: COMPILED }), ...env },
+    env: { ...PROGRAMS, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: patienceMs,
     killSignal: 'SIGKILL',

@@ -1,13 +1,4 @@
-/**
- * What the commands have in common: arguments, help, DATABASE_URL, and the statuses 2 (wrong arguments), 78 (it is missing
- * or malformed) and 130 (stopped).
- */
-
-import type { DatabaseTarget } from '../../src/config/database-url.ts';
-import { keepOwnEnvironment } from '../../src/config/environment.ts';
-import { ConfigError, parseSetting } from '../../src/config/read-settings.ts';
-
-const EX_CONFIG = 78;
+/** What the commands have in common: arguments, help, and the statuses 2 (wrong arguments) and 130 (stopped). */
 
 /** @returns null when nothing is to be run: help was asked for and is printed, or an argument is wrong and told */
 export function readCommandLine<Options extends { readonly help: boolean }>(
@@ -22,19 +13,6 @@ export function readCommandLine<Options extends { readonly help: boolean }>(
     fail(2, `${error instanceof Error ? error.message : error}\n\n${help.trimEnd()}`);
   }
   return null;
-}
-
-/** The database in the environment, of which nothing but our settings is left for libraries. @returns null when it is told what is wrong */
-export function readDatabaseTarget(): DatabaseTarget | null {
-  try {
-    const target = parseSetting(process.env, 'DATABASE_URL');
-    keepOwnEnvironment(process.env);
-    return target;
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    fail(EX_CONFIG, error.message);
-    return null;
-  }
 }
 
 export function fail(status: number, text: string): void {

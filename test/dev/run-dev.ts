@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, afterEach, before } from 'node:test';
 import { freePorts } from '../../scripts/lab/ports.ts';
+import { PROGRAMS } from '../../scripts/lab/programs.ts';
 
 /** A slow machine may take its time, ms. */
 const PATIENCE_MS = 60_000;
@@ -60,10 +61,10 @@ export function runDev(
   const [command, first] = viaNpm
     ? ['npm', ['run', 'dev', '--silent', '--']]
     : [process.execPath, ['scripts/dev.ts']];
-  const { PATH = '', HOME = '' } = process.env;
+  const { HOME = '' } = process.env;
   const child = spawn(command, [...first, ...args], {
     cwd: project,
-    env: { PATH, HOME, ...settings },
+    env: { ...PROGRAMS, HOME, ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });

@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { commandOf } from '../../scripts/lab/proc.ts';
+import { PROGRAMS } from '../../scripts/lab/programs.ts';
 import { requireProc } from '../support/process-resources.ts';
 
 const COMMAND = resolve(import.meta.dirname, '../../scripts/test.ts');
@@ -45,7 +46,7 @@ async function start(name: string, text: string, timeout: number, ...options: st
   const file = join(folder, `${name}.test.ts`);
   await writeFile(file, FORGET + text);
   const child = spawn(process.execPath, [COMMAND, '--timeout', String(timeout), ...options, file], {
-    env: { PATH: process.env.PATH ?? '' },
+    env: PROGRAMS,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const run: Run = { child, output: '' };

@@ -7,7 +7,7 @@ import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { startNginx } from '../../scripts/lab/nginx.ts';
 import { freePort, listen } from '../../scripts/lab/ports.ts';
-import { type FinishedRun, until } from '../../scripts/lab/programs.ts';
+import { type FinishedRun, PROGRAMS, until } from '../../scripts/lab/programs.ts';
 import { makeScratchFolder } from '../../scripts/lab/scratch-folder.ts';
 import type { Side } from '../../scripts/lib/who-answers.ts';
 import { send } from './https-client.ts';
@@ -63,7 +63,7 @@ export async function startCutoverScene() {
         ...['--conf', conf, '--url', `http://127.0.0.1:${port}`, '--nginx', wrapper.command],
         ...['--sidecar-port', String(ports.sidecar), '--backend-port', String(ports.backend), ...args],
       ],
-      { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
+      { env: { ...PROGRAMS, ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
     );
   const url = `http://127.0.0.1:${port}`;
   /** Who gets new requests. */
