@@ -32,15 +32,36 @@ export async function untilShows(element: Locator, words: RegExp): Promise<void>
 
 const AXE = readFileSync(new URL(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
 
-/** What axe-core finds serious. The page's own policy lets no script in; a debugger may evaluate one. */
-export async function seriousFindings(page: Page | Frame): Promise<string[]> {
+/**
+ * What axe-core finds serious. The page's own policy lets no script in; a debugger may evaluate one.
+ * @param rules only these
+ */
+export async function seriousFindings(page: Page | Frame, rules?: readonly string[]): Promise<string[]> {
   if (!(await page.evaluate<boolean>('"axe" in window'))) await page.evaluate(`${AXE}; undefined`);
   // A colour that is on its way to another one is neither.
   await page.evaluate(`Promise.allSettled(document.getAnimations()
     .filter(({ effect }) => Number.isFinite(effect.getComputedTiming().endTime)).map(({ finished }) => finished)).then(() => undefined)`);
-  return page.evaluate<string[]>(`axe.run({ resultTypes: ['violations'] }).then(({ violations }) => violations
+  const options = JSON.stringify({ resultTypes: ['violations'], ...(rules && { runOnly: rules }) });
+  return page.evaluate<string[]>(`axe.run(${options}).then(({ violations }) => violations
     .filter(({ impact }) => ['serious', 'critical'].includes(impact))
     .map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html.slice(0, 150)).join(' | ')))`);
+}
+
+/** What may differ in the dark. */
+export const COLOURS = ['color-contrast'];
+
+/** Nothing serious, wide and at 380 px, where it may not scroll sideways; in the dark wide, where all of it is shown. */
+export async function assertAccessible(page: Page, place: string): Promise<void> {
+  for (const width of [1280, 380]) {
+    await page.setViewportSize({ width, height: 760 });
+    assert.deepEqual(await seriousFindings(page), [], `${place} at ${width}`);
+    const wider = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
+    assert.ok(wider <= 0, `${place} scrolls sideways at ${width}`);
+  }
+  await page.setViewportSize({ width: 1280, height: 760 });
+  await page.emulateMedia({ colorScheme: 'dark' });
+  assert.deepEqual(await seriousFindings(page, COLOURS), [], `${place} in the dark`);
+  await page.emulateMedia({ colorScheme: 'light' });
 }
 
 const EXAMPLES = join(import.meta.dirname, '../../docs/examples');

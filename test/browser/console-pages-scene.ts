@@ -12,7 +12,7 @@ import { JWT_SECRET } from '../../scripts/lab/tokens.ts';
 import { type ConsoleScene, startConsoleScene } from '../dev/console/console-scene.ts';
 import { untilReady } from '../support/api.ts';
 import { type StorageGate, startStorageGate } from '../support/storage-gate.ts';
-import { seriousFindings, watchedPage } from './chromium.ts';
+import { assertAccessible, watchedPage } from './chromium.ts';
 
 export interface ConsolePages {
   readonly scene: ConsoleScene;
@@ -112,30 +112,23 @@ export function consolePages(skip: string | false): ConsolePages {
 /** What opens a form. */
 const FORMS = ['Write a review', 'Report', 'Hide'];
 
-/** Tests of whatever is there by then. @param addresses of pages, and their headings */
+/** A test of whatever is there by then. @param addresses of pages, and their headings */
 export function testAccessibility(
   pages: ConsolePages,
   addresses: readonly (readonly [path: string, heading: string])[],
   skip: string | false,
 ): void {
-  for (const colorScheme of ['light', 'dark'] as const)
-    test(`axe finds nothing serious, wide and at 380 px: ${colorScheme}`, { skip }, async () => {
-      const { page } = pages;
-      await page.emulateMedia({ colorScheme });
-      for (const [path, heading] of addresses) {
-        await pages.open(path);
-        await page.getByRole('heading', { name: heading, exact: true }).waitFor();
-        await page.waitForLoadState('networkidle');
-        for (const name of FORMS) {
-          const button = page.getByRole('button', { name, exact: true }).first();
-          if ((await button.count()) > 0) await button.click();
-        }
-        for (const width of [1280, 380]) {
-          await page.setViewportSize({ width, height: 760 });
-          assert.deepEqual(await seriousFindings(page), [], `${path} at ${width}`);
-          const wider = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
-          assert.ok(wider <= 0, `${path} scrolls sideways at ${width}`);
-        }
+  test('axe finds nothing serious, wide and at 380 px, in light and dark', { skip }, async () => {
+    const { page } = pages;
+    for (const [path, heading] of addresses) {
+      await pages.open(path);
+      await page.getByRole('heading', { name: heading, exact: true }).waitFor();
+      await page.waitForLoadState('networkidle');
+      for (const name of FORMS) {
+        const button = page.getByRole('button', { name, exact: true }).first();
+        if ((await button.count()) > 0) await button.click();
       }
-    });
+      await assertAccessible(page, path);
+    }
+  });
 }

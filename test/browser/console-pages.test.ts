@@ -10,7 +10,7 @@ import { makeScratchFolder } from '../../scripts/lab/scratch-folder.ts';
 import { tokenFor } from '../../scripts/lab/tokens.ts';
 import { api } from '../support/api.ts';
 import { skipWithout } from '../support/requirements.ts';
-import { seriousFindings } from './chromium.ts';
+import { COLOURS, seriousFindings } from './chromium.ts';
 import { consolePages, testAccessibility } from './console-pages-scene.ts';
 import { THREE_PARTS, writeVideo } from './video-file.ts';
 
@@ -173,7 +173,7 @@ test('the API is described, and tried with the token of whoever is chosen', { sk
   await page.setViewportSize({ width: 380, height: 760 });
   await page.emulateMedia({ colorScheme: 'dark' });
   await frame.locator('html.dark-mode').waitFor();
-  assert.deepEqual(await seriousFindings(frame), []);
+  assert.deepEqual(await seriousFindings(frame, COLOURS), []);
   const wider = await frame.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
   assert.ok(wider <= 0, 'it scrolls sideways');
 });

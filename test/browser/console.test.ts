@@ -12,7 +12,7 @@ import { tokenFor } from '../../scripts/lab/tokens.ts';
 import { type ConsoleScene, startConsoleScene } from '../dev/console/console-scene.ts';
 import { api } from '../support/api.ts';
 import { skipWithout } from '../support/requirements.ts';
-import { seriousFindings, untilShows, watchedPage } from './chromium.ts';
+import { assertAccessible, seriousFindings, untilShows, watchedPage } from './chromium.ts';
 
 const skip = skipWithout(['chromium']);
 
@@ -194,22 +194,15 @@ test('each page has an address, a link and a digit, and Requests keeps what was 
   await row('/api/kept').waitFor();
 });
 
-for (const colorScheme of ['light', 'dark'] as const)
-  test(`axe finds nothing serious: ${colorScheme}, wide and at 380 px`, { skip }, async () => {
-    await page.emulateMedia({ colorScheme });
-    await api('GET', `${scene.url}/api/for-axe?token=x`, { user: 7 });
-    await fetch(`${scene.url}/nobody`);
-    await row('/api/for-axe').click();
-    for (const width of [1280, 380]) {
-      await page.setViewportSize({ width, height: 760 });
-      for (const name of ['Overview', 'Request', 'Response', 'Log']) {
-        await page.getByRole('tab', { name }).click();
-        assert.deepEqual(await seriousFindings(page), [], `${name} at ${width}`);
-      }
-      const wider = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
-      assert.ok(wider <= 0, `it scrolls sideways at ${width}`);
-    }
-    await page.keyboard.press('Escape');
-    await row('/nobody').waitFor();
-    assert.deepEqual(await seriousFindings(page), []);
-  });
+test('axe finds nothing serious, wide and at 380 px, in light and dark', { skip }, async () => {
+  await api('GET', `${scene.url}/api/for-axe?token=x`, { user: 7 });
+  await fetch(`${scene.url}/nobody`);
+  await row('/api/for-axe').click();
+  for (const name of ['Overview', 'Request', 'Response', 'Log']) {
+    await page.getByRole('tab', { name }).click();
+    await assertAccessible(page, name);
+  }
+  await page.keyboard.press('Escape');
+  await row('/nobody').waitFor();
+  await assertAccessible(page, 'the list');
+});
