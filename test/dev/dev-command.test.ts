@@ -18,20 +18,19 @@ import { devProject } from './run-dev.ts';
 
 /** More than the sidecar takes to start. */
 const SAVE_AGAIN_MS = 20_000;
-const review = { rating: 4, text: 'kept' };
 
 describe('npm run dev', () => {
   const project = devProject();
   const dev = project.run;
 
-  test('prints a token and three commands that work when pasted as they are', async (t) => {
+  test('three commands that it prints work when pasted; what they wrote is there after a restart; Ctrl-C and SIGTERM leave nothing running', async (t) => {
     if (!requireTools(t, ['bash', 'curl'])) return;
-    const command = dev();
-    const { commands } = await command.ready();
+    const first = dev([], {}, true);
+    const { url, token, commands, sidecarPid, ports } = await first.ready();
     assert.equal(commands.length, 4);
-    const [token = '', ...curls] = commands;
+    const [exported = '', ...curls] = commands;
     // In one shell, from another folder, with the node that runs this test.
-    const script = [token, ...curls.map((curl) => `${curl}\necho; echo ---`)].join('\n');
+    const script = [exported, ...curls.map((curl) => `${curl}\necho; echo ---`)].join('\n');
     const { stdout } = await promisify(execFile)('bash', ['-ec', script], {
       cwd: tmpdir(),
       env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` },
@@ -40,13 +39,6 @@ describe('npm run dev', () => {
     assert.match(products, /^HTTP\/1\.1 200 [\s\S]*"Wool scarf"/);
     assert.match(added, /^HTTP\/1\.1 200 [\s\S]*"author_name":"Anna Buyer"[\s\S]*"Warm and soft"/);
     assert.match(uploaded, /HTTP\/1\.1 200 OK\r\nETag: /);
-  });
-
-  test('keeps data and tokens over a restart; Ctrl-C and SIGTERM leave nothing running', async () => {
-    const first = dev([], {}, true);
-    const { url, token, sidecarPid, ports } = await first.ready();
-    const reviews = `${url}/api/products/2/reviews`;
-    assert.equal((await api('POST', reviews, { token, json: review })).status, 200);
     // As a terminal does it: npm, its shell and the command get the signal at once.
     first.kill('SIGINT', true);
     await first.exited;
@@ -54,14 +46,16 @@ describe('npm run dev', () => {
     assert.equal(ports.length, 4);
     assert.equal(commandOf(sidecarPid), null);
 
-    const second = dev();
-    await second.ready();
-    const { body } = await api('GET', reviews);
-    assert.equal(body.items[0].text, 'kept');
+    const second = dev([], {}, true);
+    const again = await second.ready();
+    assert.match(JSON.stringify((await api('GET', `${url}/api/products/1/reviews`)).body), /Warm and soft/);
     assert.equal((await api('GET', `${url}/api/auth/me`, { token })).status, 200);
+    // As a supervisor does it: to npm alone.
     second.kill('SIGTERM');
-    assert.equal(await second.exited, 0);
-    assert.equal(await isListening(Number(project.env.PORT)), false);
+    await second.says(/Stopping/);
+    await second.exited;
+    for (const port of again.ports)
+      await until(`port ${port} to be closed`, async () => !(await isListening(port)));
   });
 
   test('restarts the sidecar when a file changes, also after a mistake in it', async () => {
@@ -84,9 +78,9 @@ describe('npm run dev', () => {
     assert.equal(await command.exited, 0);
   });
 
-  test('says so when it runs already, and when the port is taken', async () => {
-    const command = dev();
-    await command.ready();
+  test('says so when it runs already, and when the port is taken; killed, it is cleared up after by the next one', async () => {
+    const killed = dev();
+    const { url, sidecarPid } = await killed.ready();
     for (const args of [[], ['--reset']]) {
       const twin = dev(args);
       assert.equal(await twin.exited, 1);
@@ -95,12 +89,8 @@ describe('npm run dev', () => {
     const elsewhere = dev(['--state', join(project.folder, 'elsewhere')]);
     assert.equal(await elsewhere.exited, 1);
     assert.match(elsewhere.output(), new RegExp(`Port ${project.env.PORT} is taken.*PORT=\\d+ npm run dev`));
-    assert.equal((await api('GET', `http://127.0.0.1:${project.env.PORT}/livez`)).status, 200);
-  });
+    assert.equal((await api('GET', `${url}/livez`)).status, 200);
 
-  test('after a kill -9 the next start stops what was left, and runs on the same port', async () => {
-    const killed = dev();
-    const { url, sidecarPid } = await killed.ready();
     killed.kill('SIGKILL');
     const next = dev();
     await next.ready();
@@ -108,17 +98,20 @@ describe('npm run dev', () => {
     // Its number may live on a little longer, until whoever adopts orphans has taken note.
     assert.equal(commandOf(sidecarPid), null);
     assert.equal((await api('GET', `${url}/readyz`)).status, 200);
+    next.kill('SIGTERM');
+    assert.equal(await next.exited, 0);
+    assert.equal(await isListening(Number(project.env.PORT)), false);
   });
 
   test('numbers left in files that are other programs’ now stop nothing and keep nobody out', async () => {
     const other = spawn('sleep', ['600'], { argv0: 'postgres -D /var/lib/elsewhere -p 5432' });
-    const state = join(project.folder, 'stale');
+    const state = join(project.folder, '.dev');
     await mkdir(join(state, 'postgres'), { recursive: true });
     for (const file of ['dev.pid', 'sidecar.pid', 'postgres/postmaster.pid']) {
       await writeFile(join(state, file), `${other.pid}\n`);
     }
     try {
-      const command = dev(['--no-watch', '--state', state]);
+      const command = dev(['--no-watch']);
       await command.ready();
       assert.doesNotMatch(command.output(), /stopped a/);
       assert.equal(other.exitCode ?? other.signalCode, null);
@@ -179,16 +172,6 @@ describe('npm run dev', () => {
     assert.equal(await folder.exited, 1);
     assert.match(folder.output(), /\.env cannot be read: EISDIR: /);
     await rm(path, { recursive: true });
-  });
-
-  test('stops in order when a supervisor ends npm alone', async () => {
-    const command = dev(['--no-watch'], {}, true);
-    const { ports } = await command.ready();
-    command.kill('SIGTERM');
-    await command.says(/Stopping/);
-    await command.exited;
-    for (const port of ports)
-      await until(`port ${port} to be closed`, async () => !(await isListening(port)));
   });
 
   test('says where it cannot keep data, and finds a place when only root can enter the project', async () => {
