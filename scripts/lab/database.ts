@@ -26,7 +26,6 @@ export interface TestDatabaseOptions {
 export const NO_DATABASE = 'postgresql://app:app@127.0.0.1:9/none';
 
 const PASSWORD = 'p#ss@w%rd';
-const FIRST = 'postgres';
 
 /** Of another database on the same server. */
 export const urlOf = (url: string, database: string): string =>
@@ -53,7 +52,7 @@ export async function startTestDatabase({
   const options = {
     ...{ dataDir: folder.at('data'), port: await freePort(), user: 'app', password: PASSWORD },
     // There in every cluster: to make another one costs as much CPU as all else at the start.
-    ...{ database: FIRST, throwaway: !durable, ...(certificate ? { tls: certificate } : {}) },
+    ...{ database: 'postgres', throwaway: !durable, ...(certificate ? { tls: certificate } : {}) },
     ...(installed === undefined ? {} : { installed }),
     ...(fill === undefined ? {} : { fill }),
   };

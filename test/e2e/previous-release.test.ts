@@ -1,12 +1,12 @@
 /** The code of the release before this one, out of git, on this one's tables: after a rollback it goes on. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
+import { mkdirSync, symlinkSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { test } from 'node:test';
-import { createBackendTables, query, startTestDatabase } from '../../scripts/lab/database.ts';
+import { after, before, test } from 'node:test';
+import { query, startTestDatabase, type TestDatabaseServer } from '../../scripts/lab/database.ts';
 import { startProgram } from '../../scripts/lab/programs.ts';
-import { makeScratchFolder, type ScratchFolder } from '../../scripts/lab/scratch-folder.ts';
+import { makeScratchFolder } from '../../scripts/lab/scratch-folder.ts';
 import { baseEnv, followProcess } from '../../scripts/lab/sidecar.ts';
 import { parseDatabaseUrl } from '../../src/config/database-url.ts';
 import { recountEverything } from '../../src/features/reviews/tables/adoption.ts';
@@ -14,6 +14,7 @@ import { longWork, migrateDatabase, schemaStatus } from '../../src/infra/postgre
 import { schema } from '../../src/schema.ts';
 import { api } from '../support/api.ts';
 import { oldInsert, statsAgree } from '../support/old-reviews.ts';
+import { allTables } from '../support/sidecar-with-database.ts';
 
 /** The last one whose reviews had neither statuses nor votes. */
 const RELEASE = 'f803d8f';
@@ -25,15 +26,22 @@ const git = (...args: string[]) => spawnSync('git', args, { cwd: HERE, maxBuffer
 const skip =
   git('cat-file', '-e', `${RELEASE}^{commit}`).status === 0 ? false : `${RELEASE} is not in git here`;
 
-function unpackInto(folder: ScratchFolder): string {
-  const release = folder.at('release');
+const folder = makeScratchFolder('release');
+const release = folder.at('release');
+let server: TestDatabaseServer;
+
+before(async () => {
+  if (skip) return;
   mkdirSync(release);
   const archive = git('archive', RELEASE, 'src', 'package.json', REBUILD);
   assert.equal(spawnSync('tar', ['-x', '-C', release], { input: archive.stdout }).status, 0);
   symlinkSync(resolve(HERE, 'node_modules'), resolve(release, 'node_modules'));
-  assert.ok(existsSync(resolve(release, 'src/main.ts')));
-  return resolve(release, 'src/main.ts');
-}
+  server = await startTestDatabase();
+});
+after(async () => {
+  await server?.stop();
+  folder.remove();
+});
 
 const shownTo = async (at: string) => {
   const { status, body } = await api('GET', at, { isOfEarlierRelease: true });
@@ -47,12 +55,8 @@ const shownTo = async (at: string) => {
 test('it lists what is published and nothing else, and what it writes is right for this release', {
   skip,
 }, async () => {
-  const folder = makeScratchFolder('release');
-  await using server = await startTestDatabase();
-  const url = await server.createDatabase();
-  await createBackendTables(url);
+  const url = await server.createDatabase(allTables);
   const target = parseDatabaseUrl(url);
-  await migrateDatabase(target, schema);
   for (const author of ['5', '6', '7', '8', '9'])
     await oldInsert(url, ['1', author, 'x', 4, null, new Date()]);
   await query(
@@ -66,7 +70,7 @@ test('it lists what is published and nothing else, and what it writes is right f
   {
     const env = baseEnv({ DATABASE_URL: url, MIGRATE_ON_START: 'true' });
     await using former = await followProcess(
-      startProgram(process.execPath, [unpackInto(folder)], { env }).child,
+      startProgram(process.execPath, [resolve(release, 'src/main.ts')], { env }).child,
     );
     const at = `${former.url}/api/products/1/reviews`;
     assert.deepEqual(await shownTo(at), { authors: ['9', '8', '7'], summary: { count: 3, avg_rating: 4 } });
@@ -92,18 +96,13 @@ test('it lists what is published and nothing else, and what it writes is right f
   await statsAgree(url);
   assert.deepEqual((await migrateDatabase(target, schema)).repaired, []);
   assert.deepEqual((await schemaStatus(target, schema)).problems, []);
-  folder.remove();
 });
 
 test('its rebuild of the stats shows nothing that is not published, and this release’s puts its figures right', {
   skip,
 }, async () => {
-  const folder = makeScratchFolder('release');
-  await using server = await startTestDatabase();
-  const url = await server.createDatabase();
-  await createBackendTables(url);
+  const url = await server.createDatabase(allTables);
   const target = parseDatabaseUrl(url);
-  await migrateDatabase(target, schema);
   for (const author of ['5', '6', '7', '7']) await oldInsert(url, ['1', author, 'x', 4, null, new Date()]);
   await query(
     url,
@@ -111,13 +110,13 @@ test('its rebuild of the stats shows nothing that is not published, and this rel
      UPDATE product_reviews SET status = 'held' WHERE author_id = '6';
      INSERT INTO product_reviews (product_id, author_id, author_name, rating, status) VALUES ('1', '7', 'x', 1, 'pending')`,
   );
-  const rebuild = resolve(unpackInto(folder), '../..', REBUILD);
-  const { status, stderr } = spawnSync(process.execPath, [rebuild], { env: baseEnv({ DATABASE_URL: url }) });
+  const { status, stderr } = spawnSync(process.execPath, [resolve(release, REBUILD)], {
+    env: baseEnv({ DATABASE_URL: url }),
+  });
   assert.equal(status, 0, String(stderr));
   const shown = () => query(url, 'SELECT author_id, status FROM product_reviews WHERE superseded_at IS NULL');
   assert.deepEqual(await shown(), []);
   await longWork(target, {}, recountEverything);
   assert.deepEqual(await shown(), [{ author_id: '7', status: null }]);
   await statsAgree(url);
-  folder.remove();
 });
