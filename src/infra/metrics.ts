@@ -162,7 +162,7 @@ function registerUploads(registry: Registry, read: () => UploadFigures): void {
 /** Serves `GET /metrics` on loopback only. @throws when it cannot listen there */
 export async function serveMetrics(port: number, render: () => Promise<string>): Promise<Server> {
   const server = http.createServer((req, res) => {
-    if (req.url !== '/metrics') {
+    if (req.url?.split('?')[0] !== '/metrics') {
       res.writeHead(404).end();
       return;
     }

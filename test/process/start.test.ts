@@ -217,6 +217,7 @@ test('metrics are served on loopback with route labels and without paths', async
       assert.match(text, /sidecar_backend_connections_open/);
       assert.match(text, /nodejs_eventloop_lag/);
       assert.doesNotMatch(text, /secret-path/);
+      assert.equal((await fetch(`http://127.0.0.1:${port}/metrics?format=prometheus`)).status, 200);
     } finally {
       await sidecar.end();
     }

@@ -184,8 +184,13 @@ async function connected<T>(
   const options = { poolMax: 2, statements: 'long', ...(signal ? { signal } : {}) } as const;
   let knex = createKnex(target, options);
   try {
-    await refuseOldServer(knex);
-    if (await hasTransactionLimit(knex)) {
+    const { name, isNewEnough, hasTransactionLimit } = await serverVersion(knex);
+    if (!isNewEnough)
+      throw new Error(
+        `The sidecar needs PostgreSQL ${LEAST_SERVER} or newer, and this is ${name}: nothing was changed.`,
+      );
+    // An index may take longer to make.
+    if (hasTransactionLimit) {
       await knex.destroy();
       knex = createKnex(target, { ...options, session: { transaction_timeout: '0' } });
     }
@@ -210,33 +215,19 @@ function withRemedy(error: unknown, role: string): unknown {
   return new Error(`The role ${role} may not change the database: ${reason} (${remedy}).`, { cause: error });
 }
 
-/** Of the role or the database; before PostgreSQL 17 there is none, and nobody may set it. An index may take longer to make. */
-async function hasTransactionLimit(knex: Knex): Promise<boolean> {
-  const { rows } = await knex.raw<{ rows: { limit: string | null }[] }>(
-    `SELECT nullif(current_setting('transaction_timeout', true), '0') AS limit`,
-  );
-  return (rows[0]?.limit ?? null) !== null;
-}
-
 /** The oldest that our SQL works on: before it some of the migrations run, and others do not. */
 const LEAST_SERVER = 13;
 
-/** Which PostgreSQL it is, and whether our SQL works on it. */
-export async function serverVersion(knex: Knex): Promise<{ name: string; isNewEnough: boolean }> {
-  const { rows } = await knex.raw<{ rows: { name: string; number: number }[] }>(
-    `SELECT current_setting('server_version') AS name, current_setting('server_version_num')::integer AS number`,
+/** Which PostgreSQL it is, whether our SQL works on it, and whether the role or the database limits transactions (from 17 on). */
+export async function serverVersion(
+  knex: Knex,
+): Promise<{ name: string; isNewEnough: boolean; hasTransactionLimit: boolean }> {
+  const { rows } = await knex.raw<{ rows: { name: string; number: number; limit: string | null }[] }>(
+    `SELECT current_setting('server_version') AS name, current_setting('server_version_num')::integer AS number,
+            nullif(current_setting('transaction_timeout', true), '0') AS limit`,
   );
-  const { name = '', number = 0 } = rows[0] ?? {};
-  return { name, isNewEnough: number >= LEAST_SERVER * 10_000 };
-}
-
-/** @throws Error with a sentence */
-async function refuseOldServer(knex: Knex): Promise<void> {
-  const { name, isNewEnough } = await serverVersion(knex);
-  if (!isNewEnough)
-    throw new Error(
-      `The sidecar needs PostgreSQL ${LEAST_SERVER} or newer, and this is ${name}: nothing was changed.`,
-    );
+  const { name = '', number = 0, limit = null } = rows[0] ?? {};
+  return { name, isNewEnough: number >= LEAST_SERVER * 10_000, hasTransactionLimit: limit !== null };
 }
 
 const RECORD: Numbered = { table: MIGRATIONS_TABLE, column: 'id' };
