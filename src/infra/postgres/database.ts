@@ -88,11 +88,15 @@ export function createDatabase(target: DatabaseTarget, options: { readonly poolM
         () => true,
         () => false,
       ),
-    pool: () => ({
-      used: opened?.client.pool.numUsed() ?? 0,
-      free: opened?.client.pool.numFree() ?? 0,
-      waiting: opened?.client.pool.numPendingAcquires() ?? 0,
-    }),
+    pool() {
+      // Closed, it has none: a worker tells its figures once more behind that.
+      const pool = opened?.client.pool;
+      return {
+        used: pool?.numUsed() ?? 0,
+        free: pool?.numFree() ?? 0,
+        waiting: pool?.numPendingAcquires() ?? 0,
+      };
+    },
     close: async () => {
       await opened?.destroy();
     },
