@@ -33,6 +33,33 @@ test('errors of the SQL itself pass as they are', async () => {
   });
 });
 
+test('a transaction that was given up leaves nothing behind when its statements come to their end all the same', async () => {
+  await usingDatabase(await plain.createDatabase(), async (database) => {
+    await database.run((knex) => knex.raw('CREATE TABLE late (n integer)'));
+    const { promise: over, resolve } = Promise.withResolvers<void>();
+    const work = database.transaction(
+      async (trx) => {
+        await trx.raw('INSERT INTO late VALUES (1)');
+        await trx.raw('SELECT pg_sleep(0.4)');
+        resolve();
+      },
+      { untilMs: performance.now() + 200 },
+    );
+    assert.ok(
+      isUnavailable(
+        await work.then(
+          () => assert.fail(),
+          (error) => error,
+        ),
+      ),
+    );
+    await over;
+    await database.transaction((trx) => trx.raw('LOCK TABLE late'));
+    const { rows } = await database.run((knex) => knex.raw('SELECT n FROM late'));
+    assert.deepEqual(rows, []);
+  });
+});
+
 test('a transaction that fails leaves nothing behind', async () => {
   const url = await plain.createDatabase();
   await query(url, 'CREATE TABLE t (n integer)');

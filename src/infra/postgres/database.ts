@@ -26,7 +26,7 @@ export interface Database {
   run<T>(work: Work<T>, options?: RunOptions): Promise<T>;
   /** Runs one statement that the server keeps prepared, where it does; its rows. @throws as `run` */
   query<Row>(statement: NamedStatement, options?: RunOptions): Promise<Row[]>;
-  /** The same as `run` inside a transaction. */
+  /** The same as `run` inside a transaction, which is taken back when it is late. */
   transaction<T>(work: (trx: Knex.Transaction) => Promise<T>, options?: RunOptions): Promise<T>;
   /** Does it answer a query within 2 s? Never throws. */
   ping(): Promise<boolean>;
@@ -82,7 +82,17 @@ export function createDatabase(target: DatabaseTarget, options: { readonly poolM
           ) as Promise<Row[]>,
         options,
       ),
-    transaction: (work, options) => run((knex) => knex.transaction(work), options),
+    transaction: (work, options) =>
+      run(
+        (knex, giveUpAt) =>
+          knex.transaction(async (trx) => {
+            const result = await work(trx);
+            // Somebody was told that it has failed, and may do it again.
+            if (performance.now() >= giveUpAt) throw new WorkTimeoutError();
+            return result;
+          }),
+        options,
+      ),
     ping: () =>
       run((knex) => knex.raw('SELECT 1'), { untilMs: performance.now() + PING_TIMEOUT_MS }).then(
         () => true,
