@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import pg from 'pg';
+import { untilAvailable } from '../../support/api.ts';
 
 import { ADMIN, ANNA, type ReviewScene, reviewScene, SELLER, VERA } from '../../support/review-scene.ts';
 import { WEBHOOK_SECRET } from '../../support/webhook-receiver.ts';
@@ -322,7 +323,7 @@ test('many decisions on one review at once end as the last line of its history s
   const answers = await Promise.all(
     Array.from({ length: 24 }, (_, i) => {
       const [action, more] = actions[i % actions.length] ?? ['publish', {}];
-      return decide(id, action, more);
+      return untilAvailable(() => decide(id, action, more));
     }),
   );
   assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
