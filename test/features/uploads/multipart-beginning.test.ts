@@ -100,11 +100,11 @@ test('whoever is over the rate or the quota does not get as far as the storage',
   assert.deepEqual([(await post(1)).status, begun], [200, before + 2]);
   await scene.sql(`UPDATE sidecar_uploads SET status = 'deleted' WHERE user_id = $1`, [user]);
   assert.equal((await post(1)).status, 200);
-  // However slow this machine is, its minute is not over.
-  await scene.sql(`UPDATE sidecar_uploads SET created_at = now() + interval '1 hour' WHERE user_id = $1`, [
-    user,
-  ]);
-  for (let i = 0; i < 5; i += 1) assert.equal((await post(1)).body.code, 'rate_limited');
+  for (let i = 0; i < 5; i += 1) {
+    // However slow this machine is, its minute is not over.
+    await scene.sql('UPDATE sidecar_uploads SET created_at = now() WHERE user_id = $1', [user]);
+    assert.equal((await post(1)).body.code, 'rate_limited');
+  }
   assert.equal(begun, before + 3);
   assert.equal((await openMultiparts(user)).length, 3);
 });
