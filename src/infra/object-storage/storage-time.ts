@@ -2,10 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadPackage } from '../../load-package.ts';
 import type { Log } from '../logger.ts';
+import { createReadinessCheck, obstacleIn } from '../readiness-check.ts';
 import type { createObjects } from './objects.ts';
 import type { S3Calls } from './s3-calls.ts';
 import type { StorageClock } from './storage-clock.ts';
-import { StorageFailure } from './storage-failure.ts';
 
 const PING_TIMEOUT_MS = 2_000;
 /** No upload's. */
@@ -28,8 +28,6 @@ export interface PingOptions {
  * for each reason.
  */
 export function createPing({ calls, objects, bucket, clock, log }: PingOptions): () => Promise<boolean> {
-  let told = '';
-
   async function ask(signal: AbortSignal): Promise<string> {
     const { HeadBucketCommand } = loadPackage('@aws-sdk/client-s3');
     try {
@@ -40,7 +38,7 @@ export function createPing({ calls, objects, bucket, clock, log }: PingOptions):
       });
       return '';
     } catch (error) {
-      return reasonOf(error);
+      return obstacleIn(error);
     }
   }
 
@@ -53,22 +51,8 @@ export function createPing({ calls, objects, bucket, clock, log }: PingOptions):
     return (await ask(signal)) || (clock.isContradicted() ? 'its clock cannot be right' : '');
   }
 
-  return async () => {
-    const reason = await obstacle().catch(reasonOf);
-    if (reason !== told) {
-      if (reason === '') log.info({}, 'the storage is ready');
-      else log.warn({ reason }, 'the storage is not ready');
-    }
-    told = reason;
-    return reason === '';
-  };
+  return createReadinessCheck('storage', obstacle, log);
 }
-
-/** Without a word of the storage's. */
-const reasonOf = (error: unknown): string => {
-  const cause = error instanceof StorageFailure ? error.cause : error;
-  return cause instanceof Error ? cause.message : String(cause);
-};
 
 /** For before a signature. Once something is known, uploads do not wait for what is newer. */
 export function createTimeLearner(clock: StorageClock, ping: () => Promise<boolean>): () => Promise<void> {

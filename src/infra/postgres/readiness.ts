@@ -2,8 +2,8 @@
  * Would the routes that need the database work now? What /readyz calls ready must serve, whoever made the tables and
  * whatever has happened to them since.
  */
-import { AppError } from '../../errors.ts';
 import type { Log } from '../logger.ts';
+import { createReadinessCheck } from '../readiness-check.ts';
 import type { Database, RunOptions } from './database.ts';
 import { rehearseWriting, type Schema, schemaProblems } from './schema-parts.ts';
 
@@ -28,7 +28,6 @@ export function createDatabaseReadiness({
   log,
 }: ReadinessOptions): () => Promise<boolean> {
   let rehearsed = false;
-  let told = '';
 
   const obstacle = async (): Promise<string> => {
     const options = { untilMs: performance.now() + TIMEOUT_MS };
@@ -40,18 +39,5 @@ export function createDatabaseReadiness({
     return '';
   };
 
-  return async () => {
-    const reason = await obstacle().catch(reasonOf);
-    if (reason !== told) {
-      if (reason === '') log.info({}, 'the database is ready');
-      else log.warn({ reason }, 'the database is not ready');
-    }
-    told = reason;
-    return reason === '';
-  };
-}
-
-function reasonOf(error: unknown): string {
-  const cause = error instanceof AppError ? (error.cause ?? error) : error;
-  return cause instanceof Error ? cause.message : String(cause);
+  return createReadinessCheck('database', obstacle, log);
 }
