@@ -179,7 +179,7 @@ async function tlsOptions({ tls }: DatabaseTarget): Promise<ClientConfig['ssl']>
   if (!verifies) return { rejectUnauthorized: false, ...common };
   if (tls.rootCertPath === null) {
     // A start does not load it.
-    const { createSecureContext, getCACertificates } = await import('node:tls');
+    const { createSecureContext, getCACertificates } = process.getBuiltinModule('node:tls');
     // Not Node's own list, which knows nothing of what was added to the system or taken away; unless the system has none.
     const installed = getCACertificates('system');
     const ca = installed.length > 0 ? installed : getCACertificates('bundled');
