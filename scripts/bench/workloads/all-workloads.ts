@@ -7,7 +7,7 @@ import { dueUploads } from './due-uploads.ts';
 import { oneConnection } from './one-connection.ts';
 import { reviews } from './reviews.ts';
 import { routes } from './routes.ts';
-import { logAndMetrics, refusals, smallGets, smallPosts } from './small-requests.ts';
+import { crowds, logAndMetrics, refusals, smallGets, smallPosts } from './small-requests.ts';
 import { startup } from './startup.ts';
 import { uploads } from './uploads.ts';
 import { idleWebSockets, webSocketEcho } from './websockets.ts';
@@ -18,6 +18,7 @@ export const workloads = {
   log: logAndMetrics,
   POST: smallPosts,
   refusal: refusals,
+  crowd: crowds,
   routes,
   latency: oneConnection,
   bulk,

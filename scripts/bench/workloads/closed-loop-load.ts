@@ -59,7 +59,7 @@ export async function runLoop(
   return { ...result, cpuUs, databaseUs, wallUs: result.wallUs / exchanges };
 }
 
-const sampleOf = ({ cpuUs, databaseUs, wallUs, p50Us, p99Us }: LoopCost): Sample => ({
+export const sampleOf = ({ cpuUs, databaseUs, wallUs, p50Us, p99Us }: LoopCost): Sample => ({
   cpuUs,
   databaseUs,
   totalUs: cpuUs + databaseUs,

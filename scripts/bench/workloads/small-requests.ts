@@ -1,6 +1,6 @@
 /**
- * Small GETs and 2 KB POSTs over 64 connections: CPU time of the proxy per request, our log's part in it, and what it costs to
- * refuse one.
+ * Small GETs and 2 KB POSTs over 64 connections: CPU time of the proxy per request, our log's part in it, what one costs among
+ * thousands, and what it costs to refuse one.
  */
 import { until } from '../../lab/programs.ts';
 import { connectRaw, exchangeRaw } from '../../lab/raw-connection.ts';
@@ -8,7 +8,7 @@ import type { Contender } from '../contenders/contender.ts';
 import { refusalFloor } from '../contenders/floors.ts';
 import { quietSidecar, sidecar, startSidecarWith } from '../contenders/sidecar.ts';
 import { getRequest, hangingRequest } from '../traffic.ts';
-import { prepareLoop, WALL_METRICS } from './closed-loop-load.ts';
+import { prepareLoop, runLoop, sampleOf, WALL_METRICS } from './closed-loop-load.ts';
 import { type Bench, inTurns, type Row, type Workload } from './workload.ts';
 
 const CONNECTIONS = 64;
@@ -66,6 +66,45 @@ export const logAndMetrics: Workload = async (bench) => {
       rows: [{ contender: sidecar.name, kind: 'ours', samples }],
     },
   ];
+};
+
+const CROWD = 2_000;
+const CROWD_EXCHANGES = 24_000;
+
+/** What a request costs among thousands that wait, which is what an overload of cheap ones is (docs/decisions/0011). */
+export const crowds: Workload = async (bench) => [
+  {
+    name: 'crowd',
+    title: `Small GET over ${CROWD} connections and over ${CONNECTIONS}`,
+    note: `Each of them has its next request ready: as many wait at any moment. The sidecar without MAX_IN_FLIGHT and MAX_EVENT_LOOP_DELAY_MS, since the peers refuse nobody either.`,
+    metrics: [
+      { key: 'left', title: `throughput left of that with ${CONNECTIONS}`, digits: 2 },
+      { key: 'cpuUs', title: 'CPU µs a request', digits: 1 },
+      { key: 'fewUs', title: `with ${CONNECTIONS}, µs`, digits: 1 },
+      ...WALL_METRICS,
+    ],
+    rows: await inTurns(
+      bench,
+      'crowd',
+      bench.contenders.map((contender) => (contender === sidecar ? boundless : contender)),
+      async (proxy) => {
+        const open = { kind: 'open', port: proxy.port, method: 'GET' } as const;
+        const few = await prepareLoop(bench, proxy, { ...open, connections: CONNECTIONS });
+        const many = { ...open, connections: bench.quick ? CONNECTIONS : CROWD };
+        await runLoop(bench, proxy, many, CROWD_EXCHANGES);
+        return async () => {
+          const { cpuUs: fewUs = Number.NaN } = await few();
+          const sample = sampleOf(await runLoop(bench, proxy, many, CROWD_EXCHANGES));
+          return { ...sample, fewUs, left: fewUs / (sample.cpuUs ?? Number.NaN) };
+        };
+      },
+    ),
+  },
+];
+
+const boundless: Contender = {
+  ...sidecar,
+  start: (place) => startSidecarWith(place, { MAX_IN_FLIGHT: '100000', MAX_EVENT_LOOP_DELAY_MS: '0' }),
 };
 
 /** A 503 at once beside a small GET that is forwarded: of four times the load three quarters are answered so. */

@@ -15,6 +15,12 @@ const PEAK_CLIENTS = 64;
 /** With less its sender was the bottleneck, which shares its core with the backend, and neither peak nor overload were any. */
 const LEAST_BUSY_PERCENT = 85;
 
+/**
+ * A collapse, as there was one to 4 %. The aim is 85 %; but among 2,000 that wait a request costs more than among 64 whoever forwards it:
+ * 0.8 of the throughput is left to node:http on a fast machine, 0.6 to nginx (npm run bench -- --only crowd --peers floor-http,nginx).
+ */
+const LEAST_GOODPUT = 50;
+
 /** Requests that wait outlive V8's young generation, so that what is left of them is collected later. */
 const MAX_GROWTH_MIB = 192;
 
@@ -39,7 +45,7 @@ export const overloadCheap: Drill = {
     const { peaks, overs } = result;
     const wanted = overs.map(({ sent, unsent }, round) => (sent + unsent) / (peaks[round]?.goodput ?? 0));
     return coreOverloadReport(result, {
-      ...{ pid, doubledPosts: 0, leastGoodput: 85, maxGrowthMib: MAX_GROWTH_MIB },
+      ...{ pid, doubledPosts: 0, leastGoodput: LEAST_GOODPUT, maxGrowthMib: MAX_GROWTH_MIB },
       figures: [
         // Who waits on a kept connection does not send: that much is not sent is what shall happen.
         told('load that clients had, % of the peak', percent(Math.min(...wanted))),
