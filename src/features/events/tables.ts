@@ -5,7 +5,7 @@
 import type { Knex } from 'knex';
 import type { LongWork } from '../../infra/postgres/long-work.ts';
 import type { SchemaPart } from '../../infra/postgres/schema-parts.ts';
-import { isBehind, moveSequence, type Numbered, sequencesBehind } from '../../infra/postgres/sequences.ts';
+import { isBehind, moveSequences, type Numbered, sequencesBehind } from '../../infra/postgres/sequences.ts';
 
 export const eventTables: SchemaPart = {
   migrations: [
@@ -53,11 +53,9 @@ const NUMBERS: Numbered = {
   sample: `(SELECT max(seq) FROM (${LATEST.join(' UNION ALL ')}) AS latest)`,
 };
 
-/** Behind the rows, it would put what happens next before what waits. Looked at once more when nobody writes. */
+/** Behind the rows, it would put what happens next before what waits. */
 async function moveNumbers(trx: Knex.Transaction): Promise<void> {
-  if ((await sequencesBehind(trx, [NUMBERS])).length === 0) return;
-  await trx.raw('LOCK TABLE sidecar_events IN SHARE ROW EXCLUSIVE MODE');
-  for (const behind of await sequencesBehind(trx, [NUMBERS])) await moveSequence(trx, behind);
+  await moveSequences(trx, [NUMBERS], () => trx.raw('LOCK TABLE sidecar_events IN SHARE ROW EXCLUSIVE MODE'));
 }
 
 /** Beside those who write and send: the table may be a large one. What a killed process has left invalid is made anew. */

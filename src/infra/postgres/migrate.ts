@@ -23,7 +23,7 @@ import {
   rehearseWriting,
   type Schema,
 } from './schema-parts.ts';
-import { moveSequence, type Numbered, sequencesBehind } from './sequences.ts';
+import { moveSequences, type Numbered } from './sequences.ts';
 
 export interface MigrateOptions {
   /** Ends it at once, by cutting the connection: what is not finished is as if it had never begun. */
@@ -238,7 +238,7 @@ async function mendRecord(trx: Knex.Transaction): Promise<void> {
     [MIGRATIONS_TABLE],
   );
   if (!rows[0]?.there) return;
-  for (const behind of await sequencesBehind(trx, [RECORD])) await moveSequence(trx, behind);
+  await moveSequences(trx, [RECORD]);
 }
 
 /** At most one migration. @returns its name, if there was one */

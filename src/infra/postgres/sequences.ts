@@ -38,12 +38,23 @@ export async function sequencesBehind(knex: Knex, numbered: readonly Numbered[])
   return numbered.filter((_, place) => behind.has(place));
 }
 
-/** To the highest number that there is. */
-export async function moveSequence(trx: Knex.Transaction, one: Numbered): Promise<void> {
-  await trx.raw(
-    `SELECT setval(seqrelid, ${highestOf(one)}) FROM pg_sequence WHERE seqrelid = ${sequenceOf(one)}`,
-    valuesOf(one),
-  );
+/**
+ * Moves those that are behind to the highest number that there is. Looked at once more behind the lock: writers may have taken
+ * numbers that nobody sees yet.
+ * @param lockWritersOut called only when one is behind; left out where nobody else writes
+ */
+export async function moveSequences(
+  trx: Knex.Transaction,
+  numbered: readonly Numbered[],
+  lockWritersOut: () => Promise<unknown> = async () => undefined,
+): Promise<void> {
+  if ((await sequencesBehind(trx, numbered)).length === 0) return;
+  await lockWritersOut();
+  for (const one of await sequencesBehind(trx, numbered))
+    await trx.raw(
+      `SELECT setval(seqrelid, ${highestOf(one)}) FROM pg_sequence WHERE seqrelid = ${sequenceOf(one)}`,
+      valuesOf(one),
+    );
 }
 
 export const isBehind = ({ table, column }: Numbered) => `the sequence of ${table}.${column} is behind`;

@@ -167,17 +167,8 @@ test('whoever never calls complete has an upload that ends well, or is rejected'
 
 test('what nobody sent expires when its URL can no longer be in use, not before', async () => {
   const upload = await begin(null);
-  const looks = async () => {
-    await upload.due('0 minutes');
-    await until('a look', async () => {
-      const [row] = await scene.sql<{ done: boolean }>(
-        `SELECT due_at > now() AND lease IS NULL AS done FROM sidecar_uploads WHERE id = $1`,
-        [upload.id],
-      );
-      return row?.done === true;
-    });
-  };
-  await looks();
+  await upload.due('0 minutes');
+  await lookedAt(upload);
   assert.equal((await upload.call('GET')).body.status, 'issued');
   await upload.due(ITS_END);
   await upload.become('expired');
@@ -190,14 +181,18 @@ test('what nobody sent expires when its URL can no longer be in use, not before'
 test('a database whose clock was set back does not have an upload looked at over and over', async () => {
   const upload = await begin(null);
   await upload.due('-1 hour');
-  await until('one look to be enough', async () => {
+  await lookedAt(upload);
+});
+
+/** Resolves when it has been looked at, and one look was enough for now. */
+const lookedAt = ({ id }: { readonly id: string }) =>
+  until('one look to be enough', async () => {
     const [row] = await scene.sql<{ done: boolean }>(
       `SELECT due_at > now() AND lease IS NULL AS done FROM sidecar_uploads WHERE id = $1`,
-      [upload.id],
+      [id],
     );
     return row?.done === true;
   });
-});
 
 test('what arrives after the end is looked at a day later, and goes unless it is what was announced', async () => {
   const [good, bad, none] = [await begin(null), await begin(null), await begin(null)];

@@ -7,13 +7,12 @@
  * stats there to be read → notes worked off → the unique index.
  */
 import type { Knex } from 'knex';
+import { isDuplicate } from '../../../infra/postgres/failure.ts';
 import type { LongWork } from '../../../infra/postgres/long-work.ts';
 import { makeIndexes } from './indexes.ts';
 import { noteEverything, noteProducts, recountVotes, settleNotes } from './recount.ts';
 import { arrange, factsInPlace, makeStats, moveInto, prepareTable } from './repair.ts';
 import type { WantedIndex } from './wanted.ts';
-
-const UNIQUE_VIOLATION = '23505';
 
 /** @throws Error with a sentence when the table cannot be adopted */
 export async function adopt(work: LongWork): Promise<void> {
@@ -25,7 +24,7 @@ export async function adopt(work: LongWork): Promise<void> {
   await work.step((trx) => arrange(trx, work));
   await recount(work);
   await makeIndexes(work, isMadeLast).catch(async (error) => {
-    if (error.code !== UNIQUE_VIOLATION) throw error;
+    if (!isDuplicate(error)) throw error;
     // Written with the triggers off.
     await work.step((trx) => factsInPlace(trx).then(() => noteEverything(trx)));
     await recount(work);

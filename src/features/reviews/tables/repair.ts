@@ -3,7 +3,7 @@
  * wait for.
  */
 import type { Knex } from 'knex';
-import { moveSequence, sequencesBehind } from '../../../infra/postgres/sequences.ts';
+import { moveSequences } from '../../../infra/postgres/sequences.ts';
 import { type Facts, type IndexFacts, numbered, readFacts } from './facts.ts';
 import { FUNCTIONS } from './functions.ts';
 import { columnOf, createOwnTable, OWN_TABLES } from './own-tables.ts';
@@ -70,7 +70,7 @@ export async function arrange(trx: Knex.Transaction, { always }: { always: boole
     await makeTriggers(trx, facts);
     await noteEverything(trx);
   }
-  await moveSequences(trx, facts);
+  await moveSequences(trx, numbered(facts), () => lockWritersOut(trx));
 }
 
 /** Once every product is noted, so that nobody reads figures that are not right yet. */
@@ -180,11 +180,4 @@ async function makeTriggers(trx: Knex.Transaction, facts: Facts): Promise<void> 
     if (there) await trx.raw(`DROP TRIGGER ${there.name} ON ${there.table}`);
     await trx.raw(definition);
   }
-}
-
-/** Looked at once more behind the lock: writers may have taken numbers that nobody sees yet. */
-async function moveSequences(trx: Knex.Transaction, facts: Facts): Promise<void> {
-  if ((await sequencesBehind(trx, numbered(facts))).length === 0) return;
-  await lockWritersOut(trx);
-  for (const behind of await sequencesBehind(trx, numbered(facts))) await moveSequence(trx, behind);
 }
